@@ -1,0 +1,1 @@
+"""noisejax: training with noise in JAX and Flax."""

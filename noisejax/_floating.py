@@ -1,0 +1,23 @@
+"""What the pure functions take: floating arrays; and what they compute in."""
+
+import jax
+import numpy as np
+from jax import numpy as jnp
+from jaxtyping import Array
+
+
+def check_floating(x: Array) -> Array:
+    """Returns `x` as a JAX array; raises a TypeError if it is not floating."""
+    if not isinstance(x, jax.Array):
+        x = jnp.asarray(x)
+    if not jnp.issubdtype(x.dtype, jnp.inexact):
+        raise TypeError(
+            f"a floating array is needed, got {x.dtype}{list(x.shape)}; convert it "
+            "first, x.astype(jnp.float32)"
+        )
+    return x
+
+
+def at_least_float32(dtype: np.dtype) -> np.dtype:
+    """The dtype to compute in: float32 for half precision, else `dtype` itself."""
+    return jnp.dtype(jnp.float32) if jnp.finfo(dtype).bits < 32 else dtype
