@@ -13,6 +13,7 @@ from noisejax.noise._gaussian import GaussianNoise as GaussianNoise
 from noisejax.noise._gaussian import gaussian_dropout as gaussian_dropout
 from noisejax.noise._gaussian import gaussian_noise as gaussian_noise
 from noisejax.noise._keys import Key as Key
+from noisejax.noise._keys import as_key as as_key
 from noisejax.noise._levels import Rate as Rate
 from noisejax.noise._mask import bernoulli_mask as bernoulli_mask
 from noisejax.noise._random_dropout import RandomDropout as RandomDropout
@@ -27,6 +28,7 @@ from noisejax.noise._sample import apply as apply
 from noisejax.noise._sample import mask_sample as mask_sample
 from noisejax.noise._sample_rate import sample_rate as sample_rate
 from noisejax.noise._scheme import Scheme as Scheme
+from noisejax.noise._scheme import sample_like as sample_like
 from noisejax.noise._shift import invariant_dropout as invariant_dropout
 from noisejax.noise._shift import shift as shift
 from noisejax.noise._shift_priors import shift_decay_penalty as shift_decay_penalty

@@ -55,6 +55,10 @@ class GaussianDropout(Scheme):
         axes = check_axes(self.broadcast_dims, name="broadcast_dims")
         object.__setattr__(self, "broadcast_dims", axes)
 
+    @property
+    def level(self) -> float:
+        return self.rate
+
     def sample(
         self, key, shape, dtype=jnp.float32, out_sharding=None, *, level=None
     ) -> FactorSample:
@@ -104,6 +108,10 @@ class GaussianNoise(Scheme):
         object.__setattr__(self, "stddev", stddev)
         axes = check_axes(self.broadcast_dims, name="broadcast_dims")
         object.__setattr__(self, "broadcast_dims", axes)
+
+    @property
+    def level(self) -> float:
+        return self.stddev
 
     def sample(
         self, key, shape, dtype=jnp.float32, out_sharding=None, *, level=None

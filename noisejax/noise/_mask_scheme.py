@@ -25,6 +25,10 @@ class MaskScheme(Scheme):
         round_rate(rate, bits=self.bits)
         object.__setattr__(self, "rate", rate)
 
+    @property
+    def level(self) -> float:
+        return self.rate
+
     @abc.abstractmethod
     def mask_shape(self, shape: Shape) -> tuple[int, ...]:
         """`shape` with size 1 along the axes that share a bit."""

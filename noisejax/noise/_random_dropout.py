@@ -64,6 +64,10 @@ class RandomDropout(Scheme):
         axes = check_axes(self.broadcast_dims, name="broadcast_dims")
         object.__setattr__(self, "broadcast_dims", axes)
 
+    @property
+    def level(self) -> float:
+        return self.rate
+
     def sample(
         self, key, shape, dtype=jnp.float32, out_sharding=None, *, level=None
     ) -> MaskSample:

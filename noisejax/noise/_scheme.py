@@ -23,6 +23,11 @@ class Scheme(abc.ABC):
     that is an array, or changes while training, is passed to `sample`.
     """
 
+    @property
+    @abc.abstractmethod
+    def level(self) -> float:
+        """The scheme's own rate, or standard deviation; at 0 it makes no noise."""
+
     @abc.abstractmethod
     def sample(
         self,
@@ -64,12 +69,41 @@ def own_level(level: float, check, *, name: str, function: str) -> float:
     return check(level)
 
 
+def sample_like(
+    key: Key, x: Float[Array, "..."], scheme: Scheme, *, level: Rate | None = None
+) -> Sample:
+    """Draws a sample for `x`: of its shape and dtype, lying over a mesh as `x` does.
+
+    Args:
+      key: typed or raw PRNG key. Consumed.
+      x: floating array, any shape.
+      scheme: of the noise.
+      level: in place of the scheme's own rate (or standard deviation).
+
+    Returns:
+      The sample, for `apply(x, sample)`.
+
+    Raises:
+      TypeError: `key` is no key, `x` not floating, `level` no number.
+      ValueError: `level` out of range or of another shape.
+
+    Example:
+      >>> import jax, jax.numpy as jnp
+      >>> from noisejax import noise
+      >>> x = jnp.ones((2, 3))
+      >>> sample = noise.sample_like(jax.random.key(0), x, noise.Dropout(0.5))
+      >>> noise.apply(x, sample)
+      Array([[0., 0., 2.],
+             [2., 0., 2.]], dtype=float32)
+    """
+    x = check_floating(x)
+    return scheme.sample(key, x.shape, x.dtype, sharding_of(x), level=level)
+
+
 def apply_scheme(
     key: Key, x: Float[Array, "*shape"], scheme: Scheme, *, level: Rate
 ) -> Float[Array, "*shape"]:
-    """Draws for `x`, where `x` lies, and applies: what the functions of x do."""
+    """Draws and applies: what the functions of x do."""
     if level is None:
         raise TypeError("the noise level must be a number, got None")
-    x = check_floating(x)
-    sample = scheme.sample(key, x.shape, x.dtype, sharding_of(x), level=level)
-    return apply(x, sample)
+    return apply(x, sample_like(key, x, scheme, level=level))
