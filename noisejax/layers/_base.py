@@ -103,8 +103,8 @@ class NoiseLayer(nn.Module):
         if step is None:
             raise ValueError(
                 f"the rate of {'/'.join(self.path) or type(self).__name__} is a "
-                "schedule and needs the training step: pass layer(x, step=step), or, if "
-                "the model does not, layers.control_noise(step=step) around it, or "
+                "schedule and needs the training step: layer(x, step=step), or, where "
+                "the model passes none, layers.control_noise(step=step) around it, or "
                 "layers.functional(model)(params, key, x, step=step)"
             )
         return jnp.asarray(level(step))

@@ -4,6 +4,7 @@ import dataclasses
 
 import jax
 from flax import nnx
+from flax.nnx.nn.attention import dot_product_attention_weights
 from jax import numpy as jnp
 from jax.typing import DTypeLike
 from jaxtyping import Array, Bool, Float
@@ -29,6 +30,7 @@ class NoisyAttention:
     Example:
       >>> import jax.numpy as jnp
       >>> from flax import nnx
+from flax.nnx.nn.attention import dot_product_attention_weights
       >>> from noisejax import noise
       >>> from noisejax.layers import nnx as layers
       >>> attention = nnx.MultiHeadAttention(
@@ -67,7 +69,7 @@ class NoisyAttention:
         query, key, value = nnx.nn.dtypes.promote_dtype(
             (query, key, value), dtype=dtype
         )
-        weights = nnx.dot_product_attention_weights(
+        weights = dot_product_attention_weights(
             query,
             key,
             bias,

@@ -1,0 +1,187 @@
+"""Masks: bit for bit the stock draw, the byte planes, transforms, keys."""
+
+import jax
+import numpy as np
+import pytest
+from jax import numpy as jnp
+
+from noisejax import noise
+
+SHAPES = [(), (1,), (7,), (1000,), (0, 3), (3, 0), (5, 7), (2, 3, 4, 5)]
+RATES = [0.0, 1e-9, 0.1, 0.5, 0.999, 1 - 1e-9]
+
+
+def stock(key, shape, rate):
+    return jax.random.bernoulli(key, np.float32(1.0 - rate), shape)
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("rate", RATES)
+def test_32_bits_are_the_stock_draw(shape, rate):
+    mask = noise.bernoulli_mask(jax.random.key(3), shape, rate=rate)
+    assert mask.dtype == jnp.bool_
+    np.testing.assert_array_equal(mask, stock(jax.random.key(3), shape, rate))
+
+
+@pytest.mark.parametrize("impl", ["threefry2x32", "threefry4x32", "rbg", "unsafe_rbg"])
+def test_32_bits_are_the_stock_draw_of_every_implementation(impl):
+    key = jax.random.key(3, impl=impl)
+    mask = noise.bernoulli_mask(jax.random.clone(key), (50, 7), rate=0.3)
+    np.testing.assert_array_equal(mask, stock(key, (50, 7), 0.3))
+
+
+@pytest.mark.parametrize("partitionable", [True, False])
+def test_stock_draw_whatever_threefry_is_configured_to(partitionable):
+    with jax.threefry_partitionable(partitionable):
+        mask = noise.bernoulli_mask(jax.random.key(3), (50, 7), rate=0.3)
+        np.testing.assert_array_equal(mask, stock(jax.random.key(3), (50, 7), 0.3))
+
+
+def test_stock_draw_under_x64():
+    expected = stock(jax.random.key(3), (50, 7), 0.3)
+    with jax.enable_x64(True):
+        mask = noise.bernoulli_mask(jax.random.key(3), (50, 7), rate=0.3)
+        np.testing.assert_array_equal(mask, expected)
+        x = noise.dropout(jax.random.key(3), jnp.ones((50, 7), jnp.float64), rate=0.3)
+        assert x.dtype == jnp.float64
+        np.testing.assert_array_equal(x > 0, expected)
+
+
+def test_raw_keys_are_keys():
+    raw = jax.random.PRNGKey(3)
+    mask = noise.bernoulli_mask(raw, (50,), rate=0.3)
+    np.testing.assert_array_equal(mask, stock(jax.random.key(3), (50,), 0.3))
+
+
+@pytest.mark.parametrize("shape", [(4,), (5,), (1,), (3, 10), (2, 3, 7)], ids=str)
+def test_8_bits_cut_words_into_planes_of_the_last_axis(shape):
+    """Byte j of word w serves element j·q + w, q = ceil(n / 4)."""
+    *leading, n = shape
+    q = -(-n // 4)
+    words = np.asarray(jax.random.bits(jax.random.key(5), (*leading, q), jnp.uint32))
+    planes = [(words >> (8 * j)) & 255 for j in range(4)]
+    expected = np.concatenate(planes, axis=-1)[..., :n] < 256 - 77
+    mask = noise.bernoulli_mask(jax.random.key(5), shape, rate=77 / 256, bits=8)
+    np.testing.assert_array_equal(mask, expected)
+
+
+def test_8_bits_of_other_implementations():
+    mask = noise.bernoulli_mask(
+        jax.random.key(5, impl="rbg"), (100, 1000), rate=0.25, bits=8
+    )
+    assert abs(float(mask.mean()) - 0.75) < 5 * np.sqrt(0.25 * 0.75 / 1e5)
+
+
+@pytest.mark.parametrize("bits", [32, 8])
+def test_rate_arrays_are_per_element(bits):
+    """A threshold of its own for each element, also along the axis that planes cut."""
+    rates = np.linspace(0.1, 0.9, 13, dtype=np.float32)[None]
+    mask = noise.bernoulli_mask(
+        jax.random.key(1), (20_000, 13), rate=jnp.asarray(rates), bits=bits
+    )
+    drawn = np.round(rates * 256) / 256 if bits == 8 else rates
+    sigma = np.sqrt(drawn * (1 - drawn) / 20_000)
+    assert np.all(np.abs(1 - mask.mean(axis=0) - drawn[0]) < 5 * sigma[0])
+
+
+@pytest.mark.parametrize("bits", [32, 8])
+def test_a_traced_rate_draws_the_same_mask(bits):
+    draw = jax.jit(
+        lambda key, rate: noise.bernoulli_mask(key, (9, 11), rate=rate, bits=bits)
+    )
+    for rate in (0.0, 0.25, 0.5, 0.9):
+        expected = noise.bernoulli_mask(
+            jax.random.key(2), (9, 11), rate=rate, bits=bits
+        )
+        np.testing.assert_array_equal(draw(jax.random.key(2), rate), expected)
+
+
+@pytest.mark.parametrize("bits", [32, 8])
+def test_vmapped_and_jitted_draws_are_the_same(bits):
+    keys = jax.random.split(jax.random.key(0), 5)
+
+    def draw(key):
+        return noise.bernoulli_mask(key, (3, 10), rate=0.4, bits=bits)
+
+    loop = np.stack([draw(key) for key in jax.random.split(jax.random.key(0), 5)])
+    np.testing.assert_array_equal(jax.vmap(draw)(jax.random.clone(keys)), loop)
+    np.testing.assert_array_equal(jax.jit(jax.vmap(draw))(jax.random.clone(keys)), loop)
+    np.testing.assert_array_equal(jax.lax.map(draw, keys), loop)
+
+
+def test_large_shapes_take_the_stock_draw_and_trace():
+    """Beyond 2^32 elements our 32-bit counter would wrap."""
+    shape = jax.eval_shape(
+        lambda key: noise.bernoulli_mask(key, (2**17, 2**16), rate=0.5),
+        jax.random.key(0),
+    )
+    assert shape.shape == (2**17, 2**16)
+
+
+@pytest.mark.parametrize("bits", [32, 8])
+@pytest.mark.parametrize("jit", [False, True])
+def test_the_key_reuse_checker_sees_the_draw(bits, jit):
+    def twice(key):
+        first = noise.bernoulli_mask(key, (4,), rate=0.5, bits=bits)
+        return first, noise.bernoulli_mask(key, (4,), rate=0.5, bits=bits)
+
+    with pytest.raises(jax.errors.KeyReuseError):
+        (jax.jit(twice) if jit else twice)(jax.random.key(0))
+
+
+def test_the_key_reuse_checker_sees_draws_under_transforms():
+    x = jnp.ones(4)
+
+    def loss(x, key):
+        return noise.dropout(key, noise.dropout(key, x, rate=0.5), rate=0.5).sum()
+
+    for f in (jax.grad(loss), jax.jit(jax.grad(loss)), jax.checkpoint(loss)):
+        with pytest.raises(jax.errors.KeyReuseError):
+            f(x, jax.random.key(0))
+    with pytest.raises(jax.errors.KeyReuseError):
+        jax.vmap(loss, (None, 0))(x, jax.random.split(jax.random.key(0), 3))
+
+
+def test_the_key_reuse_checker_lets_good_programs_through():
+    x = jnp.ones(4)
+    keys = jax.random.split(jax.random.key(0), 3)
+
+    @jax.checkpoint
+    def noisy(key):
+        return noise.dropout(key, x, rate=0.5).sum()
+
+    jax.lax.map(noisy, jax.random.clone(keys))
+    jax.grad(lambda x: jax.lax.map(noisy, keys).sum() + x)(1.0)
+
+
+def test_sample_rate_is_uniform_below_the_rate():
+    rho = noise.sample_rate(jax.random.key(0), (1000, 1), rate=0.6)
+    assert rho.dtype == jnp.float32 and rho.shape == (1000, 1)
+    stock_draw = jax.random.uniform(jax.random.key(0), (1000, 1)) * np.float32(0.6)
+    np.testing.assert_allclose(rho, stock_draw, rtol=1e-6)
+    assert rho.min() >= 0 and rho.max() < 0.6
+
+
+def test_standard_normal_is_the_stock_draw():
+    sample = noise.GaussianNoise(1.0).sample(jax.random.key(4), (100, 7))
+    expected = jax.random.normal(jax.random.key(4), (100, 7))
+    np.testing.assert_allclose(sample.offset, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("rate", "drawn"), [(0.5, 128), (0.3, 77), (0.2, 51), (0.002, 1), (0.998, 255)]
+)
+def test_round_rate_is_the_nearest_multiple_of_1_256(rate, drawn):
+    assert noise.round_rate(rate, bits=8) == drawn / 256
+    assert noise.round_rate(rate, bits=32) == rate
+
+
+@pytest.mark.parametrize("rate", [0.0019, 1e-9, 0.9981, 1 - 1e-9])
+def test_a_rate_that_rounds_away_is_an_error(rate):
+    with pytest.raises(ValueError, match="rounds to [01] with 8 random bits"):
+        noise.round_rate(rate, bits=8)
+    with pytest.raises(ValueError, match="bits=32"):
+        noise.Dropout(rate, bits=8)
+    with pytest.raises(ValueError, match="bits=32"):
+        noise.dropout(jax.random.key(0), jnp.ones(3), rate=rate, bits=8)
+    assert noise.round_rate(0.0, bits=8) == 0.0
