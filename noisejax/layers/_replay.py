@@ -20,7 +20,7 @@ _NAME = "sample"
 
 @dataclasses.dataclass
 class _Calls:
-    """What a module's scope remembers for the time of one apply."""
+    """What a bound module remembers: `apply` binds a fresh copy of it."""
 
     replaying: bool
     count: int = 0
@@ -57,20 +57,20 @@ def count_call(module: nn.Module, sample: noise.Sample) -> None:
 
 
 def _calls(module: nn.Module) -> _Calls:
-    """The calls of `module` in this apply, remembered by its scope."""
-    scope = module.scope
-    if not hasattr(scope, "noisejax_calls"):
+    """The calls of `module` in this apply."""
+    if "_noise_calls" not in module.__dict__:
         replaying = module.has_variable(COLLECTION, _NAME)
-        # A lifted transform makes a new scope for each call, which shares the counters
-        # of keys with the others: a sample and a drawn key mean an earlier call.
-        if replaying and scope.rng_counters.get(module.rng_collection, 0):
+        # A lifted transform makes a fresh copy for each call, whose scope shares the
+        # counters of keys with the others: a sample and a drawn key mean an earlier
+        # call.
+        if replaying and module.scope.rng_counters.get(module.rng_collection, 0):
             raise ValueError(
                 f"{_path(module)} makes noise a second time: inside a lifted transform "
                 "(nn.remat, nn.jit, ...) a module may be called once per apply when "
                 "its noise is recorded; make one module per call"
             )
-        scope.noisejax_calls = _Calls(replaying)
-    return scope.noisejax_calls
+        module.__dict__["_noise_calls"] = _Calls(replaying)
+    return module.__dict__["_noise_calls"]
 
 
 def _is_recording(module: nn.Module) -> bool:

@@ -132,7 +132,8 @@ def fold_into_conv(
     )[0]
     if _is_per_channel(beta) and not _pads(padding, kernel.shape[:-2]):
         response = response.reshape(-1, response.shape[-1])[0]
-    return _bias(bias, response.shape[-1], kernel.dtype) + response
+    bias = _bias(bias, response.shape[-1], kernel.dtype)
+    return bias.reshape((1,) * (response.ndim - bias.ndim) + bias.shape) + response
 
 
 def fold_through_max_pool(

@@ -90,7 +90,7 @@ def test_jit_is_eager(scheme):
 def test_vmap_over_keys_is_a_loop(scheme):
     x = data()
     keys = jax.random.split(key(), 3)
-    draw = lambda k: scheme.sample(k, x.shape)  # noqa: E731 (read beside its uses)
+    draw = lambda k: scheme.sample(k, x.shape)
     stacked = jax.vmap(draw)(jax.random.clone(keys))
     outputs = jax.vmap(noise.apply, (None, 0))(x, stacked)
     for i in range(3):

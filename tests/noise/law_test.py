@@ -117,7 +117,7 @@ def test_units_that_share_a_level_covary(bits, batch_dims, between):
 def test_bits_of_dropout_are_independent(bits):
     """Across units (also those of one word), examples, layers and steps."""
     n = 40_000
-    bits_of = lambda k: noise.bernoulli_mask(k, (n, 8), rate=0.3, bits=bits)  # noqa: E731
+    bits_of = lambda k: noise.bernoulli_mask(k, (n, 8), rate=0.3, bits=bits)
     layer, other, step = (bits_of(k) for k in jax.random.split(key(4), 3))
     drawn = noise.round_rate(0.3, bits=bits)
     a, b, c = (np.asarray(m, np.float64) - (1 - drawn) for m in (layer, other, step))

@@ -82,7 +82,7 @@ def test_no_device_draws_more_than_its_shard_and_none_talks(scheme, mesh, spec, 
         return noisy(scheme, x)
 
     if train:
-        f = lambda x, f=f: jax.vjp(f, x)[1](x)[0]  # noqa: E731 (the backward pass)
+        f = lambda x, f=f: jax.vjp(f, x)[1](x)[0]
     text = jax.jit(f).lower(x).compile().as_text()
     assert not re.findall(COLLECTIVES, text)
     if spec != P():
