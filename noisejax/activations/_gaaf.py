@@ -54,7 +54,14 @@ def gaaf(
 
 @dataclasses.dataclass(frozen=True)
 class Gaaf:
-    """What `gaaf` returns: φ with gradient acceleration, a hashable callable."""
+    """What `gaaf` returns: φ with gradient acceleration, a hashable callable.
+
+    Attributes:
+      activation: φ, elementwise.
+      shape_fn: s, elementwise.
+      frequency: K of g.
+      value: "floor" or "exact".
+    """
 
     activation: Activation
     shape_fn: Activation

@@ -22,6 +22,12 @@ def as_key(key: Key) -> Key:
     Raises:
       TypeError: for anything else, a plain integer above all.
       ValueError: for an array of several keys.
+
+    Example:
+      >>> import jax
+      >>> from noisejax import noise
+      >>> noise.as_key(jax.random.PRNGKey(0)) == jax.random.key(0)
+      Array(True, dtype=bool)
     """
     dtype = getattr(key, "dtype", None)
     if dtype is None:

@@ -6,6 +6,7 @@ from typing import TypeAlias
 import numpy as np
 from jax import numpy as jnp
 from jax.sharding import NamedSharding
+from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, UInt32
 
 from noisejax.noise._keys import Key, as_key
@@ -72,7 +73,7 @@ def bernoulli_mask(
 
 def _draw_words(
     key: Key,
-    threshold: UInt32[Array, "..."],
+    threshold: np.uint32 | UInt32[Array, "..."],
     *,
     shape: tuple[int, ...],
     bits: int,
@@ -85,7 +86,7 @@ def _draw_words(
 
 def _draw_bytes(
     key: Key,
-    threshold: UInt32[Array, "..."],
+    threshold: np.uint32 | UInt32[Array, "..."],
     *,
     shape: tuple[int, ...],
     bits: int,
@@ -114,11 +115,11 @@ def _draw_bytes(
     return _byte(words, np.uint32(8) * (column // np.uint32(q))) < threshold
 
 
-def _byte(words: Array, shift: Array) -> UInt32[Array, "..."]:
+def _byte(words: Array, shift: ArrayLike) -> UInt32[Array, "..."]:
     return (words >> shift) & np.uint32(255)
 
 
-def _columns(threshold: Array, start: int, count: int) -> Array:
+def _columns(threshold: ArrayLike, start: int, count: int) -> ArrayLike:
     """The threshold's columns [start, start + count), beyond its end: any."""
     if not threshold.ndim or threshold.shape[-1] == 1:
         return threshold

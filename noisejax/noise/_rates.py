@@ -57,7 +57,9 @@ def round_rate(rate: float, *, bits: int) -> float:
     return rounded
 
 
-def keep_threshold(rate: float | Array, *, bits: int) -> UInt32[Array, "..."]:
+def keep_threshold(
+    rate: float | Array, *, bits: int
+) -> np.uint32 | UInt32[Array, "..."]:
     """The number of the `bits`' values (2^23 at 32 bits) for which a unit is kept.
 
     `u < float32(1 - rate)` for `u` uniform on multiples of 2⁻²³ (as drawn by

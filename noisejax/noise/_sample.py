@@ -7,10 +7,12 @@ the noise is shared, so that S samples stack, map and fold into a batch. What is
 
 import abc
 import dataclasses
+from collections.abc import Sequence
 
 import jax
 import numpy as np
 from jax import numpy as jnp
+from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float
 
 from noisejax._floating import at_least_float32, check_floating
@@ -127,7 +129,7 @@ def apply(x: Float[Array, "*shape"], sample: Sample) -> Float[Array, "*shape"]:
     return sample._noisy(wide).astype(x.dtype)
 
 
-def mask_sample(mask: Bool[Array, "*shape"], *, rate: Rate = 0.0) -> MaskSample:
+def mask_sample(mask: ArrayLike | Sequence, *, rate: Rate = 0.0) -> MaskSample:
     """Makes a sample of a mask written by hand.
 
     Args:

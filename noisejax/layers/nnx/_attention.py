@@ -17,8 +17,8 @@ from noisejax.layers._levels import attention_dropout
 class NoisyAttention:
     """Dot-product attention with noise on its weights, for `nnx.MultiHeadAttention`.
 
-    `nnx.MultiHeadAttention(..., dropout_rate=0.1,
-    attention_fn=layers.NoisyAttention())` does what Flax does, with the same masks.
+    `nnx.MultiHeadAttention(..., dropout_rate=0.1, attention_fn=NoisyAttention())`
+    does what Flax does, with the same masks.
 
     Attributes:
       scheme: of the noise on the weights [..., heads, queries, keys]; None: dropout at
@@ -30,7 +30,6 @@ class NoisyAttention:
     Example:
       >>> import jax.numpy as jnp
       >>> from flax import nnx
-from flax.nnx.nn.attention import dot_product_attention_weights
       >>> from noisejax import noise
       >>> from noisejax.layers import nnx as layers
       >>> attention = nnx.MultiHeadAttention(

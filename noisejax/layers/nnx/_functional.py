@@ -17,7 +17,7 @@ from noisejax.layers.nnx._control import control_noise
 def functional(
     model: nnx.Module,
     *,
-    mutable: nnx.filterlib.Filter | None = None,
+    mutable: Any = None,
     only: Patterns | None = None,
     off: Patterns = (),
 ) -> tuple[Callable[..., Any], nnx.State]:
@@ -29,7 +29,8 @@ def functional(
 
     Args:
       model: any NNX module; it is not changed.
-      mutable: variables to return beside the output, e.g. `nnx.BatchStat`.
+      mutable: a filter of NNX for variables to return beside the output, such as
+        `nnx.BatchStat`; None: none.
       only: names of the layers that alone make noise, as in `control_noise`.
       off: names of layers that are silent, as in `control_noise`.
 

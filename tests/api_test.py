@@ -1,0 +1,155 @@
+"""The public names, and what is said about each: by reflection."""
+
+import dataclasses
+import importlib
+import inspect
+import typing
+
+import pytest
+
+import noisejax
+
+MODULES = ["noise", "activations", "layers", "layers.nnx"]
+
+PINNED = {
+    "noise": """
+        Dropout RandomDropout GaussianDropout GaussianNoise DropPath SpatialDropout
+        apply dropout random_dropout invariant_dropout gaussian_dropout gaussian_noise
+        dropconnect drop_path spatial_dropout bernoulli_mask sample_rate mask_sample
+        round_rate
+    """,
+    "activations": """
+        gradient_acceleration gaaf exponential_shape shifted_sigmoid_shape gaaf_tanh
+        gaaf_relu
+    """,
+    "layers": "Noise Dropout RandomDropout InvariantDropout functional",
+    "layers.nnx": "Noise Dropout RandomDropout InvariantDropout functional",
+}
+"""Names that users were promised."""
+
+SIGNATURES = {
+    "noise.Dropout": "(rate, bits=32, broadcast_dims=(), scale=True)",
+    "noise.GaussianDropout": "(rate",
+    "noise.GaussianNoise": "(stddev",
+    "noise.DropPath": "(rate",
+    "noise.SpatialDropout": "(rate",
+    "noise.Dropout.sample": "(self, key, shape, dtype=float32, out_sharding=None",
+    "noise.apply": "(x, sample)",
+    "noise.dropout": "(key, x, *, rate, bits=32, broadcast_dims=())",
+    "noise.random_dropout": "(key, x, *, rate, bits=32, batch_dims=1)",
+    "noise.invariant_dropout": "(key, x, beta, *, rate, bits=32)",
+    "noise.bernoulli_mask": "(key, shape, *, rate, bits=32, out_sharding=None)",
+    "noise.mask_sample": "(mask, *, rate=0.0)",
+    "noise.round_rate": "(rate, *, bits)",
+    "activations.gradient_acceleration": "(x, *, frequency=10000.0)",
+    "activations.gaaf": ("(activation, shape_fn, *, frequency=10000.0, value='floor')"),
+    "layers.Noise": "(scheme, shift=False",
+    "layers.nnx.Noise": "(scheme, shift=False",
+}
+
+
+def public_names(module_name):
+    module = importlib.import_module(f"noisejax.{module_name}")
+    return {
+        name: value
+        for name, value in vars(module).items()
+        if not name.startswith("_")
+        and not inspect.ismodule(value)
+        and getattr(value, "__module__", "").startswith("noisejax")
+    }
+
+
+PUBLIC = {
+    f"{module}.{name}": value
+    for module in MODULES
+    for name, value in public_names(module).items()
+}
+
+
+@pytest.mark.parametrize("module", PINNED)
+def test_promised_names_are_there(module):
+    assert set(PINNED[module].split()) <= set(public_names(module))
+
+
+def plain(parameter):
+    return parameter.replace(annotation=parameter.empty)
+
+
+@pytest.mark.parametrize("name", SIGNATURES)
+def test_promised_signatures_hold(name):
+    value = noisejax
+    for part in name.split("."):
+        value = getattr(value, part)
+    function = value.__init__ if inspect.isclass(value) else value
+    parameters = dict(inspect.signature(function).parameters)
+    if inspect.isclass(value):
+        del parameters["self"]
+    signature = str(inspect.Signature(map(plain, parameters.values())))
+    signature = signature.replace("<class 'jax.numpy.float32'>", "float32")
+    assert signature.startswith(SIGNATURES[name]), signature
+
+
+def documented(value):
+    """Public functions, and classes that users make."""
+    if inspect.isclass(value):
+        return not inspect.isabstract(value) and not value.__name__.endswith("Layer")
+    return inspect.isfunction(value)
+
+
+@pytest.fixture(params=[name for name, value in PUBLIC.items() if documented(value)])
+def item(request):
+    return PUBLIC[request.param]
+
+
+def test_it_says_what_it_does_and_shows_it(item):
+    doc = inspect.getdoc(item)
+    assert doc and doc.splitlines()[0].endswith((".", ":", ")")), doc
+    if not item.__name__.endswith(("Sample", "Gaaf")):
+        assert ">>>" in doc, "an example that runs"
+
+
+def parameters(item):
+    if inspect.isclass(item) and dataclasses.is_dataclass(item):
+        return [f.name for f in dataclasses.fields(item) if f.name not in MODULE_FIELDS]
+    function = item.__init__ if inspect.isclass(item) else item
+    return [p for p in inspect.signature(function).parameters if p != "self"]
+
+
+MODULE_FIELDS = {"parent", "name"}  # Flax's own
+
+
+def test_every_argument_is_described(item):
+    doc = inspect.getdoc(item)
+    for name in parameters(item):
+        assert f"{name}:" in doc or f", {name}:" in doc, f"{name} is not described"
+
+
+def test_functions_say_what_they_return_and_what_is_annotated(item):
+    if inspect.isclass(item):
+        return
+    doc = inspect.getdoc(item)
+    assert "Returns:" in doc or "Yields:" in doc
+    hints = typing.get_type_hints(item)
+    missing = [p for p in [*parameters(item), "return"] if p not in hints]
+    assert not missing, f"no annotation: {missing}"
+
+
+def test_keys_are_called_key_and_come_first(item):
+    names = parameters(item)
+    assert not {"seed", "prng_key", "rng_key"} & set(names)
+    if inspect.isfunction(item) and "key" in names:
+        assert names[0] == "key"
+
+
+def test_defaults_of_functions_of_arrays_are_keyword_only(item):
+    if inspect.isclass(item):
+        return
+    for parameter in inspect.signature(item).parameters.values():
+        if parameter.default is not parameter.empty and parameter.name != "bias":
+            assert parameter.kind is parameter.KEYWORD_ONLY, parameter
+
+
+def test_the_version_is_that_of_the_package():
+    from importlib import metadata
+
+    assert noisejax.__version__ == metadata.version("noisejax")

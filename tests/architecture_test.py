@@ -1,0 +1,100 @@
+"""Arrows run one way: who may import whom, read from the sources."""
+
+import ast
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+import noisejax
+
+ROOT = pathlib.Path(noisejax.__file__).parent
+
+PURE = {"_floating", "_version", "noise", "activations"}
+"""Parts that know JAX and chex only."""
+
+MAY_IMPORT = {
+    "_floating": set(),
+    "_version": set(),
+    "noise": {"_floating"},
+    "activations": {"_floating"},
+    "layers": {"noise"},
+}
+"""Part of noisejax -> the other parts that it may import."""
+
+OUTSIDE = {"jax", "jaxtyping", "numpy", "chex"}
+"""What pure parts may import besides the standard library."""
+
+MAX_LINES = 300
+
+
+def sources():
+    return sorted(ROOT.rglob("*.py"))
+
+
+def part_of(path):
+    return path.relative_to(ROOT).with_suffix("").parts[0]
+
+
+def imports(path):
+    """The modules that a file imports, wherever in it."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path}: imports are absolute"
+            if node.module == "noisejax":
+                yield from (f"noisejax.{alias.name}" for alias in node.names)
+            else:
+                yield node.module
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda p: str(p.relative_to(ROOT)))
+def test_arrows(path):
+    part = part_of(path)
+    if part == "__init__":
+        return
+    assert part in MAY_IMPORT, f"give {part!r} its place in MAY_IMPORT"
+    for module in imports(path):
+        top, *rest = module.split(".")
+        if top == "noisejax" and rest:
+            target = rest[0]
+            assert target == part or target in MAY_IMPORT[part], f"{part} -> {target}"
+        elif part in PURE and top not in sys.stdlib_module_names:
+            assert top in OUTSIDE, f"{part} is pure and imports {top}"
+
+
+def test_no_part_imports_itself_by_a_detour():
+    def reach(part, seen=()):
+        assert part not in seen, f"cycle: {' -> '.join([*seen, part])}"
+        for target in MAY_IMPORT[part]:
+            reach(target, (*seen, part))
+
+    for part in MAY_IMPORT:
+        reach(part)
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda p: str(p.relative_to(ROOT)))
+def test_files_are_short(path):
+    assert len(path.read_text().splitlines()) <= MAX_LINES, "one idea a file"
+
+
+@pytest.mark.parametrize(
+    ("code", "absent"),
+    [
+        (
+            "import noisejax",
+            ["flax", "tensorflow_datasets", "matplotlib", "tensorflow"],
+        ),
+        ("import noisejax; noisejax.layers", ["flax.nnx.nn", "tensorflow_datasets"]),
+        ("import noisejax.layers.nnx", ["tensorflow_datasets", "matplotlib"]),
+    ],
+)
+def test_imports_are_lazy(code, absent):
+    """What a user does not use is not loaded."""
+    check = f"import sys; {code}; print([m for m in {absent} if m in sys.modules])"
+    out = subprocess.run(
+        [sys.executable, "-c", check], capture_output=True, text=True, check=True
+    )
+    assert out.stdout.strip() == "[]", out.stdout

@@ -1,0 +1,22 @@
+"""Every example in a docstring runs and gives what it says."""
+
+import doctest
+import importlib
+import pathlib
+
+import pytest
+
+import noisejax
+
+ROOT = pathlib.Path(noisejax.__file__).parent
+MODULES = sorted(
+    ".".join(("noisejax", *path.relative_to(ROOT).with_suffix("").parts))
+    for path in ROOT.rglob("*.py")
+    if ">>>" in path.read_text()
+)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples(name):
+    result = doctest.testmod(importlib.import_module(name), verbose=False)
+    assert result.attempted and not result.failed

@@ -1,0 +1,74 @@
+"""Flax's own tests of Dropout, from its source distribution, with our layers put in."""
+
+import functools
+import importlib.metadata
+import os
+import pathlib
+import subprocess
+import sys
+import tarfile
+
+import pytest
+
+SHIM = '''
+"""A conftest for Flax's tests: its Dropout is ours."""
+import flax.linen, flax.nnx
+from flax.nnx.nn import stochastic
+import noisejax.layers, noisejax.layers.nnx
+
+flax.linen.Dropout = noisejax.layers.Dropout
+flax.nnx.Dropout = stochastic.Dropout = noisejax.layers.nnx.Dropout
+'''
+
+
+@functools.cache
+def flax_tests(folder: pathlib.Path) -> pathlib.Path | None:
+    """Flax's source distribution of the installed version; None: no registry."""
+    version = importlib.metadata.version("flax")
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
+    command += ["--no-binary=flax", "--no-build-isolation", f"--dest={folder}"]
+    result = subprocess.run(
+        [*command, f"flax=={version}"], capture_output=True, timeout=120
+    )
+    archives = list(folder.glob("flax-*.tar.gz"))
+    if result.returncode or not archives:
+        return None
+    with tarfile.open(archives[0]) as archive:
+        archive.extractall(folder, filter="data")
+    return folder / f"flax-{version}" / "tests"
+
+
+@pytest.fixture(scope="module")
+def tests(tmp_path_factory):
+    folder = flax_tests(tmp_path_factory.mktemp("flax"))
+    if folder is None:
+        pytest.skip("the package registry with Flax's sources is not reachable")
+    (folder / "conftest.py").write_text(SHIM)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("file", "least"), [("linen/linen_test.py", 6), ("nnx/nn/stochastic_test.py", 4)]
+)
+def test_flaxs_own_tests_pass_with_our_dropout(tests, file, least):
+    result = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "-k",
+            "dropout",
+        ]
+        + ["--rootdir", str(tests), "-o", "filterwarnings=", "-o", "addopts="]
+        + [str(tests / file)],
+        capture_output=True,
+        text=True,
+        cwd=tests,
+        env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
+    )
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-2000:]
+    passed = int(result.stdout.split(" passed")[0].split()[-1])
+    assert passed >= least, result.stdout
