@@ -23,19 +23,23 @@ class NoiseLayer(nn.Module):
 
     scheme_type: ClassVar[type[noise.Scheme]]
 
+    @nn.nowrap
     def make_scheme(self) -> noise.Scheme:
         """The scheme that draws this layer's samples."""
         return scheme_of(self, self.scheme_type)
 
+    @nn.nowrap
     def override(self) -> noise.Rate | Schedule | None:
         """A level that no scheme can hold: a traced one, or a schedule; else None."""
         level = dataclasses.fields(self.scheme_type)[0].name
         return override_level(getattr(self, level))
 
+    @nn.nowrap
     def drops_everything(self) -> bool:
         """Whether the rate is 1, which Flax's Dropout takes and no scheme does."""
         return False
 
+    @nn.nowrap
     def shifted(
         self, x: Float[Array, "*shape"], deterministic: bool
     ) -> Float[Array, "*shape"]:
@@ -94,6 +98,7 @@ class NoiseLayer(nn.Module):
         count_call(self, sample)
         return noise.apply(x, sample)
 
+    @nn.nowrap
     def _level_at(self, step: jax.typing.ArrayLike | None) -> noise.Rate | None:
         level = self.override()
         if not callable(level):

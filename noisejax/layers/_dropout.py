@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import ClassVar
 
+from flax import linen as nn
+
 from noisejax import noise
 from noisejax.layers._base import NoiseLayer
 from noisejax.layers._levels import Schedule
@@ -45,12 +47,14 @@ class Dropout(NoiseLayer):
     bits: int = 32
     scale: bool = True
 
+    @nn.nowrap
     def make_scheme(self) -> noise.Scheme:
         """The scheme that draws this layer's samples."""
         if self.drops_everything():  # no sample is drawn
             return noise.Dropout(0.0, self.bits, self.broadcast_dims)
         return super().make_scheme()
 
+    @nn.nowrap
     def drops_everything(self) -> bool:
         """Whether the rate is 1."""
         return self.override() is None and self.rate == 1

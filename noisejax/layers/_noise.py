@@ -19,6 +19,7 @@ class ShiftedNoiseLayer(NoiseLayer):
         check_shift(self.shift)
         super().__post_init__()
 
+    @nn.nowrap
     def shifted(
         self, x: Float[Array, "*shape"], deterministic: bool
     ) -> Float[Array, "*shape"]:
@@ -121,10 +122,12 @@ class Noise(ShiftedNoiseLayer):
         check_scheme(self.scheme)
         super().__post_init__()
 
+    @nn.nowrap
     def make_scheme(self) -> noise.Scheme:
         """The scheme that draws this layer's samples."""
         return self.scheme
 
+    @nn.nowrap
     def override(self) -> noise.Rate | Schedule | None:
         """The level in place of the scheme's own."""
         return self.level

@@ -77,10 +77,10 @@ class NoiseLayer(nnx.Module):
                 "model, nnx.view(model, deterministic=True)"
             ),
         )
-        x = self.shifted(inputs, deterministic)
+        x = self._shifted(inputs, deterministic)
         if deterministic:
             return x
-        if self.drops_everything():
+        if self._drops_everything():
             return jnp.zeros_like(x)
         level = self._level_at(step)
         if level is None and self.scheme.level == 0:
@@ -89,14 +89,14 @@ class NoiseLayer(nnx.Module):
             sample = noise.sample_like(self._key(rngs), x, self.scheme, level=level)
         return noise.apply(x, sample)
 
-    def shifted(
+    def _shifted(
         self, x: Float[Array, "*shape"], deterministic: bool
     ) -> Float[Array, "*shape"]:
         """`x` as it goes into the noise, and out of it where there is none."""
         del deterministic
         return x
 
-    def drops_everything(self) -> bool:
+    def _drops_everything(self) -> bool:
         """Whether the rate is 1, which Flax's Dropout takes and no scheme does."""
         return False
 

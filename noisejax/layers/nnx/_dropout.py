@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import jax
+from flax import nnx
 
 from noisejax import noise
 from noisejax.layers._levels import Schedule, override_level, own_level
@@ -49,12 +50,15 @@ class Dropout(NoiseLayer):
         bits: int = 32,
         scale: bool = True,
     ):
-        self.everything = override_level(rate) is None and rate == 1
-        known = 0.0 if self.everything else own_level(rate)
+        everything = override_level(rate) is None and rate == 1
+        known = 0.0 if everything else own_level(rate)
         scheme = noise.Dropout(known, bits, broadcast_dims, scale)
         super().__init__(scheme, rate, deterministic, rng_collection, rngs)
+        self.everything = everything
+        self.rate = nnx.data(rate) if isinstance(rate, jax.Array) else rate
+        self.broadcast_dims = scheme.broadcast_dims
 
-    def drops_everything(self) -> bool:
+    def _drops_everything(self) -> bool:
         """Whether the rate is 1."""
         return self.everything
 

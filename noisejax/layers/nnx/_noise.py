@@ -20,7 +20,7 @@ class ShiftedNoiseLayer(NoiseLayer):
       mean: the running average, an `nnx.BatchStat`, or None.
     """
 
-    def set_shift(
+    def _set_shift(
         self, shift: bool | str, num_features: int | Sequence[int] | None
     ) -> None:
         """Creates what is to be learned or averaged, zeros at the start."""
@@ -37,7 +37,7 @@ class ShiftedNoiseLayer(NoiseLayer):
         averages = bool(shift) and shift is not True
         self.mean = nnx.BatchStat(zeros) if averages else nnx.data(None)
 
-    def shifted(
+    def _shifted(
         self, x: Float[Array, "*shape"], deterministic: bool
     ) -> Float[Array, "*shape"]:
         """`x` + β, or less its running average."""
@@ -95,7 +95,7 @@ class Noise(ShiftedNoiseLayer):
     ):
         check_scheme(scheme)
         super().__init__(scheme, level, deterministic, rng_collection, rngs)
-        self.set_shift(shift, num_features)
+        self._set_shift(shift, num_features)
 
 
 class InvariantDropout(ShiftedNoiseLayer):
@@ -142,4 +142,4 @@ class InvariantDropout(ShiftedNoiseLayer):
     ):
         scheme = noise.Dropout(own_level(rate), bits, broadcast_dims, scale)
         super().__init__(scheme, rate, deterministic, rng_collection, rngs)
-        self.set_shift(shift, num_features)
+        self._set_shift(shift, num_features)
