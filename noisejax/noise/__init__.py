@@ -1,5 +1,7 @@
 """Noise as data: schemes draw samples, one function applies them."""
 
+from noisejax.noise._counting import SampleCount as SampleCount
+from noisejax.noise._counting import count_samples as count_samples
 from noisejax.noise._drop_path import DropPath as DropPath
 from noisejax.noise._drop_path import drop_path as drop_path
 from noisejax.noise._dropconnect import dropconnect as dropconnect

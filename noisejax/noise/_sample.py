@@ -16,6 +16,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float
 
 from noisejax._floating import at_least_float32, check_floating
+from noisejax.noise._counting import note_applied
 from noisejax.noise._levels import Rate, broadcasts, check_rate
 from noisejax.noise._rates import inverse_scale
 
@@ -125,6 +126,7 @@ def apply(x: Float[Array, "*shape"], sample: Sample) -> Float[Array, "*shape"]:
                 f"is shared; {type(sample).__name__}{jax.tree_util.keystr(path)} has "
                 f"shape {shape}: draw it with scheme.sample(key, {x.shape})"
             )
+    note_applied()
     wide = x.astype(at_least_float32(x.dtype))
     return sample._noisy(wide).astype(x.dtype)
 

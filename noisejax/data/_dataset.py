@@ -1,0 +1,79 @@
+"""What a data set is to the rest: arrays in memory, images first, labels beside."""
+
+import dataclasses
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class Dataset:
+    """A classification data set as arrays.
+
+    Attributes:
+      name: of the data set.
+      train_x: examples, [N, *shape]: uint8 (pixels, 0 to 255) or float32.
+      train_y: class labels, int32 [N], in [0, num_classes).
+      test_x: examples, [M, *shape], of the same kind.
+      test_y: class labels, int32 [M].
+      num_classes: how many classes there are.
+    """
+
+    name: str
+    train_x: np.ndarray
+    train_y: np.ndarray
+    test_x: np.ndarray
+    test_y: np.ndarray
+    num_classes: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one example."""
+        return self.train_x.shape[1:]
+
+
+def check_dataset(dataset: Dataset, source: str) -> Dataset:
+    """Returns a data set whose arrays hold what they should.
+
+    Args:
+      dataset: to check.
+      source: where it comes from, for the message.
+
+    Raises:
+      ValueError: arrays of the wrong shape or dtype, labels out of range, values that
+        are not finite, an empty part.
+    """
+    for part in ("train", "test"):
+        x, y = getattr(dataset, f"{part}_x"), getattr(dataset, f"{part}_y")
+        if not len(x):
+            raise ValueError(f"{source}: {part} holds no examples")
+        if x.ndim < 2:
+            raise ValueError(
+                f"{source}: {part} examples must be [N, ...], one row per example, got "
+                f"shape {x.shape}"
+            )
+        if y.shape != x.shape[:1]:
+            raise ValueError(
+                f"{source}: {part} has {len(x)} examples and labels of shape {y.shape}; "
+                f"one integer label per example is needed, ({len(x)},)"
+            )
+        if x.dtype != np.uint8 and x.dtype != np.float32:
+            raise ValueError(
+                f"{source}: {part} examples must be uint8 or floating, got {x.dtype}"
+            )
+        if x.dtype == np.float32 and not np.isfinite(x).all():
+            row = int(np.argwhere(~np.isfinite(x))[0, 0])
+            raise ValueError(
+                f"{source}: {part} example {row} holds NaN or infinity; clean the data"
+            )
+        if y.min() < 0 or y.max() >= dataset.num_classes:
+            row = int(np.argwhere((y < 0) | (y >= dataset.num_classes))[0, 0])
+            raise ValueError(
+                f"{source}: {part} label {row} is {y[row]}; labels must lie in "
+                f"[0, {dataset.num_classes})"
+            )
+    if dataset.train_x.shape[1:] != dataset.test_x.shape[1:]:
+        raise ValueError(
+            f"{source}: train examples are of shape {dataset.train_x.shape[1:]}, test "
+            f"examples of shape {dataset.test_x.shape[1:]}; they must agree"
+        )
+    return dataset

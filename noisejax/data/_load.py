@@ -1,0 +1,45 @@
+"""From a name to a data set."""
+
+import os
+
+from noisejax.data._dataset import Dataset
+from noisejax.data._digits import load_digits
+from noisejax.data._npz import load_npz
+from noisejax.data._tfds import SOURCES, load_tfds
+
+
+def dataset_names() -> list[str]:
+    """The names that `load_dataset` knows, besides paths of .npz files."""
+    return ["digits", *SOURCES]
+
+
+def load_dataset(name: str, data_dir: str | os.PathLike | None = None) -> Dataset:
+    """Loads a data set.
+
+    Args:
+      name: "digits" (embedded), a data set of TFDS, or the path of an .npz file (its
+        format: `load_npz`).
+      data_dir: the TFDS data directory; None: `~/tensorflow_datasets`.
+
+    Returns:
+      The data set, as arrays.
+
+    Raises:
+      FileNotFoundError: it is not there; the message says how to prepare it.
+      ValueError: an unknown name (the known ones are listed), or damaged data.
+
+    Example:
+      >>> from noisejax import data
+      >>> data.load_dataset("digits").train_x.shape
+      (1437, 8, 8, 1)
+    """
+    if name == "digits":
+        return load_digits()
+    if name.endswith(".npz"):
+        return load_npz(name)
+    if name not in SOURCES:
+        raise ValueError(
+            f"data.name must be one of {', '.join(dataset_names())}, or the path of an "
+            f".npz file; got {name!r}"
+        )
+    return load_tfds(name, data_dir)

@@ -1,0 +1,46 @@
+"""Holding out a validation part, chosen by the seed."""
+
+import numpy as np
+
+
+def validation_size(num_examples: int, validation: float) -> int:
+    """How many examples are held out.
+
+    Args:
+      num_examples: of the training part.
+      validation: a share in [0, 1), or a number of examples, 1 or more.
+
+    Raises:
+      ValueError: nothing would be left to train on, or a negative number.
+    """
+    size = round(validation * num_examples) if validation < 1 else int(validation)
+    if validation < 0 or not np.isfinite(validation) or size >= num_examples:
+        raise ValueError(
+            "data.validation must be a share of the training examples in [0, 1) or a "
+            f"number of them below {num_examples}, got {validation}"
+        )
+    return size
+
+
+def split_indices(
+    num_examples: int, validation: float, *, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The training and the validation examples of a seed.
+
+    Args:
+      num_examples: of the training part.
+      validation: as in `validation_size`.
+      seed: any integer; each has a split of its own.
+
+    Returns:
+      Sorted indices, int32, of the examples to train on and to validate on.
+
+    Example:
+      >>> from noisejax import data
+      >>> train, validation = data.split_indices(10, 0.2, seed=0)
+      >>> len(train), len(validation)
+      (8, 2)
+    """
+    size = validation_size(num_examples, validation)
+    order = np.random.default_rng(seed).permutation(num_examples).astype(np.int32)
+    return np.sort(order[size:]), np.sort(order[:size])

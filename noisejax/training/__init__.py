@@ -1,0 +1,11 @@
+"""Training runs: from a configuration to a folder of results."""
+
+from noisejax.training._config import Config as Config
+from noisejax.training._config import describe as describe
+from noisejax.training._config import from_dict as from_dict
+from noisejax.training._config import to_dict as to_dict
+from noisejax.training._config import unknown_field as unknown_field
+from noisejax.training._metrics import read_metrics as read_metrics
+from noisejax.training._run import TrainingError as TrainingError
+from noisejax.training._run import train as train
+from noisejax.training._summary import show_spread as show_spread

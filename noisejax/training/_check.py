@@ -1,0 +1,135 @@
+"""Checks of a configuration, before any data are loaded or anything is traced."""
+
+import dataclasses
+import math
+import types
+import typing
+from typing import Any
+
+from noisejax.training._config import Config, sections
+
+CHOICES = {
+    "model.name": ("mlp", "autoencoder"),
+    "model.activation": (
+        "relu",
+        "tanh",
+        "sigmoid",
+        "gelu",
+        "silu",
+        "softplus",
+        "linear",
+    ),
+    "model.kernel_init": ("he_normal", "glorot_uniform", "lecun_normal"),
+    "noise.scheme": (
+        "none",
+        "dropout",
+        "random_dropout",
+        "random_dropout_per_batch",
+        "gaussian_dropout",
+        "gaussian_noise",
+    ),
+    "noise.shift": ("none", "input", "hidden", "both", "running_average"),
+    "noise.bits": (32, 8),
+    "objective.strategy": ("fold", "vmap", "map", "resample"),
+    "objective.weighting": ("importance", "equal"),
+    "optimizer.name": ("sgd", "adam", "adamw"),
+    "optimizer.schedule": ("constant", "linear", "cosine"),
+    "training.mode": ("noise", "back_projection"),
+    "training.on_nan": ("stop", "skip"),
+    "training.precision": ("float32", "bfloat16"),
+}
+"""Field -> what it may be."""
+
+AT_LEAST = {
+    "training.epochs": 1,
+    "training.batch_size": 1,
+    "training.num_seeds": 1,
+    "training.retrain_epochs": 0,
+    "training.patience": 0,
+    "training.seed": 0,
+    "objective.num_samples": 1,
+    "mesh.data": 1,
+    "mesh.samples": 1,
+    "optimizer.warmup_epochs": 0,
+    "optimizer.weight_decay": 0,
+    "optimizer.shift_decay": 0,
+    "optimizer.max_norm": 0,
+    "data.validation": 0,
+}
+"""Field -> its least value."""
+
+
+def check_config(config: Config) -> None:
+    """Checks every field by itself, and those that must go together.
+
+    Raises:
+      TypeError: a value of the wrong type.
+      ValueError: a value that is none of the possible ones, or out of range.
+    """
+    for section, cls in sections().items():
+        for field in dataclasses.fields(cls):
+            value = getattr(getattr(config, section), field.name)
+            _check_type(f"{section}.{field.name}", value, field.type)
+    for path, choices in CHOICES.items():
+        if _get(config, path) not in choices:
+            raise ValueError(
+                f"{path} must be one of {', '.join(map(str, choices))}; got "
+                f"{_get(config, path)!r}"
+            )
+    for path, least in AT_LEAST.items():
+        if not _get(config, path) >= least:
+            raise ValueError(
+                f"{path} must be {least} or more, got {_get(config, path)!r}"
+            )
+    if not 0 < config.optimizer.learning_rate < math.inf:
+        raise ValueError(
+            "optimizer.learning_rate must be a positive number, got "
+            f"{config.optimizer.learning_rate!r}"
+        )
+    if not 0 <= config.optimizer.momentum < 1:
+        raise ValueError(
+            f"optimizer.momentum must lie in [0, 1), got {config.optimizer.momentum!r}"
+        )
+    if not config.model.widths or any(width < 1 for width in config.model.widths):
+        raise ValueError(
+            "model.widths must be one or more positive numbers of units, got "
+            f"{config.model.widths!r}"
+        )
+    rates = config.noise.hidden_rates
+    if rates and len(rates) != len(config.model.widths):
+        raise ValueError(
+            f"noise.hidden_rates must be one rate per hidden layer: {len(rates)} rates "
+            f"{rates} for {len(config.model.widths)} layers {config.model.widths}"
+        )
+    needs_validation = config.training.retrain_epochs or config.training.patience
+    if needs_validation and not config.data.validation:
+        raise ValueError(
+            "training.retrain_epochs and training.patience choose an epoch by its "
+            "validation error: give data.validation a share above 0"
+        )
+
+
+def _get(config: Config, path: str) -> Any:
+    section, name = path.split(".")
+    return getattr(getattr(config, section), name)
+
+
+def _check_type(path: str, value: Any, annotation: Any) -> None:
+    if typing.get_origin(annotation) is tuple:
+        element = typing.get_args(annotation)[0]
+        if isinstance(value, tuple) and all(_is(item, element) for item in value):
+            return
+        wanted = f"a tuple of {element.__name__}, such as ({element(1)}, {element(2)})"
+    elif _is(value, annotation):
+        return
+    else:
+        wanted = f"of type {annotation.__name__}"
+    raise TypeError(f"{path} must be {wanted}; got {value!r}")
+
+
+def _is(value: Any, kind: type | types.UnionType) -> bool:
+    if kind is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if kind is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, kind)

@@ -1,0 +1,104 @@
+"""An epoch in one compiled program: data on the device, shuffled there, seeds mapped."""
+
+import functools
+from collections.abc import Callable
+
+import jax
+from jax import lax
+from jax import numpy as jnp
+from jaxtyping import Array, Float, Int, UInt8
+
+from noisejax.training._state import TrainState, seed_key
+from noisejax.training._step import Step, StepConfig
+
+
+def to_float(
+    x: UInt8[Array, "..."] | Float[Array, "..."], *, inverted: bool
+) -> Float[Array, "..."]:
+    """Examples as the network sees them: pixels in [0, 1], inverted if asked for."""
+    if x.dtype == jnp.uint8:
+        x = x.astype(jnp.float32) * (1 / 255)
+    return 1.0 - x if inverted else x
+
+
+def make_epoch(
+    step: Step, *, batch_size: int, inverted: bool
+) -> Callable[..., tuple[TrainState, dict[str, Array]]]:
+    """An epoch of all seeds at once.
+
+    Args:
+      step: of one seed.
+      batch_size: examples per step.
+      inverted: whether examples are inverted.
+
+    Returns:
+      epoch(states, x, y, indices, seeds, number) -> (states, metrics), compiled, the
+      old states donated.
+        states: of the seeds, stacked.
+        x, y: all training examples, shared.
+        indices: [N, n], the examples that each seed trains on.
+        seeds: int32 [N].
+        number: of the epoch, counted over phases; decides the order.
+        metrics: {"loss", "error"}, [N, steps].
+    """
+
+    def one_seed(state, x, y, indices, seed, number):
+        order_key = jax.random.fold_in(seed_key(seed, "order"), number)
+        noise_key = jax.random.fold_in(seed_key(seed, "noise"), number)
+        steps = indices.shape[0] // batch_size
+        order = jax.random.permutation(order_key, indices)[: steps * batch_size]
+
+        def body(state, numbered_batch):
+            i, batch = numbered_batch
+            examples = to_float(x[batch], inverted=inverted)
+            return step(state, examples, y[batch], jax.random.fold_in(noise_key, i))
+
+        batches = order.reshape(steps, batch_size)
+        return lax.scan(body, state, (jnp.arange(steps), batches))
+
+    mapped = jax.vmap(one_seed, in_axes=(0, None, None, 0, 0, None))
+    return jax.jit(mapped, donate_argnums=0)
+
+
+def make_evaluate(
+    config: StepConfig, *, batch_size: int, inverted: bool
+) -> Callable[..., dict[str, Float[Array, " seeds"]]]:
+    """Noise-free evaluation of all seeds at once.
+
+    Returns:
+      evaluate(params, batch_stats, x, y, indices) -> {"loss", "error"}, [N] each: means
+      over the examples `indices` [N, n] of each seed. Compiled.
+    """
+
+    def one_seed(params, batch_stats, x, y, indices):
+        n = indices.shape[0]
+        steps = -(-n // batch_size)
+        padded = jnp.pad(indices, (0, steps * batch_size - n))
+        counts = jnp.arange(steps * batch_size) < n
+
+        def body(totals, batch):
+            rows, counted = batch
+            examples, labels = to_float(x[rows], inverted=inverted), y[rows]
+            variables = {"params": params, "batch_stats": batch_stats}
+            outputs, _ = config.model.apply(variables, examples, train=False)
+            sums = [
+                jnp.sum(jnp.where(counted, values, 0.0))
+                for values in (
+                    -config.task.log_prob(outputs, examples, labels),
+                    config.task.error(outputs, examples, labels),
+                )
+            ]
+            return [total + s for total, s in zip(totals, sums, strict=True)], ()
+
+        shape = (steps, batch_size)
+        batches = (padded.reshape(shape), counts.reshape(shape))
+        (loss, error), _ = lax.scan(body, [jnp.float32(0)] * 2, batches)
+        return {"loss": loss / n, "error": error / n}
+
+    return jax.jit(jax.vmap(one_seed, in_axes=(0, 0, None, None, 0)))
+
+
+@functools.partial(jax.jit, static_argnums=1)
+def all_indices(seeds: Int[Array, " seeds"], n: int) -> Int[Array, "seeds n"]:
+    """Every example, for each seed."""
+    return jnp.broadcast_to(jnp.arange(n, dtype=jnp.int32), (seeds.shape[0], n))

@@ -1,0 +1,141 @@
+"""The phases of a run, each a compiled epoch over its own examples."""
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+import optax
+from flax import linen as nn
+from jax import numpy as jnp
+from jaxtyping import Array, Float, Int, UInt8
+
+from noisejax import data
+from noisejax.training._build import (
+    build_model,
+    expected_samples,
+    steps_per_epoch,
+)
+from noisejax.training._config import Config
+from noisejax.training._epoch import all_indices, make_epoch, make_evaluate
+from noisejax.training._optimizer import build_optimizer, build_schedule
+from noisejax.training._step import StepConfig, make_step
+from noisejax.training._task import TASKS
+
+EVALUATION_BATCH = 1000
+
+
+@dataclasses.dataclass(frozen=True)
+class Examples:
+    """Arrays on the device.
+
+    Attributes:
+      x: examples, [N, *shape].
+      y: labels, [N].
+    """
+
+    x: UInt8[Array, "..."] | Float[Array, "..."]
+    y: Int[Array, " examples"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Phase:
+    """Epochs over the same examples under one learning-rate schedule.
+
+    Attributes:
+      name: "train" or "retrain".
+      epochs: how many.
+      offset: epochs of the phases before.
+      indices: [N, n], the examples that each seed trains on.
+      optimizer: of this phase.
+      epoch: compiled, as `make_epoch` describes it.
+    """
+
+    name: str
+    epochs: int
+    offset: int
+    indices: Int[Array, "seeds n"]
+    optimizer: optax.GradientTransformation
+    epoch: Callable
+
+
+@dataclasses.dataclass(frozen=True)
+class Program:
+    """All that a run computes with.
+
+    Attributes:
+      model: the network.
+      seeds: int32 [N].
+      train: the training examples, validation included.
+      test: the test examples.
+      validation: [N, m], each seed's indices into `train`; m may be 0.
+      phases: in order.
+      evaluate: compiled, as `make_evaluate` describes it.
+    """
+
+    model: nn.Module
+    seeds: Int[Array, " seeds"]
+    train: Examples
+    test: Examples
+    validation: Int[Array, "seeds m"]
+    phases: tuple[Phase, ...]
+    evaluate: Callable
+
+
+def build_program(config: Config, dataset: data.Dataset) -> Program:
+    """Everything that can be wrong with a configuration is found here, untraced.
+
+    Raises:
+      ValueError: a rate out of range, a batch larger than the data, ...
+    """
+    training = config.training
+    model = build_model(config, dataset.num_classes)
+    seeds = training.seed + np.arange(training.num_seeds)
+    n = len(dataset.train_x)
+    split = [
+        data.split_indices(n, config.data.validation, seed=int(seed)) for seed in seeds
+    ]
+    step_config = StepConfig(
+        model=model,
+        task=TASKS[config.model.name],
+        expected_samples=expected_samples(config),
+        max_norm=config.optimizer.max_norm,
+        skip_nonfinite=training.on_nan == "skip",
+    )
+
+    def phase(name, epochs, offset, indices):
+        steps = steps_per_epoch(indices.shape[1], training.batch_size)
+        schedule = build_schedule(
+            config.optimizer,
+            epochs=epochs,
+            steps_per_epoch=steps,
+            warmup=offset == 0,
+        )
+        optimizer = build_optimizer(config.optimizer, schedule)
+        epoch = make_epoch(
+            make_step(step_config, optimizer),
+            batch_size=training.batch_size,
+            inverted=config.data.inverted,
+        )
+        return Phase(name, epochs, offset, indices, optimizer, epoch)
+
+    train_indices = jnp.asarray(np.stack([train for train, _ in split]))
+    seeds = jnp.asarray(seeds, jnp.int32)
+    phases = [phase("train", training.epochs, 0, train_indices)]
+    if training.retrain_epochs:
+        everything = all_indices(seeds, n)
+        phases.append(
+            phase("retrain", training.retrain_epochs, training.epochs, everything)
+        )
+    return Program(
+        model=model,
+        seeds=seeds,
+        train=Examples(jnp.asarray(dataset.train_x), jnp.asarray(dataset.train_y)),
+        test=Examples(jnp.asarray(dataset.test_x), jnp.asarray(dataset.test_y)),
+        validation=jnp.asarray(np.stack([held_out for _, held_out in split])),
+        phases=tuple(phases),
+        evaluate=make_evaluate(
+            step_config,
+            batch_size=min(EVALUATION_BATCH, len(dataset.test_x)),
+            inverted=config.data.inverted,
+        ),
+    )

@@ -1,0 +1,59 @@
+"""What a network is judged by: the log-likelihood of an example, and its error."""
+
+import dataclasses
+from collections.abc import Callable
+
+import jax
+from jax import numpy as jnp
+from jaxtyping import Array, Float, Int
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """How outputs are compared with examples.
+
+    Attributes:
+      log_prob: (outputs [B, K], x [B, ...], y [B]) -> log-likelihoods [B].
+      error: the same arguments -> errors [B], of which the mean is reported, times 100.
+    """
+
+    log_prob: Callable[[Array, Array, Array], Float[Array, " batch"]]
+    error: Callable[[Array, Array, Array], Float[Array, " batch"]]
+
+
+def _label_log_prob(
+    logits: Float[Array, "batch classes"], x: Array, y: Int[Array, " batch"]
+) -> Float[Array, " batch"]:
+    del x
+    log_probs = jax.nn.log_softmax(logits)
+    return jnp.take_along_axis(log_probs, y[:, None], axis=-1)[:, 0]
+
+
+def _is_wrong(
+    logits: Float[Array, "batch classes"], x: Array, y: Int[Array, " batch"]
+) -> Float[Array, " batch"]:
+    del x
+    return (jnp.argmax(logits, axis=-1) != y).astype(jnp.float32)
+
+
+def _gaussian_log_prob(
+    outputs: Float[Array, "batch inputs"], x: Array, y: Array
+) -> Float[Array, " batch"]:
+    """Of unit variance, up to a constant: half the squared error, summed over inputs."""
+    del y
+    return -0.5 * jnp.sum((outputs - x.reshape(outputs.shape)) ** 2, axis=-1)
+
+
+def _relative_squared_error(
+    outputs: Float[Array, "batch inputs"], x: Array, y: Array
+) -> Float[Array, " batch"]:
+    del y
+    x = x.reshape(outputs.shape)
+    return jnp.sum((outputs - x) ** 2, axis=-1) / jnp.sum(x**2, axis=-1)
+
+
+TASKS = {
+    "mlp": Task(_label_log_prob, _is_wrong),
+    "autoencoder": Task(_gaussian_log_prob, _relative_squared_error),
+}
+"""Network -> what it is judged by: classification error, or relative squared error."""
