@@ -42,8 +42,8 @@ def config_of(holder: flags.FlagHolder) -> training.Config:
         raise ValueError(f"--config: {error}") from error
     if not isinstance(config, training.Config):
         raise ValueError(
-            "--config must name a Python file that exists and whose get_config() gives a "
-            f"noisejax.training.Config; got {config!r}"
+            "--config must name a Python file that exists and whose get_config() gives "
+            f"a noisejax.training.Config; got {config!r}"
         )
     return config
 

@@ -53,7 +53,7 @@ def check_dataset(dataset: Dataset, source: str) -> Dataset:
             )
         if y.shape != x.shape[:1]:
             raise ValueError(
-                f"{source}: {part} has {len(x)} examples and labels of shape {y.shape}; "
+                f"{source}: {part} has {len(x)} examples, labels of shape {y.shape}; "
                 f"one integer label per example is needed, ({len(x)},)"
             )
         if x.dtype != np.uint8 and x.dtype != np.float32:

@@ -75,14 +75,14 @@ def find_prepared(name: str, data_dir: str | os.PathLike | None) -> pathlib.Path
     )
     if not infos:
         raise FileNotFoundError(
-            f"{root / name} holds no prepared data set {name!r} (no dataset_info.json); "
+            f"{root / name} holds no prepared dataset {name!r} (no dataset_info.json); "
             f"{prepare}, or point --data_dir at a TFDS data directory that has it"
         )
     info = _read_json(infos[-1])
     file_format = info.get("fileFormat", "tfrecord")
     if file_format != "array_record":
         raise ValueError(
-            f"{infos[-1].parent} is prepared as {file_format}, which needs TensorFlow to "
+            f"{infos[-1].parent} is prepared as {file_format}, which needs TensorFlow "
             f"be read; noisejax reads array_record: {prepare}"
         )
     return infos[-1].parent

@@ -1,4 +1,4 @@
-"""Autoencoders with noise on the hidden layers (Bouthillier et al. 2015, section 5.1)."""
+"""Autoencoders with noise on the hidden layers (Bouthillier et al. 2015, sec. 5.1)."""
 
 from collections.abc import Callable, Sequence
 
@@ -10,7 +10,7 @@ from noisejax.models._mlp import MLP, Activations
 
 
 class Autoencoder(nn.Module):
-    """An autoencoder: an MLP from the input to the input, by way of noisy hidden layers.
+    """An autoencoder: an MLP from the input to the input, by noisy hidden layers.
 
     The paper's has one hidden layer and noise on it alone. With several, the widths are
     the encoder's and the decoder mirrors them; its layers make no noise.

@@ -51,7 +51,7 @@ def build_activation(config: ModelConfig) -> Callable:
         return activations.gaaf_sigmoid
     if config.activation not in SHAPES:
         raise ValueError(
-            f"model.gaaf needs an activation that saturates, one of {', '.join(SHAPES)} "
+            f"model.gaaf needs an activation that saturates: {', '.join(SHAPES)} "
             f"or sigmoid; got model.activation={config.activation!r}"
         )
     name = config.activation

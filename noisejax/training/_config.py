@@ -1,4 +1,4 @@
-"""The fields of a training run: typed, each with its doc. Values are checked elsewhere."""
+"""The fields of a training run: typed, each with its doc. `_check` checks values."""
 
 import dataclasses
 from typing import Any
@@ -37,7 +37,9 @@ class ModelConfig:
     gaaf: bool = field(
         False, "add gradient acceleration to the activation (Hahn, eq. 8)"
     )
-    kernel_init: str = field("he_normal", "he_normal, glorot_uniform or lecun_normal")
+    kernel_init: str = field(
+        "lecun_normal", "lecun_normal, he_normal or glorot_uniform"
+    )
 
 
 @dataclasses.dataclass
@@ -77,7 +79,7 @@ class OptimizerConfig:
     """How it is maximised."""
 
     name: str = field("sgd", "sgd, adam or adamw")
-    learning_rate: float = field(0.1, "at the start, or after the warm-up")
+    learning_rate: float = field(0.05, "at the start, or after the warm-up")
     schedule: str = field(
         "cosine",
         "of the learning rate over training.epochs: constant, linear or cosine",
@@ -98,7 +100,7 @@ class OptimizerConfig:
 class TrainingConfig:
     """How long, and how it is judged."""
 
-    epochs: int = field(50, "passes over the training part")
+    epochs: int = field(100, "passes over the training part")
     batch_size: int = field(
         100, "examples per step; the last, smaller batch is left out"
     )

@@ -1,4 +1,4 @@
-"""An epoch in one compiled program: data on the device, shuffled there, seeds mapped."""
+"""An epoch as one program: data on the device, shuffled there, seeds vmapped."""
 
 import functools
 from collections.abc import Callable

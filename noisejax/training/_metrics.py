@@ -32,8 +32,8 @@ class MetricsLog:
         whole = [line for line in lines if line.endswith(b"\n")]
         if len(whole) < count:
             raise ValueError(
-                f"{path} holds {len(whole)} rows where the checkpoint knows {count}: it "
-                "was changed or lost; start again in another workdir"
+                f"{path} holds {len(whole)} rows where the checkpoint knows {count}: "
+                "it was changed or lost; start again in another workdir"
             )
         self._file = path.open("r+b" if path.exists() else "w+b")
         self._file.truncate(sum(map(len, whole[:count])))

@@ -39,7 +39,7 @@ def _is_wrong(
 def _gaussian_log_prob(
     outputs: Float[Array, "batch inputs"], x: Array, y: Array
 ) -> Float[Array, " batch"]:
-    """Of unit variance, up to a constant: half the squared error, summed over inputs."""
+    """Of unit variance, up to a constant: minus half the squared error, summed."""
     del y
     return -0.5 * jnp.sum((outputs - x.reshape(outputs.shape)) ** 2, axis=-1)
 

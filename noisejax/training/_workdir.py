@@ -42,8 +42,8 @@ class Workdir:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise ValueError(
-                f"the workdir {self.path} is in use by another process; wait for it, or "
-                "choose another"
+                f"the workdir {self.path} is in use by another process; wait for it, "
+                "or choose another"
             ) from error
 
     @property
@@ -124,7 +124,7 @@ def read_config(path: pathlib.Path) -> dict[str, Any]:
     run = read_json(path)
     if run.get("schema") != SCHEMA:
         raise ValueError(
-            f"{path} is of layout {run.get('schema')!r}, this version of noisejax reads "
+            f"{path} is of layout {run.get('schema')!r}, this noisejax reads "
             f"layout {SCHEMA}"
         )
     if not isinstance(run.get("config"), dict):
