@@ -11,7 +11,10 @@ import noisejax
 
 ROOT = pathlib.Path(noisejax.__file__).parent
 
-PURE = {"_floating", "_version", "noise", "activations"}
+PURE = {
+    *("_floating", "_version", "noise", "activations"),
+    *("objectives", "backprojection", "diagnostics"),
+}
 """Parts that know JAX and chex only."""
 
 MAY_IMPORT = {
@@ -19,7 +22,26 @@ MAY_IMPORT = {
     "_version": set(),
     "noise": {"_floating"},
     "activations": {"_floating"},
+    "objectives": {"noise"},
+    "backprojection": {"noise"},
+    "diagnostics": {"noise", "activations"},
     "layers": {"noise"},
+    "data": set(),
+    "models": {"noise", "activations", "layers"},
+    "experiments": set(),
+    "figures": set(),
+    "training": {
+        *("_version", "noise", "activations", "objectives", "backprojection"),
+        *("diagnostics", "layers", "data", "models"),
+    },
+    "_default_config": {"training"},
+    "_commands": {"training"},
+    "train": {"_commands", "training"},
+    "project": {"_commands", "training", "backprojection", "figures"},
+    "diagnose": {"_commands", "training", "diagnostics", "figures"},
+    "plot": {"_commands", "training", "figures"},
+    "prepare_data": {"_commands", "data"},
+    "reproduce": {"_commands", "training", "experiments", "figures"},
 }
 """Part of noisejax -> the other parts that it may import."""
 
