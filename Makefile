@@ -12,8 +12,8 @@ run: .venv/library
 	$(BIN)/python -m noisejax.train --workdir=$(RUN)
 
 test: .venv/test
-	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
+	$(BIN)/ruff format --check noisejax benchmarks tests
+	$(BIN)/ruff check noisejax benchmarks tests
 	$(BIN)/python -m pytest -n 2 --dist=loadfile --ignore=tests/sharded
 	XLA_FLAGS=--xla_force_host_platform_device_count=8 \
 	  $(BIN)/python -m pytest tests/sharded
