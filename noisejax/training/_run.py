@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import pathlib
 import time
 from typing import Any
 
@@ -97,7 +98,7 @@ def train(
         return read_json(folder.summary_path)
     program = build_program(config, data.load_dataset(config.data.name, data_dir))
     folder.begin(config, resume=resume)
-    seeds, progress = _start(program, folder)
+    seeds, progress = newest_state(program, folder.checkpoints_path)
     log = MetricsLog(folder.metrics_path, progress.rows)
     try:
         for phase in program.phases[progress.phase :]:
@@ -109,7 +110,7 @@ def train(
     return summary
 
 
-def _start(program: Program, folder: Workdir) -> tuple[Seeds, Progress]:
+def newest_state(program: Program, checkpoints: pathlib.Path) -> tuple[Seeds, Progress]:
     """The newest checkpoint, else fresh networks."""
     phase = program.phases[0]
     example = to_float(program.train.x[:1], inverted=False)
@@ -118,7 +119,7 @@ def _start(program: Program, folder: Workdir) -> tuple[Seeds, Progress]:
     )
     state = init(program.seeds)
     seeds = Seeds(state=state, best=jax.vmap(first_best)(state))
-    checkpoint = restore_checkpoint(folder.checkpoints_path, seeds)
+    checkpoint = restore_checkpoint(checkpoints, seeds)
     if checkpoint is None:
         return seeds, Progress()
     return checkpoint.arrays, Progress(**checkpoint.info)

@@ -1,0 +1,85 @@
+"""A trained run, read back from its folder."""
+
+import dataclasses
+import os
+import pathlib
+from typing import Any
+
+import jax
+from flax import linen as nn
+from jaxtyping import Array, PyTree
+
+from noisejax import data
+from noisejax.training._config import Config, from_dict
+from noisejax.training._phases import build_program
+from noisejax.training._run import newest_state
+from noisejax.training._workdir import read_config
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainedRun:
+    """What a run trained, and on what.
+
+    Attributes:
+      path: of the run's folder.
+      config: of the run.
+      dataset: that it was trained and tested on.
+      model: called as model.apply(variables, x, train=...) -> (outputs, activations).
+      variables: {"params": ..., "batch_stats": ...} of one seed, of the epoch that its
+        test error is reported for.
+      seed: that one.
+    """
+
+    path: pathlib.Path
+    config: Config
+    dataset: data.Dataset
+    model: nn.Module
+    variables: dict[str, PyTree[Array]]
+    seed: int
+
+
+def load_run(
+    path: str | os.PathLike,
+    *,
+    data_dir: str | os.PathLike | None = None,
+    seed: int | None = None,
+) -> TrainedRun:
+    """Reads a run back: the network of its best epoch, or of the last retrained one.
+
+    Args:
+      path: the run's folder, as `train` left it.
+      data_dir: the TFDS data directory.
+      seed: of which network, where the run trained several; None: the first.
+
+    Raises:
+      FileNotFoundError: there is no run in the folder, or no data.
+      ValueError: the run has no checkpoint yet, a damaged one, or no such seed.
+    """
+    path = pathlib.Path(path).expanduser().absolute()
+    if not (path / "config.json").is_file():
+        raise FileNotFoundError(
+            f"{path} holds no run (no config.json); make one with: python -m "
+            f"noisejax.train --workdir={path}"
+        )
+    config = from_dict(read_config(path / "config.json"))
+    dataset = data.load_dataset(config.data.name, data_dir)
+    program = build_program(config, dataset)
+    seeds = [int(s) for s in program.seeds]
+    if seed is not None and seed not in seeds:
+        raise ValueError(
+            f"{path} trained the seeds {', '.join(map(str, seeds))}; got seed {seed}"
+        )
+    state, progress = newest_state(program, path / "checkpoints")
+    if not progress.rows:
+        raise ValueError(
+            f"{path} has no checkpoint yet; continue it with: python -m noisejax.train "
+            f"--workdir={path} --resume"
+        )
+    retrained = progress.phase == len(program.phases) and len(program.phases) > 1
+    chosen: Any = state.state if retrained else state.best
+    i = 0 if seed is None else seeds.index(seed)
+    params, batch_stats = jax.tree.map(
+        lambda leaf: leaf[i], (chosen.params, chosen.batch_stats)
+    )
+    variables = {"params": params, "batch_stats": batch_stats}
+    return TrainedRun(path, config, dataset, program.model, variables, seeds[i])
