@@ -82,8 +82,8 @@ def find_prepared(name: str, data_dir: str | os.PathLike | None) -> pathlib.Path
     file_format = info.get("fileFormat", "tfrecord")
     if file_format != "array_record":
         raise ValueError(
-            f"{infos[-1].parent} is prepared as {file_format}, which needs TensorFlow to "
-            f"be read; noisejax reads array_record: {prepare}"
+            f"{infos[-1].parent} is prepared as {file_format}, which needs TensorFlow "
+            f"to be read; noisejax reads array_record: {prepare}"
         )
     return infos[-1].parent
 
