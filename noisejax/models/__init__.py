@@ -1,6 +1,21 @@
 """Linen networks; each returns (output, activations by name)."""
 
+from noisejax.models._architectures import ARCHITECTURES as ARCHITECTURES
+from noisejax.models._architectures import BA_CNN as BA_CNN
+from noisejax.models._architectures import FOUR_CONV as FOUR_CONV
+from noisejax.models._architectures import MAXOUT_CIFAR as MAXOUT_CIFAR
+from noisejax.models._architectures import MAXOUT_SVHN as MAXOUT_SVHN
+from noisejax.models._architectures import VGG as VGG
+from noisejax.models._architectures import Architecture as Architecture
+from noisejax.models._architectures import Stage as Stage
 from noisejax.models._autoencoder import Autoencoder as Autoencoder
+from noisejax.models._bfloat16_conv import (
+    bfloat16_convolutions as bfloat16_convolutions,
+)
+from noisejax.models._conv_net import ConvNet as ConvNet
+from noisejax.models._maxout import maxout as maxout
 from noisejax.models._mlp import MLP as MLP
 from noisejax.models._mlp import Activations as Activations
 from noisejax.models._precision import bfloat16_products as bfloat16_products
+from noisejax.models._soft_targets import SoftTargetMLP as SoftTargetMLP
+from noisejax.models._wide_resnet import WideResNet as WideResNet

@@ -7,6 +7,7 @@ from jaxtyping import Array, Float
 
 from noisejax import noise
 from noisejax.models._mlp import MLP, Activations
+from noisejax.models._noisy import check_places
 
 
 class Autoencoder(nn.Module):
@@ -24,6 +25,9 @@ class Autoencoder(nn.Module):
       hidden_shift: shift before each hidden layer's noise.
       kernel_init: of the weights.
       dot_general: of the products; None: JAX's own.
+
+    Raises:
+      ValueError: another number of schemes than of the encoder's layers.
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -43,6 +47,15 @@ class Autoencoder(nn.Module):
     kernel_init: nn.initializers.Initializer = nn.initializers.he_normal()
     dot_general: Callable | None = None
 
+    def __post_init__(self):
+        check_places(self.hidden_noise, self.num_hidden_places, "layer of the encoder")
+        super().__post_init__()
+
+    @property
+    def num_hidden_places(self) -> int:
+        """How many schemes `hidden_noise` takes: one per layer of the encoder."""
+        return len(self.widths)
+
     @nn.compact
     def __call__(
         self, x: Float[Array, "batch ..."], *, train: bool
@@ -51,6 +64,7 @@ class Autoencoder(nn.Module):
         x = x.reshape(x.shape[0], -1)
         decoder = tuple(reversed(self.widths))[1:]
         schemes = tuple(self.hidden_noise) or (None,) * len(self.widths)
+        shifts = (self.hidden_shift,) * len(self.widths)
         return MLP(
             (*self.widths, *decoder),
             x.shape[-1],
@@ -58,7 +72,7 @@ class Autoencoder(nn.Module):
             input_noise=self.input_noise,
             hidden_noise=(*schemes, *(None for _ in decoder)),
             input_shift=self.input_shift,
-            hidden_shift=self.hidden_shift,
+            hidden_shift=(*shifts, *(False for _ in decoder)),
             kernel_init=self.kernel_init,
             dot_general=self.dot_general,
             name="mlp",

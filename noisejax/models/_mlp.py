@@ -5,7 +5,10 @@ from collections.abc import Callable, Sequence
 from flax import linen as nn
 from jaxtyping import Array, Float
 
-from noisejax import layers, noise
+from noisejax import noise
+from noisejax.models._batch_norm import batch_normalise
+from noisejax.models._maxout import activate
+from noisejax.models._noisy import check_places, make_noisy
 
 Activations = dict[str, Float[Array, "..."]]
 """Every intermediate of a forward pass, by name; jit drops those that are not used."""
@@ -21,9 +24,15 @@ class MLP(nn.Module):
       input_noise: scheme on the input; None: none.
       hidden_noise: scheme on each hidden layer, one per layer; (): none.
       input_shift: shift before the input's noise, as in `layers.Noise`.
-      hidden_shift: shift before each hidden layer's noise.
+      hidden_shift: shift before each hidden layer's noise; one for all, or one each.
       kernel_init: of the weights.
       dot_general: of the products, such as `bfloat16_products`; None: JAX's own.
+      batch_norm: normalise the net values of the hidden layers over the batch.
+      pieces: more than 1: maxout of so many linear pieces per hidden unit, in place of
+        `activation` (Goodfellow et al. 2013).
+
+    Raises:
+      ValueError: another number of schemes than of hidden layers.
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -45,17 +54,20 @@ class MLP(nn.Module):
     input_noise: noise.Scheme | None = None
     hidden_noise: Sequence[noise.Scheme | None] = ()
     input_shift: bool | str = False
-    hidden_shift: bool | str = False
+    hidden_shift: bool | str | Sequence[bool | str] = False
     kernel_init: nn.initializers.Initializer = nn.initializers.he_normal()
     dot_general: Callable | None = None
+    batch_norm: bool = False
+    pieces: int = 1
 
     def __post_init__(self):
-        if self.hidden_noise and len(self.hidden_noise) != len(self.widths):
-            raise ValueError(
-                "hidden_noise must be one scheme per hidden layer, got "
-                f"{len(self.hidden_noise)} for widths {tuple(self.widths)}"
-            )
+        check_places(self.hidden_noise, self.num_hidden_places, "hidden layer")
         super().__post_init__()
+
+    @property
+    def num_hidden_places(self) -> int:
+        """How many schemes `hidden_noise` takes: one per hidden layer."""
+        return len(self.widths)
 
     @nn.compact
     def __call__(
@@ -74,13 +86,23 @@ class MLP(nn.Module):
         """
         x = x.reshape(x.shape[0], -1)
         activations: Activations = {"input": x}
-        x = self._noisy(x, self.input_noise, self.input_shift, "input_noise", train)
+        x = make_noisy(
+            x, self.input_noise, self.input_shift, name="input_noise", train=train
+        )
         activations["noisy_input"] = x
-        schemes = self.hidden_noise or (None,) * len(self.widths)
-        for i, (width, scheme) in enumerate(zip(self.widths, schemes, strict=True)):
-            net = self._dense(width, f"dense_{i}")(x)
-            clean = self.activation(net)
-            x = self._noisy(clean, scheme, self.hidden_shift, f"noise_{i}", train)
+        schemes = check_places(
+            self.hidden_noise, self.num_hidden_places, "hidden layer"
+        )
+        shifts = self.hidden_shift
+        if isinstance(shifts, bool | str):
+            shifts = (shifts,) * len(self.widths)
+        places = zip(self.widths, schemes, shifts, strict=True)
+        for i, (width, scheme, shift) in enumerate(places):
+            net = self._dense(width * self.pieces, f"dense_{i}")(x)
+            if self.batch_norm:
+                net = batch_normalise(net, name=f"norm_{i}", train=train)
+            clean = activate(net, self.activation, self.pieces)
+            x = make_noisy(clean, scheme, shift, name=f"noise_{i}", train=train)
             activations |= {f"net_{i}": net, f"hidden_{i}": clean, f"noisy_{i}": x}
         output = self._dense(self.num_outputs, "dense_output")(x)
         activations["output"] = output
@@ -93,16 +115,3 @@ class MLP(nn.Module):
             dot_general=self.dot_general,
             name=name,
         )
-
-    def _noisy(
-        self,
-        x: Array,
-        scheme: noise.Scheme | None,
-        shift: bool | str,
-        name: str,
-        train: bool,
-    ) -> Array:
-        if scheme is None and not shift:
-            return x
-        scheme = noise.Dropout(0.0) if scheme is None else scheme
-        return layers.Noise(scheme, shift, name=name)(x, deterministic=not train)

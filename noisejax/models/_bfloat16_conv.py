@@ -1,0 +1,124 @@
+"""Convolutions in bfloat16 with float32 accumulation."""
+
+import functools
+from collections.abc import Sequence
+
+import jax
+from jax import lax
+from jax import numpy as jnp
+from jaxtyping import Array, Float
+
+CHANNELS_LAST = ("NHWC", "HWIO", "NHWC")
+ONES = (1, 1)
+Padding = tuple[tuple[int, int], ...]
+
+
+def bfloat16_convolutions(
+    lhs: Float[Array, "batch height width inputs"],
+    rhs: Float[Array, "window_y window_x inputs outputs"],
+    window_strides: Sequence[int],
+    padding: str | Sequence[tuple[int, int]],
+    lhs_dilation: Sequence[int] | None = None,
+    rhs_dilation: Sequence[int] | None = None,
+    dimension_numbers: lax.ConvDimensionNumbers | None = None,
+    feature_group_count: int = 1,
+    precision: lax.PrecisionLike = None,
+) -> Float[Array, "batch out_y out_x outputs"]:
+    """A `lax.conv_general_dilated` of bfloat16 operands, its sums in float32.
+
+    For the `conv_general_dilated` argument of Flax's convolutions over images: forward
+    and both backward products; parameters, activations and gradients stay float32.
+    Reverse mode only.
+
+    Args:
+      lhs: images, channels last.
+      rhs: kernel.
+      window_strides: of the window.
+      padding: "SAME", "VALID", or pairs of zeros.
+      lhs_dilation: ones, or None.
+      rhs_dilation: ones, or None.
+      dimension_numbers: ignored; Flax passes channels last.
+      feature_group_count: 1.
+      precision: ignored; bfloat16 has one.
+
+    Returns:
+      The convolution, float32.
+
+    Raises:
+      ValueError: dilations or feature groups, or no images.
+
+    Example:
+      >>> from flax import linen as nn
+      >>> from noisejax import models
+      >>> layer = nn.Conv(
+      ...     8, (3, 3), conv_general_dilated=models.bfloat16_convolutions
+      ... )
+    """
+    del dimension_numbers, precision
+    dilated = any(tuple(d or ONES) != ONES for d in (lhs_dilation, rhs_dilation))
+    if lhs.ndim != 4 or dilated or feature_group_count != 1:
+        raise ValueError(
+            "bfloat16_convolutions takes images [B, Y, X, C] without dilation or "
+            f"feature groups, got {lhs.shape}, dilations {lhs_dilation} and "
+            f"{rhs_dilation}, {feature_group_count} groups; use JAX's own convolution"
+        )
+    strides = tuple(window_strides)
+    if isinstance(padding, str):
+        padding = lax.padtype_to_pads(
+            lhs.shape[1:3], rhs.shape[:2], strides, padding.upper()
+        )
+    return _convolve(strides, tuple(map(tuple, padding)), lhs, rhs)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))
+def _convolve(strides: Sequence[int], padding: Padding, lhs: Array, rhs: Array):
+    """y[o] = sum over the window of x[s o + w - p] W[w]."""
+    return _sums(lhs, rhs, strides, padding, CHANNELS_LAST)
+
+
+def _forward(strides, padding, lhs, rhs):
+    lhs, rhs = lhs.astype(jnp.bfloat16), rhs.astype(jnp.bfloat16)
+    return _convolve(strides, padding, lhs, rhs), (lhs, rhs)
+
+
+def _backward(strides, padding, operands, gradient):
+    """The two transposes, each a convolution again."""
+    lhs, rhs = operands
+    sizes = lhs.shape[1:3], rhs.shape[:2], gradient.shape[1:3]
+    lhs_padding, rhs_padding = [], []
+    for (low, _), n, window, out, s in zip(padding, *sizes, strides, strict=True):
+        spread = s * (out - 1) + 1
+        lhs_padding.append((window - 1 - low, n + low - spread))
+        rhs_padding.append((low, spread + window - 1 - low - n))
+    flipped = jnp.flip(rhs, (0, 1)).swapaxes(2, 3)
+    lhs_gradient = _sums(
+        gradient, flipped, ONES, lhs_padding, CHANNELS_LAST, lhs_dilation=strides
+    )
+    # Channels of x count as examples, examples as channels: the sum is over them.
+    axes = ("CHWN", "IHWO", "HWNC")
+    rhs_gradient = _sums(lhs, gradient, ONES, rhs_padding, axes, rhs_dilation=strides)
+    return lhs_gradient, rhs_gradient
+
+
+_convolve.defvjp(_forward, _backward)
+
+
+def _sums(
+    lhs: Array,
+    rhs: Array,
+    strides: Sequence[int],
+    padding: Sequence[tuple[int, int]],
+    axes: tuple[str, str, str],
+    lhs_dilation: Sequence[int] = ONES,
+    rhs_dilation: Sequence[int] = ONES,
+) -> Array:
+    return lax.conv_general_dilated(
+        lhs.astype(jnp.bfloat16),
+        rhs.astype(jnp.bfloat16),
+        strides,
+        padding,
+        lhs_dilation=lhs_dilation,
+        rhs_dilation=rhs_dilation,
+        dimension_numbers=axes,
+        preferred_element_type=jnp.float32,
+    )
