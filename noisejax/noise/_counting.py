@@ -12,6 +12,13 @@ class SampleCount:
 
     Attributes:
       applied: the count.
+
+    Example:
+      >>> from noisejax import noise
+      >>> with noise.count_samples() as count:
+      ...     pass
+      >>> count
+      SampleCount(applied=0)
     """
 
     applied: int = 0
