@@ -90,7 +90,9 @@ class OptimizerConfig:
     weight_decay: float = field(
         0.0, "of weights (kernels): added to the gradient; decoupled with adamw"
     )
-    shift_decay: float = field(0.1, "of shifts, added to their gradient (Ba: 0.1)")
+    shift_decay: float = field(
+        0.1, "of shifts, added to the gradient of the batch's summed loss (Ba: 0.1)"
+    )
     max_norm: float = field(
         0.0, "largest L2 norm of a unit's incoming weights; 0: none"
     )

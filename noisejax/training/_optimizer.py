@@ -26,14 +26,17 @@ def build_schedule(
 
 
 def build_optimizer(
-    config: OptimizerConfig, schedule: optax.Schedule
+    config: OptimizerConfig, schedule: optax.Schedule, *, batch_size: int
 ) -> optax.GradientTransformation:
     """The update of parameters from gradients.
 
-    Decays are added to the gradient, of kernels and of shifts each their own (Ba et al.
-    2014: gradient += 0.1 beta); with adamw that of kernels is decoupled.
+    Decays are added to the gradient, of kernels and of shifts each their own; with
+    adamw that of kernels is decoupled. The shifts' is added to the gradient of the loss
+    summed over the batch (Ba et al. 2014 print 0.1): added to that of the mean, it
+    would hold the shifts near 0.
     """
-    coupled = [optax.add_decayed_weights(config.shift_decay, mask=is_shift)]
+    shift_decay = config.shift_decay / batch_size
+    coupled = [optax.add_decayed_weights(shift_decay, mask=is_shift)]
     decoupled = []
     if config.name == "adamw":
         decoupled = [optax.add_decayed_weights(config.weight_decay, mask=is_kernel)]

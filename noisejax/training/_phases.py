@@ -110,7 +110,9 @@ def build_program(config: Config, dataset: data.Dataset) -> Program:
             steps_per_epoch=steps,
             warmup=offset == 0,
         )
-        optimizer = build_optimizer(config.optimizer, schedule)
+        optimizer = build_optimizer(
+            config.optimizer, schedule, batch_size=training.batch_size
+        )
         epoch = make_epoch(
             make_step(step_config, optimizer),
             batch_size=training.batch_size,
