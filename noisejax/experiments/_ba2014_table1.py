@@ -1,0 +1,29 @@
+"""Ba et al. 2014, table 1: where an activation gives what dropout writes."""
+
+from noisejax.experiments._experiment import Experiment, Printed, Row
+from noisejax.experiments._scales import instant
+
+
+def _row(name: str, label: str, zero_at: str) -> Row:
+    return Row(name, label, printed={"zero_at": Printed(zero_at)})
+
+
+EXPERIMENT = Experiment(
+    name="ba2014_table1",
+    title="Where each activation gives 0, the value that dropout writes",
+    paper="Ba, Xiong and Frey 2014",
+    place="table 1",
+    kind="computed",
+    rows=(
+        _row("relu", "ReLU", "w·x < 0"),
+        _row("sigmoid", "Sigmoid", "w·x = -∞"),
+        _row("tanh", "Tanh", "w·x = 0"),
+        _row("maxout", "Maxout", "max(w_i·x) = 0"),
+    ),
+    scales={"smoke": instant(), "short": instant(), "paper": instant()},
+    metrics=("zero_at",),
+    measurements=("activation_zeros",),
+    protocol=("The inverse image of 0 under each activation.",),
+    ours=("Found on a grid of net values in [-20, 20], to 1e-6 in the activation.",),
+    claims=("Different activations produce zeros from vastly different inputs.",),
+)

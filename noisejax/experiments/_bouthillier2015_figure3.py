@@ -1,0 +1,39 @@
+"""Bouthillier et al. 2015, figure 3: single units shut off."""
+
+from noisejax.experiments import _bouthillier2015 as shared
+from noisejax.experiments._experiment import Experiment, Scale
+from noisejax.experiments._scales import smoke
+
+EXPERIMENT = Experiment(
+    name="bouthillier2015_figure3",
+    title="What becomes of an input when one of its five most active units is shut off",
+    paper=shared.PAPER,
+    place="figure 3",
+    kind="measured",
+    rows=(shared.data_row("mnist", "MNIST", {}),),
+    scales={
+        "smoke": smoke(),
+        "short": Scale(
+            changes=("20 epochs",),
+            cost="about 5 minutes, two cores (estimate)",
+            overrides={"training.epochs": 20},
+        ),
+        "paper": Scale(changes=(), cost="about 5 minutes, one H200 (estimate)"),
+    },
+    metrics=("residual/before", "residual/after"),
+    measurements=("units_shut_off",),
+    base=shared.AUTOENCODER_BASE,
+    figure="the input; each of its five most active units' filters; each one's x*",
+    protocol=(
+        *shared.AUTOENCODER_PROTOCOL,
+        "The five most active hidden units of an input are shut off, each alone.",
+    ),
+    ours=(
+        *shared.AUTOENCODER_OURS,
+        "Hand-made masks of scale 1: the other units keep their clean activations.",
+    ),
+    claims=(
+        "A unit's feature is not removed from the input but destroyed, so that other "
+        "units on the same region keep their activation.",
+    ),
+)

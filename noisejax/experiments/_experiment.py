@@ -1,0 +1,159 @@
+"""What an experiment is: rows of configurations beside the numbers that a paper prints.
+
+Data only: nothing here trains, measures or draws.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Literal, TypeAlias
+
+Value: TypeAlias = bool | int | float | str | tuple
+Overrides: TypeAlias = Mapping[str, Value]
+"""Fields of the configuration, "section.field" -> value."""
+
+Kind: TypeAlias = Literal["computed", "trained", "measured"]
+"""Computed: from formulas and draws, no network. Trained: each row is a training run,
+judged by its summary. Measured: each row is a training run on whose network the
+experiment's measurements are then made."""
+
+SCALES = ("smoke", "short", "paper")
+
+
+@dataclasses.dataclass(frozen=True)
+class Printed:
+    """A number as a paper prints it.
+
+    Attributes:
+      value: the number; text where a table holds none.
+      deviation: its standard deviation where one is printed.
+      note: what stands against it, such as another value in the text.
+    """
+
+    value: float | str
+    deviation: float | None = None
+    note: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """A row of a table, or a point of a figure.
+
+    Attributes:
+      name: by which it is asked for.
+      label: as the paper's table has it.
+      overrides: of the experiment's configuration.
+      printed: metric -> the paper's number; none where the paper only draws a curve.
+      factors: where the row stands in a design or a figure: axis -> level.
+      epochs_factor: times as many epochs as the scale says.
+      differs: how this run differs from the paper's at every scale.
+      ours: a row that the paper does not have.
+      cited: a row that the paper takes from another one and that is not run.
+    """
+
+    name: str
+    label: str
+    overrides: Overrides = dataclasses.field(default_factory=dict)
+    printed: Mapping[str, Printed] = dataclasses.field(default_factory=dict)
+    factors: Mapping[str, Value] = dataclasses.field(default_factory=dict)
+    epochs_factor: int = 1
+    differs: tuple[str, ...] = ()
+    ours: bool = False
+    cited: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Scale:
+    """How much of an experiment is done.
+
+    Attributes:
+      changes: what differs from the paper's protocol, a sentence each.
+      cost: time and device; an estimate unless it says measured.
+      overrides: of every row's configuration.
+      width_factor: times as many units in every layer.
+      num_seeds: runs per row.
+      rows: names of the rows that are run; (): all.
+      generated: on generated data of the real data's shape.
+    """
+
+    changes: tuple[str, ...]
+    cost: str
+    overrides: Overrides = dataclasses.field(default_factory=dict)
+    width_factor: float = 1.0
+    num_seeds: int = 1
+    rows: tuple[str, ...] = ()
+    generated: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """A table or figure of a paper, as it is done again.
+
+    Attributes:
+      name: by which `reproduce` knows it.
+      title: one line.
+      paper: authors and year.
+      place: in the paper, such as "table 2".
+      kind: what is done with its rows.
+      base: the configuration that all rows share, as far as it is not the default.
+      rows: of the table, or points of the figure.
+      scales: "smoke", "short", "paper".
+      metrics: what is reported, in the order of the columns.
+      measurements: on each trained network ("measured"), or what is computed.
+      figure: what the figure shows; "": none.
+      protocol: what the paper prints of how it was done.
+      ours: settings that the paper leaves open and we chose.
+      inconsistencies: of the paper with itself, which its numbers inherit.
+      claims: of the paper, that the experiment touches.
+    """
+
+    name: str
+    title: str
+    paper: str
+    place: str
+    kind: Kind
+    rows: tuple[Row, ...]
+    scales: Mapping[str, Scale]
+    metrics: tuple[str, ...]
+    base: Overrides = dataclasses.field(default_factory=dict)
+    measurements: tuple[str, ...] = ()
+    figure: str = ""
+    protocol: tuple[str, ...] = ()
+    ours: tuple[str, ...] = ()
+    inconsistencies: tuple[str, ...] = ()
+    claims: tuple[str, ...] = ()
+
+    def rows_at(self, scale: str) -> tuple[Row, ...]:
+        """The rows that are run at a scale."""
+        wanted = self.scales[scale].rows
+        return tuple(
+            row
+            for row in self.rows
+            if not row.cited and (not wanted or row.name in wanted)
+        )
+
+    def overrides(self, row: Row, scale: str) -> dict[str, Value]:
+        """The configuration of a row at a scale, as overrides of the defaults.
+
+        The experiment's come first, then the row's, then the scale's; then widths are
+        scaled and epochs multiplied.
+
+        Args:
+          row: one of `rows`.
+          scale: one of `SCALES`.
+
+        Returns:
+          "section.field" -> value.
+        """
+        chosen = self.scales[scale]
+        values = {**self.base, **row.overrides, **chosen.overrides}
+        if "model.widths" in values:
+            values["model.widths"] = tuple(
+                max(2, round(chosen.width_factor * width))
+                for width in values["model.widths"]
+            )
+        if "model.width_factor" in values:
+            values["model.width_factor"] *= chosen.width_factor
+        if "training.epochs" in values:
+            values["training.epochs"] *= row.epochs_factor
+        values["training.num_seeds"] = chosen.num_seeds
+        return values

@@ -1,0 +1,138 @@
+"""Our own: the four papers' ideas crossed on one network."""
+
+from noisejax.experiments._experiment import Experiment, Overrides, Row, Scale
+from noisejax.experiments._scales import smoke
+
+SCHEMES: dict[str, Overrides] = {
+    "dropout": {
+        "noise.scheme": "dropout",
+        "noise.input_rate": 0.2,
+        "noise.hidden_rate": 0.5,
+    },
+    "random": {
+        "noise.scheme": "random_dropout",
+        "noise.input_rate": 0.3714,
+        "noise.hidden_rate": 0.7968,
+    },
+    "gaussian": {
+        "noise.scheme": "gaussian_dropout",
+        "noise.input_rate": 0.2,
+        "noise.hidden_rate": 0.5,
+    },
+}
+"""Random dropout's ranges give its masks dropout's variances, 1/4 and 1."""
+
+SHIFTS = {"plain": "none", "shift": "both"}
+ACCELERATION = {"plain": False, "gaaf": True}
+SAMPLES = (1, 4)
+
+
+def _cell(scheme: str, shift: str, gaaf: str, samples: int) -> Row:
+    return Row(
+        name=f"{scheme}_{shift}_{gaaf}_s{samples}",
+        label=f"{scheme}, shift {SHIFTS[shift]}, {gaaf} activation, S = {samples}",
+        overrides={
+            **SCHEMES[scheme],
+            "noise.shift": SHIFTS[shift],
+            "model.gaaf": ACCELERATION[gaaf],
+            "objective.num_samples": samples,
+        },
+        factors={
+            "scheme": scheme,
+            "shift": shift == "shift",
+            "gaaf": gaaf == "gaaf",
+            "samples": samples,
+        },
+        ours=True,
+    )
+
+
+def _control(name: str, label: str, overrides: Overrides) -> Row:
+    return Row(
+        f"control_{name}", label, overrides, factors={"control": name}, ours=True
+    )
+
+
+CONTROLS = (
+    _control("no_noise", "no noise", {"noise.scheme": "none"}),
+    _control(
+        "no_noise_gaaf",
+        "no noise, GAAF",
+        {"noise.scheme": "none", "model.gaaf": True},
+    ),
+    _control(
+        "back_projection",
+        "trained on x and x* (dropout), S = 1",
+        {**SCHEMES["dropout"], "training.mode": "back_projection"},
+    ),
+    _control(
+        "doubled_rate",
+        "dropout, plain activation, learning rate doubled, S = 1",
+        {**SCHEMES["dropout"], "optimizer.learning_rate": 0.1},
+    ),
+)
+"""Nested: they do not enter the effects."""
+
+EXPERIMENT = Experiment(
+    name="factorial",
+    title="Noise scheme x shift x GAAF x number of samples, on one network",
+    paper="none: our own",
+    place="none",
+    kind="trained",
+    rows=(
+        *(
+            _cell(scheme, shift, gaaf, samples)
+            for scheme in SCHEMES
+            for shift in SHIFTS
+            for gaaf in ACCELERATION
+            for samples in SAMPLES
+        ),
+        *CONTROLS,
+    ),
+    scales={
+        "smoke": smoke(),
+        "short": Scale(
+            changes=("on the embedded digits; 200-200 units; 100 epochs; 5 seeds",),
+            cost="about 30 minutes, two cores (estimate)",
+            overrides={
+                "data.name": "digits",
+                "data.validation": 0.1,
+                "training.epochs": 100,
+            },
+            width_factor=1 / 5,
+            num_seeds=5,
+        ),
+        "paper": Scale(
+            changes=("on MNIST; 10 seeds",),
+            cost="about 4 hours, one H200 (estimate)",
+            num_seeds=10,
+        ),
+    },
+    metrics=("test_error_percent",),
+    base={
+        "data.name": "mnist",
+        "data.validation": 10_000,
+        "model.name": "mlp",
+        "model.widths": (1000, 1000),
+        "model.activation": "relu",
+        "objective.strategy": "fold",
+        "optimizer.learning_rate": 0.05,
+        "optimizer.momentum": 0.9,
+        "training.epochs": 100,
+        "training.batch_size": 100,
+    },
+    figure="main effects and interactions with their standard errors",
+    protocol=(
+        "One network, data split, optimizer and number of epochs for all rows; the "
+        "same seeds in all cells, so that effects are differences within a seed.",
+    ),
+    ours=(
+        "Everything. Noise levels are matched in the variance of the scaled mask: 1/4 "
+        "on the input, 1 on hidden layers.",
+        "A main effect is the mean difference between two levels over all other cells, "
+        "an interaction half the difference of effects; their standard errors are over "
+        "seeds. Schemes are compared with dropout.",
+        "Control with a doubled learning rate: 0.1 for 0.05.",
+    ),
+    claims=(),
+)

@@ -1,0 +1,41 @@
+"""Hahn and Choi 2018, figures 3 and 6: distributions of net values."""
+
+from noisejax.experiments import _hahn2018 as shared
+from noisejax.experiments._experiment import Experiment
+
+EXPERIMENT = Experiment(
+    name="hahn2018_figure3",
+    title="Net values on the test set: without, with dropout, with GAAF (and figure 6)",
+    paper=shared.PAPER,
+    place="figures 3 and 6",
+    kind="measured",
+    rows=(
+        *(shared.method_row(method) for method in shared.METHODS),
+        shared.DOUBLED,
+    ),
+    scales=shared.scales(),
+    metrics=(
+        "share_saturated/layer_1",
+        "share_saturated/layer_2",
+        "share_saturated/layer_3",
+    ),
+    measurements=("net_values",),
+    base=shared.BASE,
+    figure="densities of the net values of each layer, one curve per network",
+    protocol=(
+        *shared.PROTOCOL,
+        "Net values before tanh on the MNIST test set, after training.",
+    ),
+    ours=(
+        *shared.OURS,
+        "Saturated: phi' below 0.1.",
+        "A control: no GAAF, the learning rate doubled.",
+    ),
+    inconsistencies=(
+        "Figure 6 is said to differ less than figure 3; neither is put into numbers.",
+    ),
+    claims=(
+        "Dropout pushes net values towards the saturated areas, higher layers more.",
+        "GAAF does so too, but less than dropout.",
+    ),
+)

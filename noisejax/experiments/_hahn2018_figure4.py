@@ -1,0 +1,25 @@
+"""Hahn and Choi 2018, figures 4 and 5: the functions of gradient acceleration."""
+
+from noisejax.experiments import _hahn2018 as shared
+from noisejax.experiments._experiment import Experiment, Row
+from noisejax.experiments._scales import instant
+
+EXPERIMENT = Experiment(
+    name="hahn2018_figure4",
+    title="The gradient acceleration function and its shapes (and figure 5)",
+    paper=shared.PAPER,
+    place="figures 4 and 5",
+    kind="computed",
+    rows=(
+        Row("acceleration", "g(x), K = 10,000"),
+        Row("tanh_shape", "the exponential shape, for tanh"),
+        Row("relu_shape", "the shifted sigmoid shape, for ReLU"),
+    ),
+    scales={"smoke": instant(), "short": instant(), "paper": instant()},
+    metrics=(),
+    measurements=("gaaf_functions",),
+    figure="g(x) with tanh around 0; s(x) for tanh and for ReLU, with the slopes",
+    protocol=("g(x) = (x K - floor(x K) - 0.5) / K with K = 10,000.",),
+    ours=("The shapes exp(-|x|) and sigmoid(x + 3): no constants are printed.",),
+    inconsistencies=("|g| is called smaller than 1/K; it is at most 0.5/K.",),
+)

@@ -1,0 +1,45 @@
+"""Hahn and Choi 2018, table 3: net variance under dropout."""
+
+from noisejax.experiments import _hahn2018 as shared
+from noisejax.experiments._experiment import Experiment, Printed
+
+EXPERIMENT = Experiment(
+    name="hahn2018_table3",
+    title="Variance of net values over 20 draws of the masks",
+    paper=shared.PAPER,
+    place="table 3",
+    kind="measured",
+    rows=(
+        shared.method_row(
+            "dropout",
+            {
+                "net_variance/last_layer": Printed(1.97),
+                "net_variance/layer_3": Printed(1.07),
+                "net_variance/layer_2": Printed(1.07),
+            },
+        ),
+    ),
+    scales=shared.scales(),
+    metrics=(
+        "net_variance/last_layer",
+        "net_variance/layer_3",
+        "net_variance/layer_2",
+        "net_variance/layer_1",
+    ),
+    measurements=("net_variances",),
+    base=shared.BASE,
+    protocol=(
+        *shared.PROTOCOL,
+        "One batch of 128 with 20 draws of the masks, when the model almost converged; "
+        "the variance of each unit's net value, averaged over a layer.",
+    ),
+    ours=(
+        *shared.OURS,
+        "At the best epoch; ddof 1; averaged over examples and units; layer 1 must be "
+        "0, as the input has no noise; the conditional part (eq. 6) is shown beside.",
+        "Net values do not depend on how masks are scaled (the weights differ), so "
+        "that nothing is converted.",
+    ),
+    inconsistencies=("Two layers print the same 1.07; no spread is printed.",),
+    claims=("Dropout makes a significant variance of the net values.",),
+)

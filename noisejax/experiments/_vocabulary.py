@@ -1,0 +1,36 @@
+"""The words of the experiments: what is reported, what is measured."""
+
+METRICS = {
+    "test_error_percent": "error on the test part, of the chosen network",
+    "test_accuracy_percent": "100 - test_error_percent",
+    "train_accuracy_percent": "accuracy on the training part, noise-free, at the end",
+    "epochs_to_converge": "the best epoch by validation under a fixed patience",
+    "code_quality_bits": "KL(target, naive) - KL(target, prediction), summed",
+    "zero_at": "the net values at which an activation is 0",
+    "pairs_above": "pairs of units whose |correlation| is above a bound",
+    "gradient_information": "mean |dE/dW| of a layer, through training",
+    "net_variance": "variance of net values over 20 draws of the masks",
+    "slope_gain": "mean phi'(z + noise) / mean phi'(z) among saturated units",
+    "share_saturated": "share of net values with phi' below 0.1",
+    "shift_correlation": "of shifts with mean activities, per layer",
+    "residual": "squared distance to the target, relative, after back-projection",
+    "dropped_share": "probability of a share of units being dropped",
+}
+"""Metric -> what it is. A layer or a bound is added behind a slash."""
+
+MEASUREMENTS = {
+    "activation_zeros": "where each activation gives 0, found on a grid",
+    "dropped_share_density": "P(k of n dropped), exact, and a histogram of draws",
+    "gaaf_functions": "g(x) and the shape functions, with their slopes",
+    "back_projected_samples": "inputs whose noise-free features are noisy ones'",
+    "units_shut_off": "back-projections with each of the five most active units off",
+    "correlation_counts": "Pearson correlations of units on the test part",
+    "gradient_information": "mean |gradient| of each weight matrix through training",
+    "net_variances": "of one batch of 128 over 20 draws, per layer",
+    "slopes_under_noise": "phi' with and without noise, by net value",
+    "net_values": "distributions of net values on the test part, per layer",
+    "shift_images": "the mean input and the learned input shifts as images",
+    "shift_against_activity": "shifts against mean activities, per layer",
+    "learning_curves": "errors and losses by epoch",
+}
+"""Measurement -> what it is."""

@@ -1,0 +1,188 @@
+"""Every experiment is whole: names, fields, scales, and words that are known."""
+
+import dataclasses
+import math
+import re
+import typing
+
+import pytest
+
+from noisejax import experiments
+from noisejax.experiments import EXPERIMENTS, METRICS, SCALES
+from noisejax.training._config import sections
+
+PROMISED = """
+    bouthillier2015_figure1 bouthillier2015_figure2 bouthillier2015_figure3
+    bouthillier2015_figure4 bouthillier2015_figure5 bouthillier2015_figure6
+    hahn2018_figure1 hahn2018_figure2 hahn2018_figure3 hahn2018_figure4
+    hahn2018_table2 hahn2018_table3 hahn2018_table4 hahn2018_table5
+    ba2014_table1 ba2014_table2 ba2014_table3 ba2014_table4 ba2014_table5 ba2014_table6
+    ba2014_figure2 noh2017_figure2 noh2017_table1 factorial
+"""
+
+TO_COME = {
+    "data.preprocess": tuple[str, ...],
+    "data.components": int,
+    "data.augment": str,
+    "data.test_partition": int,
+    "data.validation_per_class": tuple[int, ...],
+    "model.depth": int,
+    "model.width_factor": float,
+    "model.batch_norm": bool,
+    "optimizer.milestones": tuple[float, ...],
+    "optimizer.step_factor": float,
+    "optimizer.decay": str,
+    "back_projection.num_steps": int,
+    "back_projection.method": str,
+    "back_projection.learning_rates": tuple[float, ...],
+}
+"""Fields that the experiments need of the configuration, where it has them not yet."""
+
+
+def fields():
+    known = dict(TO_COME)
+    for section, cls in sections().items():
+        hints = typing.get_type_hints(cls)
+        for field in dataclasses.fields(cls):
+            known[f"{section}.{field.name}"] = hints[field.name]
+    return known
+
+
+FIELDS = fields()
+
+
+def is_of(value, kind):
+    if typing.get_origin(kind) is tuple:
+        element = typing.get_args(kind)[0]
+        return isinstance(value, tuple) and all(is_of(v, element) for v in value)
+    if kind is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if kind is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, kind)
+
+
+@pytest.fixture(params=EXPERIMENTS)
+def experiment(request):
+    return EXPERIMENTS[request.param]
+
+
+def test_the_promised_names_and_no_others():
+    assert set(EXPERIMENTS) == set(PROMISED.split())
+    assert all(name == experiment.name for name, experiment in EXPERIMENTS.items())
+
+
+def test_every_override_is_a_field_of_its_type(experiment):
+    for row in experiment.rows:
+        for scale in SCALES:
+            for path, value in experiment.overrides(row, scale).items():
+                assert path in FIELDS, f"{experiment.name}/{row.name}: {path}"
+                assert is_of(value, FIELDS[path]), f"{row.name}: {path}={value!r}"
+
+
+def test_rows_have_names_of_their_own_that_a_shell_takes(experiment):
+    names = [row.name for row in experiment.rows]
+    assert len(set(names)) == len(names)
+    assert all(re.fullmatch(r"[a-z0-9_.\-]+", name) for name in names)
+
+
+def test_rows_that_run_differ_in_configuration(experiment):
+    """But for figure 6, two of whose panels meet in a point."""
+    if experiment.kind == "computed":
+        return
+    names = {}
+    for row in experiment.rows_at("paper"):
+        overrides = experiment.overrides(row, "paper")
+        names.setdefault(repr(sorted(overrides.items())), []).append(row.name)
+    twins = [twin for twin in names.values() if len(twin) > 1]
+    if experiment.name == "bouthillier2015_figure6":
+        assert len(twins) == 2 * 3
+        assert all(
+            a.endswith("input_0.2") and b.endswith("hidden_0.5") for a, b in twins
+        )
+    else:
+        assert not twins
+
+
+def test_every_scale_is_there_with_its_cost(experiment):
+    assert tuple(experiment.scales) == SCALES
+    for scale in experiment.scales.values():
+        assert scale.cost
+        assert 0 < scale.width_factor <= 1
+        known = {row.name for row in experiment.rows if not row.cited}
+        assert set(scale.rows) <= known, set(scale.rows) - known
+    if experiment.kind != "computed":
+        assert experiment.scales["smoke"].generated
+        assert not experiment.scales["short"].generated
+        assert experiment.scales["paper"].width_factor == 1
+        assert experiment.scales["short"].num_seeds >= (
+            1 if "residual" in experiment.metrics[0] else 3
+        )
+
+
+def test_smoke_trains_every_network_and_paper_every_row(experiment):
+    for scale in ("smoke", "paper"):
+        runs = [row for row in experiment.rows if not row.cited]
+        assert list(experiment.rows_at(scale)) == runs
+
+
+def test_words_are_known(experiment):
+    printed = {metric for row in experiment.rows for metric in row.printed}
+    for metric in {*printed, *experiment.metrics}:
+        assert metric.split("/")[0] in METRICS, metric
+    assert printed <= set(experiment.metrics)
+    assert set(experiment.measurements) <= set(experiments.MEASUREMENTS)
+    assert experiment.measurements or experiment.kind == "trained"
+    assert experiment.kind in ("computed", "trained", "measured")
+
+
+def test_what_is_said_is_said_in_sentences(experiment):
+    sayings = (
+        *experiment.protocol,
+        *experiment.ours,
+        *experiment.inconsistencies,
+        *experiment.claims,
+    )
+    for saying in sayings:
+        assert saying.endswith("."), saying
+        assert "  " not in saying and not re.search(r"\.[A-Z]", saying), saying
+    assert experiment.protocol and experiment.ours
+
+
+def test_ours_and_cited_rows_are_marked(experiment):
+    for row in experiment.rows:
+        assert not (row.ours and row.printed), "a row of ours has no printed number"
+        assert not row.cited or (row.printed and not row.overrides)
+
+
+def test_a_row_that_is_printed_is_a_number_or_a_text():
+    for experiment in EXPERIMENTS.values():
+        for row in experiment.rows:
+            for printed in row.printed.values():
+                if not isinstance(printed.value, str):
+                    assert math.isfinite(printed.value)
+                assert printed.deviation is None or printed.deviation > 0
+
+
+def test_overrides_come_in_order():
+    """Experiment, row, scale; then widths and epochs are multiplied."""
+    experiment = EXPERIMENTS["noh2017_table1"]
+    row = next(r for r in experiment.rows if r.name == "cifar10_x4_iterations")
+    paper, short = (experiment.overrides(row, scale) for scale in ("paper", "short"))
+    assert paper["training.epochs"] == 4 * 200
+    assert (
+        short["training.epochs"]
+        == 4 * experiment.scales["short"].overrides["training.epochs"]
+    )
+    assert (paper["model.depth"], short["model.depth"]) == (28, 10)
+    assert (paper["model.width_factor"], short["model.width_factor"]) == (10, 1)
+    assert paper["training.num_seeds"] == 3
+    experiment = EXPERIMENTS["bouthillier2015_figure6"]
+    row = experiment.rows_at("short")[0]
+    assert experiment.overrides(row, "paper")["model.widths"] == (2500, 625)
+    assert experiment.overrides(row, "short")["model.widths"] == (1000, 250)
+
+
+def test_asking_for_an_unknown_scale_is_an_error():
+    with pytest.raises(KeyError):
+        EXPERIMENTS["factorial"].rows_at("long")
