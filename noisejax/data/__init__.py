@@ -14,6 +14,7 @@ from noisejax.data._normalise import Standardisation as Standardisation
 from noisejax.data._normalise import fit_standardisation as fit_standardisation
 from noisejax.data._normalise import normalise_contrast as normalise_contrast
 from noisejax.data._npz import load_npz as load_npz
+from noisejax.data._preprocess import STEPS as PREPROCESSING
 from noisejax.data._preprocess import Preprocessed as Preprocessed
 from noisejax.data._preprocess import preprocess as preprocess
 from noisejax.data._soft_targets import SoftTargets as SoftTargets

@@ -1,6 +1,7 @@
 """From a configuration to a network: here configurations end."""
 
 from collections.abc import Callable
+from typing import Any
 
 from flax import linen as nn
 
@@ -65,43 +66,119 @@ def build_scheme(rate: float, config: NoiseConfig) -> noise.Scheme | None:
     return SCHEMES[config.scheme](rate, config)
 
 
-def hidden_rates(config: Config) -> tuple[float, ...]:
-    """The rate of each hidden layer."""
-    return config.noise.hidden_rates or (config.noise.hidden_rate,) * len(
-        config.model.widths
-    )
-
-
-def build_model(config: Config, num_classes: int) -> nn.Module:
+def build_model(config: Config, num_classes: int, *, silent: bool = False) -> nn.Module:
     """The network of a run.
 
+    Args:
+      config: of the run.
+      num_classes: units of the output.
+      silent: leave the noise out; shifts stay, so that the parameters are the same.
+
     Raises:
-      ValueError: a rate out of range, an activation that GAAF does not fit.
+      ValueError: a rate out of range, an activation that GAAF does not fit, another
+        number of rates than of hidden layers.
     """
     shift = config.noise.shift
     average = "running_average" if shift == "running_average" else False
-    arguments = {
-        "widths": tuple(config.model.widths),
+    arguments: dict[str, Any] = {
         "activation": build_activation(config.model),
-        "input_noise": build_scheme(config.noise.input_rate, config.noise),
-        "hidden_noise": tuple(
-            build_scheme(rate, config.noise) for rate in hidden_rates(config)
-        ),
         "input_shift": average or shift in ("input", "both"),
         "hidden_shift": average or shift in ("hidden", "both"),
-        "kernel_init": KERNEL_INITS[config.model.kernel_init](),
     }
-    if config.training.precision == "bfloat16":
-        arguments["dot_general"] = models.bfloat16_products
-    if config.model.name == "autoencoder":
-        return models.Autoencoder(**arguments)
-    return models.MLP(num_outputs=num_classes, **arguments)
+    network = NETWORKS[config.model.name]
+    silent_model = network(config, num_classes, arguments)
+    if silent:
+        return silent_model
+    places = silent_model.num_hidden_places
+    rates = config.noise.hidden_rates or (config.noise.hidden_rate,) * places
+    if len(rates) != places:
+        raise ValueError(
+            f"noise.hidden_rates must be one rate per noisy hidden layer: {len(rates)} "
+            f"rates {rates} for the {places} of this {config.model.name}"
+        )
+    arguments["input_noise"] = build_scheme(config.noise.input_rate, config.noise)
+    arguments["hidden_noise"] = tuple(
+        build_scheme(rate, config.noise) for rate in rates
+    )
+    return network(config, num_classes, arguments)
 
 
-def expected_samples(config: Config) -> int:
+def _mlp(config: Config, num_classes: int, arguments: dict[str, Any]) -> nn.Module:
+    return models.MLP(
+        config.model.widths,
+        num_classes,
+        batch_norm=config.model.batch_norm,
+        pieces=config.model.pieces,
+        **_initial(config),
+        **_dense_precision(config),
+        **arguments,
+    )
+
+
+def _autoencoder(
+    config: Config, num_classes: int, arguments: dict[str, Any]
+) -> nn.Module:
+    del num_classes
+    return models.Autoencoder(
+        config.model.widths,
+        **_initial(config),
+        **_dense_precision(config),
+        **arguments,
+    )
+
+
+def _conv_net(config: Config, num_classes: int, arguments: dict[str, Any]) -> nn.Module:
+    architecture = models.ARCHITECTURES[config.model.name]
+    return models.ConvNet(
+        architecture.scaled(config.model.width_factor),
+        num_classes,
+        batch_norm=config.model.batch_norm,
+        **_initial(config),
+        **_dense_precision(config),
+        **_conv_precision(config),
+        **arguments,
+    )
+
+
+def _wide_resnet(
+    config: Config, num_classes: int, arguments: dict[str, Any]
+) -> nn.Module:
+    return models.WideResNet(
+        num_classes,
+        depth=config.model.depth,
+        width_factor=config.model.width_factor,
+        **_dense_precision(config),
+        **_conv_precision(config),
+        **arguments,
+    )
+
+
+NETWORKS: dict[str, Callable[[Config, int, dict[str, Any]], nn.Module]] = {
+    "mlp": _mlp,
+    "autoencoder": _autoencoder,
+    "wide_resnet": _wide_resnet,
+    **dict.fromkeys(models.ARCHITECTURES, _conv_net),
+}
+
+
+def _initial(config: Config) -> dict[str, Any]:
+    return {"kernel_init": KERNEL_INITS[config.model.kernel_init]()}
+
+
+def _dense_precision(config: Config) -> dict[str, Any]:
+    low = config.training.precision == "bfloat16"
+    return {"dot_general": models.bfloat16_products} if low else {}
+
+
+def _conv_precision(config: Config) -> dict[str, Any]:
+    low = config.training.precision == "bfloat16"
+    return {"conv_general_dilated": models.bfloat16_convolutions} if low else {}
+
+
+def expected_samples(model: nn.Module) -> int:
     """How many samples a noisy forward pass applies: one per noisy place."""
-    rates = (config.noise.input_rate, *hidden_rates(config))
-    return sum(build_scheme(rate, config.noise) is not None for rate in rates)
+    schemes = (model.input_noise, *model.hidden_noise)
+    return sum(scheme is not None for scheme in schemes)
 
 
 def steps_per_epoch(num_examples: int, batch_size: int) -> int:

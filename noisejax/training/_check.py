@@ -6,10 +6,20 @@ import types
 import typing
 from typing import Any
 
+from noisejax import data
 from noisejax.training._config import Config, sections
 
 CHOICES = {
-    "model.name": ("mlp", "autoencoder"),
+    "model.name": (
+        "mlp",
+        "autoencoder",
+        "wide_resnet",
+        "cnn",
+        "maxout_cifar",
+        "maxout_svhn",
+        "vgg",
+        "four_conv",
+    ),
     "model.activation": (
         "relu",
         "tanh",
@@ -33,7 +43,9 @@ CHOICES = {
     "objective.strategy": ("fold", "vmap", "map", "resample"),
     "objective.weighting": ("importance", "equal"),
     "optimizer.name": ("sgd", "adam", "adamw"),
-    "optimizer.schedule": ("constant", "linear", "cosine"),
+    "optimizer.schedule": ("constant", "linear", "cosine", "steps"),
+    "optimizer.decay": ("kernels", "all"),
+    "projection.method": ("stable", "preconditioned", "gradient_descent"),
     "training.mode": ("noise", "back_projection"),
     "training.on_nan": ("stop", "skip"),
     "training.precision": ("float32", "bfloat16"),
@@ -48,6 +60,10 @@ AT_LEAST = {
     "training.patience": 0,
     "training.seed": 0,
     "objective.num_samples": 1,
+    "data.components": 1,
+    "model.depth": 10,
+    "model.pieces": 1,
+    "projection.num_steps": 1,
     "mesh.data": 1,
     "mesh.samples": 1,
     "optimizer.warmup_epochs": 0,
@@ -95,12 +111,22 @@ def check_config(config: Config) -> None:
             "model.widths must be one or more positive numbers of units, got "
             f"{config.model.widths!r}"
         )
-    rates = config.noise.hidden_rates
-    if rates and len(rates) != len(config.model.widths):
+    if not 0 < config.model.width_factor < math.inf:
         raise ValueError(
-            f"noise.hidden_rates must be one rate per hidden layer: {len(rates)} rates "
-            f"{rates} for {len(config.model.widths)} layers {config.model.widths}"
+            "model.width_factor must be a positive number, got "
+            f"{config.model.width_factor!r}"
         )
+    if not 0 < config.optimizer.step_factor < math.inf:
+        raise ValueError(
+            "optimizer.step_factor must be a positive number, got "
+            f"{config.optimizer.step_factor!r}"
+        )
+    for step in config.data.preprocess:
+        if step not in data.PREPROCESSING:
+            raise ValueError(
+                "data.preprocess must be steps out of "
+                f"{', '.join(data.PREPROCESSING)}; got {step!r}"
+            )
     needs_validation = config.training.retrain_epochs or config.training.patience
     if needs_validation and not config.data.validation:
         raise ValueError(

@@ -23,14 +23,34 @@ class DataConfig:
     validation: float = field(
         0.1, "held out for validation: a share in [0, 1), or a number of examples"
     )
+    preprocess: tuple[str, ...] = field(
+        (),
+        "steps, in order: gcn, zca, pca, standardise; fitted on the training examples",
+    )
+    components: int = field(781, "principal components that the step pca keeps")
+    augment: bool = field(
+        False, "random flips and 4-pixel crops of training images, on the device"
+    )
 
 
 @dataclasses.dataclass
 class ModelConfig:
     """The network."""
 
-    name: str = field("mlp", "mlp or autoencoder")
-    widths: tuple[int, ...] = field((1000, 1000), "units of the hidden layers")
+    name: str = field(
+        "mlp",
+        "mlp, autoencoder (a learning rate near 0.001 suits it), wide_resnet, or a convolutional network: cnn, maxout_cifar, "
+        "maxout_svhn, vgg, four_conv",
+    )
+    widths: tuple[int, ...] = field(
+        (1000, 1000), "units of the hidden layers of an mlp or autoencoder"
+    )
+    depth: int = field(28, "of a wide_resnet: 6 n + 4")
+    width_factor: float = field(
+        1.0, "of a wide_resnet; of a convolutional network, times the published widths"
+    )
+    batch_norm: bool = field(False, "normalise net values over the batch")
+    pieces: int = field(1, "linear pieces of an mlp's maxout units; 1: activation")
     activation: str = field(
         "relu", "relu, tanh, sigmoid, gelu, silu, softplus or linear"
     )
@@ -38,7 +58,8 @@ class ModelConfig:
         False, "add gradient acceleration to the activation (Hahn, eq. 8)"
     )
     kernel_init: str = field(
-        "lecun_normal", "lecun_normal, he_normal or glorot_uniform"
+        "lecun_normal",
+        "lecun_normal, he_normal or glorot_uniform (a wide_resnet has its own)",
     )
 
 
@@ -82,13 +103,20 @@ class OptimizerConfig:
     learning_rate: float = field(0.05, "at the start, or after the warm-up")
     schedule: str = field(
         "cosine",
-        "of the learning rate over training.epochs: constant, linear or cosine",
+        "of the learning rate over training.epochs: constant, linear, cosine, or steps",
     )
+    milestones: tuple[float, ...] = field(
+        (0.3, 0.6, 0.8), "shares of the epochs after which the schedule steps falls"
+    )
+    step_factor: float = field(0.2, "by which it falls")
     warmup_epochs: float = field(0.0, "epochs of linear warm-up")
     momentum: float = field(0.9, "of sgd; b1 of adam and adamw")
     nesterov: bool = field(True, "Nesterov's momentum")
     weight_decay: float = field(
         0.0, "of weights (kernels): added to the gradient; decoupled with adamw"
+    )
+    decay: str = field(
+        "kernels", "what weight_decay acts on: kernels, or all parameters but shifts"
     )
     shift_decay: float = field(
         0.1, "of shifts, added to the gradient of the batch's summed loss (Ba: 0.1)"
@@ -119,6 +147,25 @@ class TrainingConfig:
 
 
 @dataclasses.dataclass
+class ProjectionConfig:
+    """How x* is found where training.mode is back_projection (Bouthillier et al.)."""
+
+    num_steps: int = field(20, "descent steps on the input")
+    method: str = field(
+        "stable",
+        "stable (the step from a power iteration), preconditioned, or gradient_descent "
+        "(with learning_rates)",
+    )
+    learning_rates: tuple[float, ...] = field(
+        (300.0, 30.0), "of gradient_descent, one per hidden layer (the paper's)"
+    )
+    per_layer: bool = field(
+        False, "an x* for each hidden layer, in place of a joint one"
+    )
+    bounded: bool = field(False, "keep x* within [0, 1]")
+
+
+@dataclasses.dataclass
 class MeshConfig:
     """Over which devices."""
 
@@ -136,6 +183,7 @@ class Config:
     objective: ObjectiveConfig = dataclasses.field(default_factory=ObjectiveConfig)
     optimizer: OptimizerConfig = dataclasses.field(default_factory=OptimizerConfig)
     training: TrainingConfig = dataclasses.field(default_factory=TrainingConfig)
+    projection: ProjectionConfig = dataclasses.field(default_factory=ProjectionConfig)
     mesh: MeshConfig = dataclasses.field(default_factory=MeshConfig)
 
 

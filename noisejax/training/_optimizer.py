@@ -1,5 +1,7 @@
 """Optimisation by optax: schedules, decays of weights and shifts, max-norm."""
 
+import operator
+
 import jax
 import optax
 from jax import numpy as jnp
@@ -19,6 +21,10 @@ def build_schedule(
         "constant": optax.constant_schedule(rate),
         "linear": optax.linear_schedule(rate, 0.0, rest),
         "cosine": optax.cosine_decay_schedule(rate, rest),
+        "steps": optax.piecewise_constant_schedule(
+            rate,
+            {round(share * rest): config.step_factor for share in config.milestones},
+        ),
     }[config.schedule]
     if not rise:
         return main
@@ -38,10 +44,11 @@ def build_optimizer(
     shift_decay = config.shift_decay / batch_size
     coupled = [optax.add_decayed_weights(shift_decay, mask=is_shift)]
     decoupled = []
+    decayed = is_kernel if config.decay == "kernels" else is_no_shift
     if config.name == "adamw":
-        decoupled = [optax.add_decayed_weights(config.weight_decay, mask=is_kernel)]
+        decoupled = [optax.add_decayed_weights(config.weight_decay, mask=decayed)]
     elif config.weight_decay:
-        coupled.append(optax.add_decayed_weights(config.weight_decay, mask=is_kernel))
+        coupled.append(optax.add_decayed_weights(config.weight_decay, mask=decayed))
     if config.name == "sgd":
         scale = optax.trace(config.momentum, nesterov=config.nesterov)
     else:
@@ -54,6 +61,11 @@ def build_optimizer(
 def is_shift(params: PyTree) -> PyTree[bool]:
     """Which leaves are shifts."""
     return _named(params, "beta")
+
+
+def is_no_shift(params: PyTree) -> PyTree[bool]:
+    """Which leaves are anything but shifts."""
+    return jax.tree.map(operator.not_, is_shift(params))
 
 
 def is_kernel(params: PyTree) -> PyTree[bool]:

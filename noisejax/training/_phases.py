@@ -17,9 +17,11 @@ from noisejax.training._build import (
 )
 from noisejax.training._config import Config
 from noisejax.training._epoch import all_indices, make_epoch, make_evaluate
+from noisejax.training._examples import check_images, prepare_examples
+from noisejax.training._nonfinite import make_search
 from noisejax.training._optimizer import build_optimizer, build_schedule
 from noisejax.training._step import StepConfig, make_step
-from noisejax.training._task import TASKS
+from noisejax.training._task import task_of
 
 EVALUATION_BATCH = 1000
 
@@ -48,6 +50,7 @@ class Phase:
       indices: [N, n], the examples that each seed trains on.
       optimizer: of this phase.
       epoch: compiled, as `make_epoch` describes it.
+      search: for a step that went wrong, as `make_search` describes it.
     """
 
     name: str
@@ -56,6 +59,7 @@ class Phase:
     indices: Int[Array, "seeds n"]
     optimizer: optax.GradientTransformation
     epoch: Callable
+    search: Callable
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,6 +92,8 @@ def build_program(config: Config, dataset: data.Dataset) -> Program:
       ValueError: a rate out of range, a batch larger than the data, ...
     """
     training = config.training
+    check_images(config, dataset)
+    dataset, inverted = prepare_examples(config, dataset)
     model = build_model(config, dataset.num_classes)
     seeds = training.seed + np.arange(training.num_seeds)
     n = len(dataset.train_x)
@@ -96,8 +102,8 @@ def build_program(config: Config, dataset: data.Dataset) -> Program:
     ]
     step_config = StepConfig(
         model=model,
-        task=TASKS[config.model.name],
-        expected_samples=expected_samples(config),
+        task=task_of(config.model.name),
+        expected_samples=expected_samples(model),
         max_norm=config.optimizer.max_norm,
         skip_nonfinite=training.on_nan == "skip",
     )
@@ -113,12 +119,17 @@ def build_program(config: Config, dataset: data.Dataset) -> Program:
         optimizer = build_optimizer(
             config.optimizer, schedule, batch_size=training.batch_size
         )
-        epoch = make_epoch(
-            make_step(step_config, optimizer),
-            batch_size=training.batch_size,
-            inverted=config.data.inverted,
+        step = make_step(step_config, optimizer)
+        form = {"batch_size": training.batch_size, "inverted": inverted}
+        return Phase(
+            name=name,
+            epochs=epochs,
+            offset=offset,
+            indices=indices,
+            optimizer=optimizer,
+            epoch=make_epoch(step, **form),
+            search=make_search(step_config, step, **form),
         )
-        return Phase(name, epochs, offset, indices, optimizer, epoch)
 
     train_indices = jnp.asarray(np.stack([train for train, _ in split]))
     seeds = jnp.asarray(seeds, jnp.int32)
@@ -138,6 +149,6 @@ def build_program(config: Config, dataset: data.Dataset) -> Program:
         evaluate=make_evaluate(
             step_config,
             batch_size=min(EVALUATION_BATCH, len(dataset.test_x)),
-            inverted=config.data.inverted,
+            inverted=inverted,
         ),
     )

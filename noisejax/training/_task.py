@@ -52,8 +52,10 @@ def _relative_squared_error(
     return jnp.sum((outputs - x) ** 2, axis=-1) / jnp.sum(x**2, axis=-1)
 
 
-TASKS = {
-    "mlp": Task(_label_log_prob, _is_wrong),
-    "autoencoder": Task(_gaussian_log_prob, _relative_squared_error),
-}
-"""Network -> what it is judged by: classification error, or relative squared error."""
+CLASSIFICATION = Task(_label_log_prob, _is_wrong)
+RECONSTRUCTION = Task(_gaussian_log_prob, _relative_squared_error)
+
+
+def task_of(network: str) -> Task:
+    """What a network is judged by: classification error, or relative squared error."""
+    return RECONSTRUCTION if network == "autoencoder" else CLASSIFICATION
