@@ -1,0 +1,250 @@
+"""What all benchmarks share: interleaved repeats, ratios, a check, tables, a main.
+
+A benchmark is a file with `run(*, repeats, smoke) -> list[dict]`, which measures one
+question by `measure`, and `if __name__ == "__main__": main(run)`.
+"""
+
+import dataclasses
+import importlib
+import json
+import os
+import pathlib
+import random
+import statistics
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from types import ModuleType
+from typing import Any
+
+import jax
+import numpy as np
+from absl import app, flags
+
+from benchmarks._machine import machine
+
+REPEATS = flags.DEFINE_integer(
+    "repeats", 15, "Interleaved repeats of every variant.", lower_bound=1
+)
+SMOKE = flags.DEFINE_bool("smoke", False, "Tiny sizes: does it run, in seconds?")
+JSON = flags.DEFINE_string("json", None, "File for the records, one JSON line each.")
+
+REPEAT_SECONDS = 0.02
+"""A repeat calls a quick variant so often that it lasts at least this long."""
+
+PAUSE_SECONDS = 0.005
+"""Before each repeat: OpenMP threads of a peer go on spinning for a moment."""
+
+PINNED = {
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TOP_PAD_": str(1 << 30),
+    "MALLOC_TRIM_THRESHOLD_": str(1 << 33),
+}
+"""Settings of glibc: memory once had is kept, so no call pays for fresh pages."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """`variant` is to take at most `bound` times as long as `reference`."""
+
+    variant: str
+    reference: str
+    bound: float
+
+
+def peer(module: str) -> ModuleType | None:
+    """Imports an optional rival; without it, says so and returns None."""
+    try:
+        return importlib.import_module(module)
+    except ImportError:
+        print(f"{module} is not installed: its variants are skipped", flush=True)
+        return None
+
+
+def measure(
+    question: str,
+    variants: Mapping[str, Callable[[], Any] | None],
+    *,
+    reference: str,
+    repeats: int,
+    same: Callable[[dict[str, Any]], None] | None = None,
+    floor: str | None = None,
+    targets: Sequence[Target] = (),
+    facts: Mapping[str, Mapping[str, Any]] | None = None,
+) -> list[dict[str, Any]]:
+    """Times the variants in turns and compares them; prints a table.
+
+    Args:
+      question: what is asked, sizes included; the table's title.
+      variants: name -> a call without arguments, which returns its results (JAX arrays
+        are waited for); None for one that is skipped.
+      reference: the variant that the ratios refer to.
+      repeats: of each variant, all in turns and in changing order.
+      same: given every variant's first results by name; raises (AssertionError) where
+        variants that must agree do not.
+      floor: the variant that no other can beat, as it does a part of the work only.
+      targets: ratios to reach.
+      facts: more to write down, by variant, such as memory.
+
+    Returns:
+      A record per variant: times in seconds, ratios of medians to the reference with
+      the least and the largest ratio within one round, compile time, targets.
+    """
+    calls = {name: call for name, call in variants.items() if call is not None}
+    results, compile_seconds, counts = {}, {}, {}
+    for name, call in calls.items():
+        results[name], first = _timed(call, 1)
+        _, warm = _timed(call, 1)
+        compile_seconds[name] = max(first - warm, 0.0)
+        counts[name] = int(np.clip(np.ceil(REPEAT_SECONDS / warm), 1, 10_000))
+    if same is not None:
+        same(results)
+    del results
+    seconds = _in_turns(calls, counts, repeats)
+    records = []
+    for name in variants:
+        record = {"question": question, "variant": name, "reference": reference}
+        if name in calls:
+            record |= {
+                "n": repeats,
+                "calls_per_repeat": counts[name],
+                "compile_s": compile_seconds[name],
+                **_spread(seconds[name], "s"),
+                **_compared(seconds[name], seconds.get(reference), "ratio"),
+                "checked": same is not None,
+            }
+            if floor is not None:
+                record |= {"floor": floor}
+                record |= _compared(seconds[name], seconds.get(floor), "x_floor")
+            record["targets"] = [
+                _reached(target, seconds)
+                for target in targets
+                if target.variant == name and target.reference in seconds
+            ]
+        else:
+            record["skipped"] = True
+        records.append(record | dict((facts or {}).get(name, {})))
+    print(table(records), flush=True)
+    return records
+
+
+def _timed(call: Callable[[], Any], count: int) -> tuple[Any, float]:
+    """The last results of `count` calls, and the seconds per call."""
+    start = time.perf_counter()
+    for _ in range(count):
+        result = jax.block_until_ready(call())
+    return result, (time.perf_counter() - start) / count
+
+
+def _in_turns(calls, counts, repeats) -> dict[str, list[float]]:
+    seconds = {name: [] for name in calls}
+    order = list(calls)
+    shuffle = random.Random(0).shuffle
+    for _ in range(repeats):
+        shuffle(order)
+        for name in order:
+            time.sleep(PAUSE_SECONDS)
+            seconds[name].append(_timed(calls[name], counts[name])[1])
+    return seconds
+
+
+def _spread(values: Sequence[float], unit: str) -> dict[str, float]:
+    return {
+        f"min_{unit}": min(values),
+        f"median_{unit}": statistics.median(values),
+        f"max_{unit}": max(values),
+    }
+
+
+def _compared(times, reference_times, name: str) -> dict[str, float]:
+    """Ratio of medians, of minima, and the ratios' range over the rounds."""
+    if reference_times is None:
+        return {}
+    rounds = [a / b for a, b in zip(times, reference_times, strict=True)]
+    return {
+        name: statistics.median(times) / statistics.median(reference_times),
+        f"{name}_of_minima": min(times) / min(reference_times),
+        f"{name}_min": min(rounds),
+        f"{name}_max": max(rounds),
+    }
+
+
+def _reached(target: Target, seconds: Mapping[str, list[float]]) -> dict[str, Any]:
+    compared = _compared(seconds[target.variant], seconds[target.reference], "ratio")
+    return {
+        **dataclasses.asdict(target),
+        **compared,
+        "reached": compared["ratio"] <= target.bound,
+    }
+
+
+def table(records: Sequence[Mapping[str, Any]]) -> str:
+    """The records of one question as a Markdown table, quickest first."""
+    first = records[0]
+    timed = [record for record in records if "median_s" in record]
+    n = timed[0]["n"] if timed else 0
+    lines = [
+        f"### {first['question']}",
+        "",
+        f"x = times `{first['reference']}`; n = {n} rounds in turns.",
+        "",
+        "| variant | median ms | min ms | x (medians) | x (minima) | x min ... max "
+        "| x floor | compile s | target |",
+        "| --- | ---: | ---: | ---: | ---: | --- | ---: | ---: | --- |",
+    ]
+    for record in sorted(timed, key=lambda record: record["median_s"]):
+        lines.append(_row(record))
+    skipped = [record["variant"] for record in records if "skipped" in record]
+    if skipped:
+        lines += ["", f"Skipped, as not installed: {', '.join(skipped)}."]
+    return "\n".join([*lines, ""])
+
+
+def _row(record: Mapping[str, Any]) -> str:
+    span = ""
+    if "ratio_min" in record:
+        span = f"{record['ratio_min']:.2f} ... {record['ratio_max']:.2f}"
+    cells = [
+        record["variant"]
+        + (" (floor)" if record.get("floor") == record["variant"] else ""),
+        f"{1e3 * record['median_s']:.3f}",
+        f"{1e3 * record['min_s']:.3f}",
+        _number(record.get("ratio")),
+        _number(record.get("ratio_of_minima")),
+        span,
+        _number(record.get("x_floor")),
+        _number(record["compile_s"]),
+        "; ".join(map(_verdict, record["targets"])),
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f}"
+
+
+def _verdict(target: Mapping[str, Any]) -> str:
+    verdict = "reached" if target["reached"] else "missed"
+    return (
+        f"{target['ratio']:.2f} x {target['reference']}, "
+        f"at most {target['bound']:g}: {verdict}"
+    )
+
+
+def main(run: Callable[..., list[dict[str, Any]]]) -> None:
+    """Runs a benchmark as a program, in a process whose allocator is pinned."""
+    if any(os.environ.get(name) != value for name, value in PINNED.items()):
+        os.execve(sys.executable, sys.orig_argv, os.environ | PINNED)
+
+    def program(argv):
+        if len(argv) > 1:
+            raise app.UsageError(f"no arguments besides flags, got {argv[1:]}")
+        here = machine()
+        print(json.dumps(here), flush=True)
+        records = run(repeats=REPEATS.value, smoke=SMOKE.value)
+        lines = [json.dumps(record | {"machine": here}) for record in records]
+        print("\n".join(lines))
+        if JSON.value:
+            pathlib.Path(JSON.value).write_text("\n".join(lines) + "\n")
+
+    app.run(program)
