@@ -39,8 +39,8 @@ class ModelConfig:
 
     name: str = field(
         "mlp",
-        "mlp, autoencoder (a learning rate near 0.001 suits it), wide_resnet, or a convolutional network: cnn, maxout_cifar, "
-        "maxout_svhn, vgg, four_conv",
+        "mlp, autoencoder (a learning rate near 0.001 suits it), wide_resnet, or a "
+        "convolutional network: cnn, maxout_cifar, maxout_svhn, vgg, four_conv",
     )
     widths: tuple[int, ...] = field(
         (1000, 1000), "units of the hidden layers of an mlp or autoencoder"
