@@ -5,9 +5,11 @@ from noisejax.training._config import describe as describe
 from noisejax.training._config import from_dict as from_dict
 from noisejax.training._config import to_dict as to_dict
 from noisejax.training._config import unknown_field as unknown_field
+from noisejax.training._errors import TrainingError as TrainingError
+from noisejax.training._errors import TrainingStopped as TrainingStopped
 from noisejax.training._load_run import TrainedRun as TrainedRun
 from noisejax.training._load_run import load_run as load_run
 from noisejax.training._metrics import read_metrics as read_metrics
-from noisejax.training._run import TrainingError as TrainingError
+from noisejax.training._run import recorded_config as recorded_config
 from noisejax.training._run import train as train
 from noisejax.training._summary import show_spread as show_spread

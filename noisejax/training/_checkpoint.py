@@ -1,22 +1,23 @@
 """Checkpoints by Orbax: the last epochs' state, whole or not there."""
 
 import dataclasses
-import hashlib
-import json
 import pathlib
 import shutil
+from collections.abc import Callable
 from typing import Any
 
 import jax
-import numpy as np
-from absl import logging
 from jaxtyping import Array, PyTree
 from orbax.checkpoint import v1 as ocp
 
-from noisejax.training._workdir import SCHEMA, write_json
+from noisejax.training._files import finite, read_json, sha256_of_file, write_json
+from noisejax.training._workdir import check_same
 
 KEEP = 2
 """How many checkpoints stay: should the newest be damaged, the one before it serves."""
+
+LAYOUT = 2
+"""Of checkpoints; another number is another layout."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,15 +26,22 @@ class Checkpoint:
 
     Attributes:
       arrays: the state, a tree of arrays.
-      info: plain values: phase, epoch, rows of the metrics log, ...
+      progress: plain values: phase, epoch, rows of the metrics log, ...
+      run: sections of plain values: the configuration and the data; a checkpoint of
+        another run is not restored.
+      made_by: versions and device, for the record.
     """
 
     arrays: PyTree[Array]
-    info: dict[str, Any]
+    progress: dict[str, Any]
+    run: dict[str, Any]
+    made_by: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 def save_checkpoint(folder: pathlib.Path, checkpoint: Checkpoint) -> None:
     """Writes a checkpoint beside the others and removes all but the newest.
+
+    A checkpoint is there once its info file is: that is written last.
 
     Args:
       folder: of the checkpoints.
@@ -43,59 +51,108 @@ def save_checkpoint(folder: pathlib.Path, checkpoint: Checkpoint) -> None:
     number = max(_numbers(folder), default=0) + 1
     arrays = _as_dict(checkpoint.arrays)
     ocp.save(folder / str(number), arrays)
-    info = {"schema": SCHEMA, "sha256": tree_sha256(arrays), **checkpoint.info}
+    info = {
+        "layout": LAYOUT,
+        "progress": checkpoint.progress,
+        "run": checkpoint.run,
+        "made_by": checkpoint.made_by,
+        "arrays": _describe(arrays),
+        "files": _hash_files(folder / str(number)),
+    }
     write_json(_info_path(folder, number), info)
     for old in _numbers(folder)[:-KEEP]:
         _info_path(folder, old).unlink(missing_ok=True)
         shutil.rmtree(folder / str(old), ignore_errors=True)
 
 
-def restore_checkpoint(folder: pathlib.Path, like: PyTree[Array]) -> Checkpoint | None:
+@dataclasses.dataclass(frozen=True)
+class LeftOut:
+    """A checkpoint that cannot be used, and why."""
+
+    number: int
+    reason: str
+
+
+def restore_checkpoint(
+    folder: pathlib.Path,
+    like: PyTree[Array],
+    run: dict[str, Any] | None,
+    accept: Callable[[dict[str, Any]], None] = lambda progress: None,
+) -> tuple[Checkpoint | None, list[LeftOut]]:
     """The newest checkpoint that is whole; None where there is none.
+
+    Files are compared with their hashes before anything reads them.
 
     Args:
       folder: of the checkpoints.
       like: a state of the same structure, whose arrays lie where the restored ones
         will.
+      run: what the checkpoint must be of; None: it is not asked.
+      accept: raises a ValueError for a progress with which it cannot be used.
+
+    Returns:
+      The checkpoint, and the newer ones that were left out.
 
     Raises:
-      ValueError: there are checkpoints, and none can be used; says why of each.
+      ValueError: a whole checkpoint is of another layout, network, run or data.
     """
     template = jax.tree.map(
         lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=a.sharding),
         _as_dict(like),
     )
-    reasons = []
+    left_out = []
+    for number in reversed(_numbers(folder)):
+        path = folder / str(number)
+        try:
+            info = read_json(_info_path(folder, number))
+        except ValueError as error:
+            left_out.append(LeftOut(number, str(error)))
+            continue
+        if info.get("layout") != LAYOUT:
+            raise ValueError(
+                f"the checkpoint {path} is of layout {info.get('layout')!r}, this "
+                f"noisejax reads layout {LAYOUT}; start again in another workdir"
+            )
+        if run is not None:
+            check_same(path, info["run"], run)
+        check_same(path, info["arrays"], _describe(template))
+        try:
+            if _hash_files(path) != info["files"]:
+                raise ValueError("its files have changed since they were written")
+            accept(info["progress"])
+            arrays = ocp.load(path, template)
+        except Exception as error:  # whatever Orbax raises
+            left_out.append(LeftOut(number, f"{path}: {error}"))
+            continue
+        leaves = [arrays[name] for name in template]
+        state = jax.tree.unflatten(jax.tree.structure(like), leaves)
+        restored = Checkpoint(state, info["progress"], info["run"], info["made_by"])
+        return restored, left_out
+    return None, left_out
+
+
+def recorded_run(folder: pathlib.Path) -> dict[str, Any] | None:
+    """What the newest readable checkpoint says that it is of; None without one."""
     for number in reversed(_numbers(folder)):
         try:
-            info = json.loads(_info_path(folder, number).read_text())
-            if info.pop("schema") != SCHEMA:
-                raise ValueError("it is of another layout")
-            arrays = ocp.load(folder / str(number), template)
-            if info.pop("sha256") != tree_sha256(arrays):
-                raise ValueError("its contents have changed since it was written")
-        except Exception as error:  # whatever a damaged file makes a reader raise
-            reasons.append(f"{folder / str(number)}: {error}")
-            logging.warning("left out %s", reasons[-1])
+            return read_json(_info_path(folder, number))["run"]
+        except (ValueError, KeyError):
             continue
-        leaves = [arrays[name] for name in _as_dict(like)]
-        return Checkpoint(jax.tree.unflatten(jax.tree.structure(like), leaves), info)
-    if reasons:
-        raise ValueError(
-            "no checkpoint can be used, so the run cannot be resumed: "
-            + "; ".join(reasons)
-        )
     return None
 
 
-def tree_sha256(tree: PyTree[Array]) -> str:
-    """A hash of all arrays of a tree, in order, with their shapes and dtypes."""
-    digest = hashlib.sha256()
-    for leaf in jax.tree.leaves(tree):
-        array = np.ascontiguousarray(jax.device_get(leaf))
-        digest.update(f"{array.shape}{array.dtype}".encode())
-        digest.update(array.tobytes())
-    return digest.hexdigest()
+def tidy(folder: pathlib.Path, left_out: list[LeftOut]) -> None:
+    """Sets damaged checkpoints aside and removes what a kill left half written."""
+    for bad in left_out:
+        for path in (folder / str(bad.number), _info_path(folder, bad.number)):
+            aside = path.with_name(f"{path.name}.damaged")
+            if aside.is_dir():
+                shutil.rmtree(aside)
+            if path.exists():
+                path.replace(aside)
+    if folder.exists():
+        for path in folder.glob("*.orbax-checkpoint-tmp*"):
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _as_dict(tree: PyTree[Array]) -> dict[str, Array]:
@@ -104,10 +161,28 @@ def _as_dict(tree: PyTree[Array]) -> dict[str, Array]:
     return {jax.tree_util.keystr(path): leaf for path, leaf in leaves}
 
 
+def _describe(arrays: dict[str, Any]) -> dict[str, Any]:
+    """Name -> shape and dtype."""
+    return finite(
+        {
+            name: {"shape": array.shape, "dtype": str(array.dtype)}
+            for name, array in arrays.items()
+        }
+    )
+
+
+def _hash_files(folder: pathlib.Path) -> dict[str, str]:
+    """Path within a folder -> hash, of all files."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): sha256_of_file(path) for path in files}
+
+
 def _numbers(folder: pathlib.Path) -> list[int]:
-    if not folder.exists():
+    """Of what may be checkpoints: a folder, its info file, or both."""
+    if not folder.is_dir():
         return []
-    return sorted(int(path.name) for path in folder.iterdir() if path.name.isdigit())
+    names = {path.name.removesuffix(".json") for path in folder.iterdir()}
+    return sorted(int(name) for name in names if name.isdigit())
 
 
 def _info_path(folder: pathlib.Path, number: int) -> pathlib.Path:

@@ -8,6 +8,7 @@ from jax import lax
 from jax import numpy as jnp
 from jaxtyping import Array, Float, Int, UInt8
 
+from noisejax import noise
 from noisejax.training._state import TrainState, seed_key
 from noisejax.training._step import Step, StepConfig
 
@@ -19,6 +20,28 @@ def to_float(
     if x.dtype == jnp.uint8:
         x = x.astype(jnp.float32) * (1 / 255)
     return 1.0 - x if inverted else x
+
+
+def epoch_batches(
+    indices: Int[Array, " n"],
+    seed: Int[Array, ""],
+    number: Int[Array, ""],
+    *,
+    batch_size: int,
+) -> Int[Array, "steps batch"]:
+    """The examples of each step of an epoch; the last, smaller batch is left out."""
+    key = jax.random.fold_in(seed_key(seed, "order"), number)
+    steps = indices.shape[0] // batch_size
+    order = jax.random.permutation(key, indices)[: steps * batch_size]
+    return order.reshape(steps, batch_size)
+
+
+def step_key(
+    seed: Int[Array, ""], number: Int[Array, ""], i: Int[Array, ""]
+) -> noise.Key:
+    """The key of the noise in step `i` of epoch `number`."""
+    key = jax.random.fold_in(seed_key(seed, "noise"), number)
+    return jax.random.fold_in(key, i)
 
 
 def make_epoch(
@@ -43,18 +66,14 @@ def make_epoch(
     """
 
     def one_seed(state, x, y, indices, seed, number):
-        order_key = jax.random.fold_in(seed_key(seed, "order"), number)
-        noise_key = jax.random.fold_in(seed_key(seed, "noise"), number)
-        steps = indices.shape[0] // batch_size
-        order = jax.random.permutation(order_key, indices)[: steps * batch_size]
+        batches = epoch_batches(indices, seed, number, batch_size=batch_size)
 
         def body(state, numbered_batch):
             i, batch = numbered_batch
             examples = to_float(x[batch], inverted=inverted)
-            return step(state, examples, y[batch], jax.random.fold_in(noise_key, i))
+            return step(state, examples, y[batch], step_key(seed, number, i))
 
-        batches = order.reshape(steps, batch_size)
-        return lax.scan(body, state, (jnp.arange(steps), batches))
+        return lax.scan(body, state, (jnp.arange(len(batches)), batches))
 
     mapped = jax.vmap(one_seed, in_axes=(0, None, None, 0, 0, None))
     return jax.jit(mapped, donate_argnums=0)

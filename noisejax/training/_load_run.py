@@ -10,10 +10,11 @@ from flax import linen as nn
 from jaxtyping import Array, PyTree
 
 from noisejax import data
+from noisejax.training._check import check_config
 from noisejax.training._config import Config, from_dict
 from noisejax.training._phases import build_program
 from noisejax.training._run import newest_state
-from noisejax.training._workdir import read_config
+from noisejax.training._workdir import RunFolder, read_config
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,13 +56,15 @@ def load_run(
       FileNotFoundError: there is no run in the folder, or no data.
       ValueError: the run has no checkpoint yet, a damaged one, or no such seed.
     """
-    path = pathlib.Path(path).expanduser().absolute()
-    if not (path / "config.json").is_file():
+    folder = RunFolder(path)
+    path = folder.path
+    if not folder.config_path.is_file():
         raise FileNotFoundError(
             f"{path} holds no run (no config.json); make one with: python -m "
             f"noisejax.train --workdir={path}"
         )
-    config = from_dict(read_config(path / "config.json"))
+    config = from_dict(read_config(folder.config_path))
+    check_config(config)
     dataset = data.load_dataset(config.data.name, data_dir)
     program = build_program(config, dataset)
     seeds = [int(s) for s in program.seeds]
@@ -69,14 +72,14 @@ def load_run(
         raise ValueError(
             f"{path} trained the seeds {', '.join(map(str, seeds))}; got seed {seed}"
         )
-    state, progress = newest_state(program, path / "checkpoints")
+    state, progress, _ = newest_state(program, folder)
     if not progress.rows:
         raise ValueError(
             f"{path} has no checkpoint yet; continue it with: python -m noisejax.train "
             f"--workdir={path} --resume"
         )
-    retrained = progress.phase == len(program.phases) and len(program.phases) > 1
-    chosen: Any = state.state if retrained else state.best
+    retraining = program.phases[progress.phase].name == "retrain"
+    chosen: Any = state.state if retraining else state.best
     i = 0 if seed is None else seeds.index(seed)
     params, batch_stats = jax.tree.map(
         lambda leaf: leaf[i], (chosen.params, chosen.batch_stats)

@@ -1,55 +1,85 @@
 """metrics.jsonl: one JSON object a line, each measurement once."""
 
+import contextlib
+import hashlib
 import json
-import math
 import os
 import pathlib
 from typing import Any
+
+from noisejax.training._files import finite, write_bytes
 
 Row = dict[str, Any]
 
 
 class MetricsLog:
-    """Appends rows to a file; keeps them over a resume, and none twice.
+    """Appends rows to a file and to its mirror, from which damage is repaired.
 
     Attributes:
-      path: of the file.
       count: rows so far.
+      sha256: of them, as they are written.
     """
 
-    def __init__(self, path: pathlib.Path, count: int = 0):
-        """Opens the log and cuts it to its first `count` rows.
+    def __init__(
+        self, path: pathlib.Path, mirror: pathlib.Path, count: int = 0, sha256: str = ""
+    ):
+        """Opens both and cuts them to their first `count` rows.
 
         Args:
-          path: of the file; created if absent.
+          path: of the log; created if absent.
+          mirror: of its copy; likewise.
           count: rows that belong to the checkpoint that is continued.
+          sha256: of these.
 
         Raises:
-          ValueError: the file holds fewer rows.
+          ValueError: neither file holds these rows.
         """
-        self.path, self.count = path, count
-        lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
-        whole = [line for line in lines if line.endswith(b"\n")]
-        if len(whole) < count:
-            raise ValueError(
-                f"{path} holds {len(whole)} rows where the checkpoint knows {count}: "
-                "it was changed or lost; start again in another workdir"
-            )
-        self._file = path.open("r+b" if path.exists() else "w+b")
-        self._file.truncate(sum(map(len, whole[:count])))
-        self._file.seek(0, os.SEEK_END)
+        rows = first_rows(path, mirror, count, sha256) if count else b""
+        self.count = count
+        self._hash = hashlib.sha256(rows)
+        mirror.parent.mkdir(exist_ok=True)
+        for file in (path, mirror):
+            write_bytes(file, rows)
+        self._files = [file.open("ab") for file in (path, mirror)]
+
+    @property
+    def sha256(self) -> str:
+        """Of all rows so far."""
+        return self._hash.hexdigest()
 
     def write(self, rows: list[Row]) -> None:
         """Appends rows, and has them on disk when it returns."""
-        for row in rows:
-            self._file.write(json.dumps(_jsonable(row)).encode() + b"\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        lines = b"".join(json.dumps(finite(row)).encode() + b"\n" for row in rows)
+        for file in self._files:
+            file.write(lines)
+            file.flush()
+            os.fsync(file.fileno())
+        self._hash.update(lines)
         self.count += len(rows)
 
     def close(self) -> None:
-        """Closes the file."""
-        self._file.close()
+        """Closes the files."""
+        for file in self._files:
+            with contextlib.suppress(OSError):  # a full disk was told of by `write`
+                file.close()
+
+
+def first_rows(
+    path: pathlib.Path, mirror: pathlib.Path, count: int, sha256: str
+) -> bytes:
+    """The first rows of a log, from whichever of its two files still has them.
+
+    Raises:
+      ValueError: neither has.
+    """
+    for file in (path, mirror):
+        lines = file.read_bytes().splitlines(keepends=True) if file.is_file() else []
+        rows = b"".join(lines[:count])
+        if hashlib.sha256(rows).hexdigest() == sha256:
+            return rows
+    raise ValueError(
+        f"neither {path} nor {mirror} holds the first {count} rows as they were written"
+    )
 
 
 def read_metrics(path: pathlib.Path) -> list[Row]:
@@ -65,11 +95,3 @@ def read_metrics(path: pathlib.Path) -> list[Row]:
         except ValueError as error:
             raise ValueError(f"{path}, line {number}: {error}") from error
     return rows
-
-
-def _jsonable(row: Row) -> Row:
-    """JSON has no NaN and no infinity: null."""
-    return {
-        key: None if isinstance(value, float) and not math.isfinite(value) else value
-        for key, value in row.items()
-    }

@@ -1,9 +1,18 @@
 """What a run came to: test errors with their spread, and what they depend on."""
 
+import hashlib
 import math
 from typing import Any
 
+import jax
 import numpy as np
+from jaxtyping import Array, PyTree
+
+from noisejax.training._config import Config
+from noisejax.training._loop import evaluate
+from noisejax.training._phases import Program
+from noisejax.training._progress import Progress, Seeds
+from noisejax.training._workdir import describe_run
 
 
 def spread(values: list[float]) -> dict[str, Any]:
@@ -31,3 +40,50 @@ def show_spread(values: dict[str, Any], unit: str = "%") -> str:
     error = values["standard_error"]
     plus_minus = "" if error is None else f" ± {error:.2f}"
     return f"{values['mean']:.2f}{plus_minus} {unit} (n = {n})"
+
+
+def summarise(
+    config: Config, program: Program, seeds: Seeds, progress: Progress
+) -> dict[str, Any]:
+    """What summary.json holds."""
+    retrained = len(program.phases) > 1
+    chosen = seeds.state if retrained else seeds.best
+    test = evaluate(program, chosen, program.test)
+    errors = [100 * float(error) for error in test["error"]]
+    if retrained:  # the mean of the last half (Bouthillier et al. 2015, section 5.2)
+        half = max(config.training.retrain_epochs // 2, 1)
+        errors = np.mean(progress.retrain_errors[-half:], axis=0).tolist()
+    shas = [
+        tree_sha256(jax.tree.map(lambda leaf, i=i: leaf[i], chosen.params))
+        for i in range(len(program.seeds))
+    ]
+    validation = None
+    if program.validation.shape[1]:
+        validation = spread([100 * float(score) for score in seeds.best.score])
+    return {
+        "test_error_percent": spread(errors),
+        "test_loss": spread([float(loss) for loss in test["loss"]]),
+        "validation_error_percent": validation,
+        "num_seeds": len(program.seeds),
+        "seeds": [int(seed) for seed in program.seeds],
+        "epochs": config.training.epochs,
+        "retrain_epochs": config.training.retrain_epochs,
+        "best_epoch": [int(epoch) for epoch in seeds.best.epoch],
+        "skipped_steps": [int(skipped) for skipped in seeds.state.skipped],
+        "num_parameters": sum(leaf[0].size for leaf in jax.tree.leaves(chosen.params)),
+        "params_sha256": shas[0] if len(shas) == 1 else tree_sha256(chosen.params),
+        "params_sha256_per_seed": shas,
+        "metrics_sha256": progress.metrics_sha256,
+        "seconds": progress.seconds,
+        **describe_run(config),
+    }
+
+
+def tree_sha256(tree: PyTree[Array]) -> str:
+    """A hash of all arrays of a tree, in order, with their shapes and dtypes."""
+    digest = hashlib.sha256()
+    for leaf in jax.tree.leaves(tree):
+        array = np.ascontiguousarray(jax.device_get(leaf))
+        digest.update(f"{array.shape}{array.dtype}".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()

@@ -9,42 +9,26 @@ import subprocess
 from typing import IO, Any
 
 import jax
+from absl import logging
 
 from noisejax._version import __version__
 from noisejax.training._config import Config, to_dict
+from noisejax.training._files import finite, read_json, sha256_of_file
 
 SCHEMA = 1
 """Of config.json, summary.json and checkpoints; another number is another layout."""
 
 
-class Workdir:
-    """A run's folder, held by this process.
+class RunFolder:
+    """Where a run's files lie.
 
     Attributes:
       path: of the folder.
     """
 
     def __init__(self, path: str | os.PathLike):
-        """Creates the folder and takes its lock, which dies with the process.
-
-        Raises:
-          ValueError: the folder cannot be written, or another process holds it.
-        """
+        """Touches nothing."""
         self.path = pathlib.Path(path).expanduser().absolute()
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            self._lock: IO[str] = (self.path / ".lock").open("w")
-        except OSError as error:
-            raise ValueError(
-                f"the workdir {self.path} cannot be written: {error}; choose another"
-            ) from error
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise ValueError(
-                f"the workdir {self.path} is in use by another process; wait for it, "
-                "or choose another"
-            ) from error
 
     @property
     def config_path(self) -> pathlib.Path:
@@ -66,27 +50,105 @@ class Workdir:
         """What can be resumed: checkpoints/."""
         return self.path / "checkpoints"
 
-    def begin(self, config: Config, *, resume: bool) -> None:
-        """Writes config.json, or checks that it is this configuration's.
+    @property
+    def mirror_path(self) -> pathlib.Path:
+        """A second metrics.jsonl, from which a damaged one is repaired."""
+        return self.checkpoints_path / "metrics.jsonl"
+
+
+class Workdir(RunFolder):
+    """A run's folder, held by this process."""
+
+    def __init__(self, path: str | os.PathLike):
+        """Creates the folder and takes its lock, which dies with the process.
+
+        As a context manager it gives the lock back at its end.
 
         Raises:
-          ValueError: the folder holds a run and `resume` is off, or another run.
+          ValueError: the folder cannot be written, or another process holds it.
         """
-        if not self.config_path.exists():
-            write_json(self.config_path, describe_run(config))
-            return
-        if not resume:
+        super().__init__(path)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._lock: IO[str] = (self.path / ".lock").open("w")
+        except OSError as error:
             raise ValueError(
-                f"the workdir {self.path} holds a run already; continue it with "
-                "--resume, or choose another workdir"
-            )
-        there = read_config(self.config_path)
-        differences = _differences(there, to_dict(config))
-        if differences:
+                f"the workdir {self.path} cannot be written: {error}; choose another"
+            ) from error
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
             raise ValueError(
-                f"the workdir {self.path} holds a run of another configuration "
-                f"({'; '.join(differences)}); choose another workdir"
+                f"the workdir {self.path} is in use by another process; wait for it, "
+                "or choose another"
+            ) from error
+
+    def __enter__(self) -> "Workdir":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._lock.close()
+
+    def check_free(self) -> None:
+        """Checks that the folder holds no run, nor parts of one.
+
+        Raises:
+          ValueError: it does.
+        """
+        parts = (
+            self.config_path,
+            self.metrics_path,
+            self.summary_path,
+            self.checkpoints_path,
+        )
+        there = [path.name for path in parts if path.exists()]
+        if there:
+            raise ValueError(
+                f"the workdir {self.path} holds a run already ({', '.join(there)}); "
+                "continue it with --resume, or choose another workdir"
             )
+
+    def finished_summary(self) -> dict[str, Any] | None:
+        """summary.json, if it and the metrics that it sums up are whole."""
+        if not self.summary_path.exists():
+            return None
+        try:
+            summary = read_json(self.summary_path)
+            if summary["metrics_sha256"] == sha256_of_file(self.metrics_path):
+                return summary
+            reason = f"{self.metrics_path} has changed since it was written"
+        except (ValueError, KeyError, OSError) as error:
+            reason = str(error)
+        logging.warning("left out %s: %s", self.summary_path, reason)
+        return None
+
+
+def check_same(path: pathlib.Path, there: Any, here: dict[str, Any]) -> None:
+    """Checks that what a file says of a run is what is asked for.
+
+    Args:
+      path: of the file, for the message.
+      there: sections of fields, as the file has them.
+      here: likewise, as they are asked for.
+
+    Raises:
+      ValueError: they differ; the message says where.
+    """
+    here = json.loads(json.dumps(finite(here)))
+    there = there if isinstance(there, dict) else {}
+    there = {k: v if isinstance(v, dict) else {} for k, v in there.items()}
+    differences = [
+        f"{section}.{name} is {there.get(section, {}).get(name)!r} there and "
+        f"{here.get(section, {}).get(name)!r} here"
+        for section in sorted({*there, *here})
+        for name in sorted({*there.get(section, {}), *here.get(section, {})})
+        if there.get(section, {}).get(name) != here.get(section, {}).get(name)
+    ]
+    if differences:
+        raise ValueError(
+            f"{path} is of another run ({'; '.join(differences)}); choose another "
+            "workdir"
+        )
 
 
 def describe_run(config: Config) -> dict[str, Any]:
@@ -130,41 +192,3 @@ def read_config(path: pathlib.Path) -> dict[str, Any]:
     if not isinstance(run.get("config"), dict):
         raise ValueError(f"{path} holds no configuration")
     return run["config"]
-
-
-def _differences(there: dict, here: dict) -> list[str]:
-    """What differs between two configurations, as JSON knows them."""
-    here = json.loads(json.dumps(here))
-    return [
-        f"{section}.{name} is {there.get(section, {}).get(name)!r} there and "
-        f"{here.get(section, {}).get(name)!r} here"
-        for section in sorted({*there, *here})
-        for name in sorted({*there.get(section, {}), *here.get(section, {})})
-        if there.get(section, {}).get(name) != here.get(section, {}).get(name)
-    ]
-
-
-def read_json(path: pathlib.Path) -> dict[str, Any]:
-    """Reads a JSON object.
-
-    Raises:
-      ValueError: the file is damaged.
-    """
-    try:
-        value = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{path} cannot be read: {error}") from error
-    if not isinstance(value, dict):
-        raise ValueError(f"{path} holds no JSON object")
-    return value
-
-
-def write_json(path: pathlib.Path, value: Any) -> None:
-    """Writes a JSON file whole or not at all."""
-    partial = path.with_name(f".{path.name}.partial")
-    with partial.open("w") as file:
-        json.dump(value, file, indent=2)
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)

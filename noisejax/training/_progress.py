@@ -1,0 +1,36 @@
+"""Where a run stands: its arrays, and what is known about it on the host."""
+
+import dataclasses
+
+import chex
+
+from noisejax.training._state import Best, TrainState
+
+
+@chex.dataclass(frozen=True)
+class Seeds:
+    """The states of all seeds, stacked, and their best epochs so far."""
+
+    state: TrainState
+    best: Best
+
+
+@dataclasses.dataclass
+class Progress:
+    """What a checkpoint keeps as plain values.
+
+    Attributes:
+      phase: index of the phase.
+      epoch: epochs of it that are done.
+      rows: of the metrics log.
+      metrics_sha256: of those rows, as they are written.
+      seconds: spent so far, over all resumes.
+      retrain_errors: test errors in percent of the retraining epochs, per seed.
+    """
+
+    phase: int = 0
+    epoch: int = 0
+    rows: int = 0
+    metrics_sha256: str = ""
+    seconds: float = 0.0
+    retrain_errors: list[list[float]] = dataclasses.field(default_factory=list)
