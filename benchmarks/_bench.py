@@ -27,7 +27,9 @@ REPEATS = flags.DEFINE_integer(
     "repeats", 15, "Interleaved repeats of every variant.", lower_bound=1
 )
 SMOKE = flags.DEFINE_bool("smoke", False, "Tiny sizes: does it run, in seconds?")
-JSON = flags.DEFINE_string("json", None, "File for the records, one JSON line each.")
+JSON = flags.DEFINE_string(
+    "json", None, "File for the records, a JSON line each; else printed."
+)
 
 REPEAT_SECONDS = 0.02
 """A repeat calls a quick variant so often that it lasts at least this long."""
@@ -108,8 +110,8 @@ def measure(
             record |= {
                 "n": repeats,
                 "calls_per_repeat": counts[name],
-                "compile_s": compile_seconds[name],
-                **_spread(seconds[name], "s"),
+                "compile_s": _digits(compile_seconds[name]),
+                **_spread(seconds[name]),
                 **_compared(seconds[name], seconds.get(reference), "ratio"),
                 "checked": same is not None,
             }
@@ -148,12 +150,17 @@ def _in_turns(calls, counts, repeats) -> dict[str, list[float]]:
     return seconds
 
 
-def _spread(values: Sequence[float], unit: str) -> dict[str, float]:
+def _spread(values: Sequence[float]) -> dict[str, float]:
     return {
-        f"min_{unit}": min(values),
-        f"median_{unit}": statistics.median(values),
-        f"max_{unit}": max(values),
+        "min_s": _digits(min(values)),
+        "median_s": _digits(statistics.median(values)),
+        "max_s": _digits(max(values)),
     }
+
+
+def _digits(value: float) -> float:
+    """Five of them: the rest is noise."""
+    return float(f"{value:.5g}")
 
 
 def _compared(times, reference_times, name: str) -> dict[str, float]:
@@ -161,11 +168,12 @@ def _compared(times, reference_times, name: str) -> dict[str, float]:
     if reference_times is None:
         return {}
     rounds = [a / b for a, b in zip(times, reference_times, strict=True)]
+    medians = statistics.median(times) / statistics.median(reference_times)
     return {
-        name: statistics.median(times) / statistics.median(reference_times),
-        f"{name}_of_minima": min(times) / min(reference_times),
-        f"{name}_min": min(rounds),
-        f"{name}_max": max(rounds),
+        name: _digits(medians),
+        f"{name}_of_minima": _digits(min(times) / min(reference_times)),
+        f"{name}_min": _digits(min(rounds)),
+        f"{name}_max": _digits(max(rounds)),
     }
 
 
@@ -242,9 +250,10 @@ def main(run: Callable[..., list[dict[str, Any]]]) -> None:
         here = machine()
         print(json.dumps(here), flush=True)
         records = run(repeats=REPEATS.value, smoke=SMOKE.value)
-        lines = [json.dumps(record | {"machine": here}) for record in records]
-        print("\n".join(lines))
+        text = "\n".join(json.dumps(record | {"machine": here}) for record in records)
         if JSON.value:
-            pathlib.Path(JSON.value).write_text("\n".join(lines) + "\n")
+            pathlib.Path(JSON.value).write_text(text + "\n")
+        else:
+            print(text)
 
     app.run(program)

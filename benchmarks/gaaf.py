@@ -55,7 +55,7 @@ def _compare(name: str, shape: tuple[int, ...], dtype: str, repeats: int):
 
     def same(results):
         tolerance = 2e-4 if dtype == "float32" else 0.1
-        close = dict(rtol=tolerance, atol=tolerance)
+        close = {"rtol": tolerance, "atol": tolerance}
         y, slope = map(to_numpy, results["plain activation"])
         exact = [to_numpy(r) for r in results["ours, exact"]]
         np.testing.assert_array_equal(exact[0], y)
