@@ -4,6 +4,7 @@ import os
 import pathlib
 import sys
 from collections.abc import Callable, Sequence
+from typing import NoReturn
 
 import jax
 from absl import app, flags, logging
@@ -13,10 +14,20 @@ from noisejax import training
 
 DEFAULT_CONFIG = pathlib.Path(__file__).parent / "_default_config.py"
 
-USER_ERRORS = (ValueError, TypeError, OSError, training.TrainingError)
+USER_ERRORS = (ValueError, TypeError, OSError)
 """What is said in a line, without a traceback."""
 
 EXIT_USER_ERROR = 2
+"""Nothing was done: a flag, a field, the data or the folder is wrong."""
+
+EXIT_TRAINING_ERROR = 3
+"""Training cannot go on: NaN, or a full disk. Its checkpoints are kept."""
+
+EXIT_STOPPED = 75
+"""SIGTERM came, the epoch is saved: try again with --resume (EX_TEMPFAIL)."""
+
+EXIT_INTERRUPTED = 130
+"""Ctrl-C came: the last epoch that was finished is saved."""
 
 
 def define_config() -> flags.FlagHolder:
@@ -30,20 +41,33 @@ def define_config() -> flags.FlagHolder:
     )
 
 
-def config_of(holder: flags.FlagHolder) -> training.Config:
+def config_of(
+    holder: flags.FlagHolder, *, recorded: training.Config | None = None
+) -> training.Config:
     """The configuration that the flags make.
+
+    Args:
+      holder: the flag --config.
+      recorded: taken instead where no flag gives a field or a file.
 
     Raises:
       ValueError: the file does not give one.
     """
-    try:
-        config = holder.value
-    except Exception as error:  # whatever the user's file raises
-        raise ValueError(f"--config: {error}") from error
+    given = any(
+        argument.lstrip("-").startswith(("config", "noconfig"))
+        for argument in sys.argv[1:]
+    )
+    if recorded is not None and not given:
+        return recorded
+    config = holder.value
     if not isinstance(config, training.Config):
+        try:
+            reason = f"it gives {type(config).__name__}, {config.data!r}"
+        except Exception as error:  # the flag keeps what the user's file raised
+            reason = str(error.__cause__ or error)
         raise ValueError(
-            "--config must name a Python file that exists and whose get_config() gives "
-            f"a noisejax.training.Config; got {config!r}"
+            "--config must name a Python file whose get_config() gives a "
+            f"noisejax.training.Config: {reason}"
         )
     return config
 
@@ -54,20 +78,28 @@ def run(main: Callable[[], int | None]) -> None:
     def parse(argv: Sequence[str]) -> list[str]:
         try:
             check_fields(argv[1:])
-        except ValueError as error:
-            _fail(error)
-        return app.parse_flags_with_usage(argv)
+            rest = flags.FLAGS(argv)
+            if len(rest) > 1:
+                raise ValueError(f"unexpected arguments: {' '.join(rest[1:])}")
+            return rest
+        except (ValueError, TypeError, flags.Error) as error:
+            _fail(error, EXIT_USER_ERROR)
 
     def guarded(argv: Sequence[str]) -> int | None:
+        del argv
         try:
-            if len(argv) > 1:
-                raise ValueError(f"unexpected arguments: {' '.join(argv[1:])}")
             use_compilation_cache()
             if not flags.FLAGS["verbosity"].present:
                 logging.set_verbosity(logging.WARNING)  # Orbax tells much
             return main()
+        except training.TrainingStopped as error:
+            _fail(error, EXIT_STOPPED)
+        except training.TrainingError as error:
+            _fail(error, EXIT_TRAINING_ERROR)
         except USER_ERRORS as error:
-            return _fail(error)
+            _fail(error, EXIT_USER_ERROR)
+        except KeyboardInterrupt:
+            _fail("interrupted; continue with --resume", EXIT_INTERRUPTED)
 
     app.run(guarded, flags_parser=parse)
 
@@ -92,6 +124,6 @@ def use_compilation_cache() -> None:
         jax.config.update("jax_compilation_cache_dir", str(folder))
 
 
-def _fail(error: Exception) -> int:
+def _fail(error: object, status: int) -> NoReturn:
     print(f"error: {error}", file=sys.stderr)
-    sys.exit(EXIT_USER_ERROR)
+    sys.exit(status)

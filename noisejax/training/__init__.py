@@ -1,5 +1,7 @@
 """Training runs: from a configuration to a folder of results."""
 
+from noisejax.training._build import build_model as build_model
+from noisejax.training._check import check_config as check_config
 from noisejax.training._config import Config as Config
 from noisejax.training._config import describe as describe
 from noisejax.training._config import from_dict as from_dict
@@ -10,6 +12,8 @@ from noisejax.training._errors import TrainingStopped as TrainingStopped
 from noisejax.training._load_run import TrainedRun as TrainedRun
 from noisejax.training._load_run import load_run as load_run
 from noisejax.training._metrics import read_metrics as read_metrics
+from noisejax.training._run import is_finished as is_finished
 from noisejax.training._run import recorded_config as recorded_config
 from noisejax.training._run import train as train
 from noisejax.training._summary import show_spread as show_spread
+from noisejax.training._workdir import Workdir as Workdir

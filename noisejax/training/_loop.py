@@ -62,8 +62,8 @@ def run_phase(run: Run, phase: Phase, seeds: Seeds, progress: Progress) -> Seeds
     with tqdm(
         total=phase.epochs, initial=progress.epoch, desc=phase.name, unit="epoch"
     ) as bar:
+        began = time.perf_counter()
         while progress.epoch < phase.epochs:
-            began = time.perf_counter()
             stopped = np.asarray(seeds.best.stopped) & (not retraining)
             if stopped.all():
                 break
@@ -76,7 +76,9 @@ def run_phase(run: Run, phase: Phase, seeds: Seeds, progress: Progress) -> Seeds
                 errors = dict(measured)["test"]["error"]
                 progress.retrain_errors.append([100 * float(e) for e in errors])
             rows = _as_rows(phase, progress.epoch, measured, run.program.seeds, stopped)
-            _keep(run, phase, seeds, progress, rows, began)
+            now = time.perf_counter()
+            progress.seconds, began = progress.seconds + now - began, now
+            _keep(run, phase, seeds, progress, rows)
             bar.set_postfix_str(_postfix(measured))
             bar.update()
     progress.phase += 1
@@ -197,13 +199,12 @@ def _check_finite(run, phase, seeds, state, epoch, losses, stopped) -> None:
     )
 
 
-def _keep(run, phase, seeds, progress, rows, began) -> None:
+def _keep(run, phase, seeds, progress, rows) -> None:
     """Writes the rows and the checkpoint of an epoch."""
     try:
         run.log.write(rows)
         run.events.write(rows, phase.offset + progress.epoch)
         progress.rows, progress.metrics_sha256 = run.log.count, run.log.sha256
-        progress.seconds += time.perf_counter() - began
         save_checkpoint(
             run.folder.checkpoints_path,
             Checkpoint(seeds, dataclasses.asdict(progress), run.identity, run.made_by),

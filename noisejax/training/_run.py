@@ -45,6 +45,7 @@ def train(
     workdir: str | os.PathLike,
     *,
     data_dir: str | os.PathLike | None = None,
+    dataset: data.Dataset | None = None,
     resume: bool = False,
 ) -> dict[str, Any]:
     """Trains, and leaves a run in a folder.
@@ -54,6 +55,7 @@ def train(
       workdir: its folder; created. config.json, metrics.jsonl, checkpoints/ and
         summary.json are written there.
       data_dir: the TFDS data directory.
+      dataset: in place of the one that the configuration names.
       resume: continue the run in the folder, if it holds one. What is damaged there
         is left out with a warning; the result is that of an undisturbed run.
 
@@ -78,7 +80,8 @@ def train(
                 return summary
         else:
             folder.check_free()
-        dataset = data.load_dataset(config.data.name, data_dir)
+        if dataset is None:
+            dataset = data.load_dataset(config.data.name, data_dir)
         program = build_program(config, dataset)
         identity = {**to_dict(config), DATASET: _describe_dataset(dataset)}
         seeds, progress, left_out = newest_state(program, folder, identity)
@@ -123,6 +126,11 @@ def recorded_config(workdir: str | os.PathLike) -> Config | None:
     if folder.config_path.exists():
         return from_dict(read_config(folder.config_path))
     return None
+
+
+def is_finished(workdir: str | os.PathLike) -> bool:
+    """Whether a folder holds a finished run, with its metrics as they were."""
+    return RunFolder(workdir).finished_summary() is not None
 
 
 def newest_state(

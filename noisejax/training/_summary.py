@@ -50,6 +50,7 @@ def summarise(
     chosen = seeds.state if retrained else seeds.best
     test = evaluate(program, chosen, program.test)
     errors = [100 * float(error) for error in test["error"]]
+    trained_on = evaluate(program, chosen, program.train, program.phases[-1].indices)
     if retrained:  # the mean of the last half (Bouthillier et al. 2015, section 5.2)
         half = max(config.training.retrain_epochs // 2, 1)
         errors = np.mean(progress.retrain_errors[-half:], axis=0).tolist()
@@ -63,6 +64,7 @@ def summarise(
     return {
         "test_error_percent": spread(errors),
         "test_loss": spread([float(loss) for loss in test["loss"]]),
+        "train_error_percent": spread([100 * float(e) for e in trained_on["error"]]),
         "validation_error_percent": validation,
         "num_seeds": len(program.seeds),
         "seeds": [int(seed) for seed in program.seeds],

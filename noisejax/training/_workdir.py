@@ -55,6 +55,20 @@ class RunFolder:
         """A second metrics.jsonl, from which a damaged one is repaired."""
         return self.checkpoints_path / "metrics.jsonl"
 
+    def finished_summary(self) -> dict[str, Any] | None:
+        """summary.json, if it and the metrics that it sums up are whole."""
+        if not self.summary_path.exists():
+            return None
+        try:
+            summary = read_json(self.summary_path)
+            if summary["metrics_sha256"] == sha256_of_file(self.metrics_path):
+                return summary
+            reason = f"{self.metrics_path} has changed since it was written"
+        except (ValueError, KeyError, OSError) as error:
+            reason = str(error)
+        logging.warning("left out %s: %s", self.summary_path, reason)
+        return None
+
 
 class Workdir(RunFolder):
     """A run's folder, held by this process."""
@@ -107,20 +121,6 @@ class Workdir(RunFolder):
                 f"the workdir {self.path} holds a run already ({', '.join(there)}); "
                 "continue it with --resume, or choose another workdir"
             )
-
-    def finished_summary(self) -> dict[str, Any] | None:
-        """summary.json, if it and the metrics that it sums up are whole."""
-        if not self.summary_path.exists():
-            return None
-        try:
-            summary = read_json(self.summary_path)
-            if summary["metrics_sha256"] == sha256_of_file(self.metrics_path):
-                return summary
-            reason = f"{self.metrics_path} has changed since it was written"
-        except (ValueError, KeyError, OSError) as error:
-            reason = str(error)
-        logging.warning("left out %s: %s", self.summary_path, reason)
-        return None
 
 
 def check_same(path: pathlib.Path, there: Any, here: dict[str, Any]) -> None:

@@ -1,0 +1,116 @@
+"""Runs commands as real processes, quickly: see `zygote`."""
+
+import contextlib
+import dataclasses
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import threading
+
+ENVIRONMENT = {
+    "JAX_PLATFORMS": "cpu",
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+}
+
+TINY = ("--config.model.widths=(16,)", "--config.training.batch_size=20")
+"""Fields of a network that trains in no time."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """How a command ended, and what it printed."""
+
+    status: int
+    output: str
+
+    @property
+    def error(self):
+        """What a user is told: the line that begins with error:, to the end."""
+        assert "Traceback" not in self.output, self.output
+        assert "error: " in self.output, self.output
+        return self.output[self.output.index("error: ") :]
+
+
+class Runner:
+    """Runs one command after another."""
+
+    def __init__(self, folder):
+        self.folder = pathlib.Path(folder)
+        environment = {**os.environ, **ENVIRONMENT}
+        environment["JAX_COMPILATION_CACHE_DIR"] = str(self.folder / "xla")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.commands.zygote"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment,
+            cwd=pathlib.Path(__file__).parents[2],
+        )
+        assert self._answer() == "ready"
+        self.count = 0
+
+    def _answer(self):
+        return self.process.stdout.readline().strip()
+
+    def run(
+        self,
+        module,
+        *arguments,
+        environment=None,
+        limit=0,
+        kill_after=None,
+        kill_with=signal.SIGKILL,
+        kill_when=None,
+    ):
+        """Runs a command to its end.
+
+        Args:
+          module: such as "noisejax.train".
+          arguments: of the command line.
+          environment: variables besides those of this process.
+          limit: bytes that a file may have; 0: any.
+          kill_after: seconds after which a signal is sent.
+          kill_with: that signal.
+          kill_when: sends it as soon as this, called again and again, is true.
+        """
+        self.count += 1
+        out = self.folder / f"{self.count}.out"
+        request = {
+            "module": module,
+            "arguments": [str(argument) for argument in arguments],
+            "environment": environment or {},
+            "limit": limit,
+            "out": str(out),
+        }
+        self.process.stdin.write(json.dumps(request) + "\n")
+        self.process.stdin.flush()
+        pid, ended = int(self._answer()), threading.Event()
+
+        def kill():
+            if kill_after is not None:
+                ended.wait(kill_after)
+            while kill_when is not None and not kill_when() and not ended.wait(0.005):
+                pass
+            if not ended.is_set():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, kill_with)
+
+        if kill_after is not None or kill_when is not None:
+            threading.Thread(target=kill, daemon=True).start()
+        status = int(self._answer())
+        ended.set()
+        return Result(status, out.read_text(errors="replace"))
+
+    def train(self, *arguments, **options):
+        """Runs noisejax.train."""
+        return self.run("noisejax.train", *arguments, **options)
+
+    def close(self):
+        """Ends the process that commands are forked from."""
+        self.process.stdin.close()
+        self.process.wait()
+        self.process.stdout.close()
