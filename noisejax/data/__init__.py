@@ -7,6 +7,7 @@ from noisejax.data._code_quality import code_quality as code_quality
 from noisejax.data._code_quality import naive_guess as naive_guess
 from noisejax.data._dataset import Dataset as Dataset
 from noisejax.data._digits import load_digits as load_digits
+from noisejax.data._generate import SHAPES as GENERATED_SHAPES
 from noisejax.data._generate import generate as generate
 from noisejax.data._load import dataset_names as dataset_names
 from noisejax.data._load import load_dataset as load_dataset
@@ -22,6 +23,7 @@ from noisejax.data._soft_targets import generate_splicing as generate_splicing
 from noisejax.data._soft_targets import load_soft_targets as load_soft_targets
 from noisejax.data._split import split_indices as split_indices
 from noisejax.data._split import validation_size as validation_size
+from noisejax.data._split_per_class import split_per_class as split_per_class
 from noisejax.data._tfds import find_prepared as find_prepared
 from noisejax.data._whiten import PCA as PCA
 from noisejax.data._whiten import ZCA as ZCA

@@ -71,9 +71,9 @@ AUTOENCODER_BASE: Overrides = {
     "optimizer.nesterov": False,
     "training.epochs": 300,
     "training.batch_size": 100,
-    "back_projection.num_steps": 10,
-    "back_projection.method": "gradient_descent",
-    "back_projection.learning_rates": (100.0,),
+    "projection.num_steps": 10,
+    "projection.method": "gradient_descent",
+    "projection.learning_rates": (100.0,),
 }
 
 AUTOENCODER_PROTOCOL = (

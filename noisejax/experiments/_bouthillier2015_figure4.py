@@ -53,8 +53,8 @@ VARIANTS = (
         "on x and x*, the paper's rates 300 and 30",
         {
             "training.mode": "back_projection",
-            "back_projection.method": "gradient_descent",
-            "back_projection.learning_rates": (300.0, 30.0),
+            "projection.method": "gradient_descent",
+            "projection.learning_rates": (300.0, 30.0),
         },
     ),
 )
@@ -82,7 +82,7 @@ EXPERIMENT = Experiment(
                 "10 epochs and 4 further ones, mean of the last 2",
                 "3 seeds",
             ),
-            cost="about 2 hours, two cores (estimate: x* costs 20 passes an example)",
+            cost="about 1 hour, two cores (estimate: x* takes 20 passes an example)",
             overrides={"training.epochs": 10, "training.retrain_epochs": 4},
             width_factor=1 / 3,
             num_seeds=3,
@@ -104,8 +104,8 @@ EXPERIMENT = Experiment(
         "noise.scheme": "dropout",
         "noise.input_rate": 0.0,
         "noise.hidden_rate": 0.5,
-        "back_projection.num_steps": 20,
-        "back_projection.method": "stable_descent",
+        "projection.num_steps": 20,
+        "projection.method": "stable",
     },
     figure="test error by epoch per network; above dropout, below on x and x*",
     protocol=(

@@ -7,7 +7,7 @@ PAPER = "Noh, You, Mun and Han 2017"
 
 BASE: Overrides = {
     "data.preprocess": ("standardise",),
-    "data.augment": "flip_crop",
+    "data.augment": True,
     "data.validation": 0.0,
     "model.name": "wide_resnet",
     "model.depth": 28,
@@ -57,11 +57,11 @@ def short(rows: tuple[str, ...], cost: str) -> Scale:
     return Scale(
         changes=(
             "depth 10, width 1",
-            "15 epochs, milestones in proportion",
+            "8 epochs, milestones in proportion",
             "the learning rate is the paper's",
         ),
         cost=cost,
-        overrides={"model.depth": 10, "training.epochs": 15},
+        overrides={"model.depth": 10, "training.epochs": 8},
         width_factor=1 / 10,
         num_seeds=3,
         rows=rows,

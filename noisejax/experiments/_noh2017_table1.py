@@ -87,7 +87,7 @@ EXPERIMENT = Experiment(
         "smoke": shared.SMOKE,
         "short": shared.short(
             ("cifar10_x4_iterations", "cifar10_reproduced", "cifar10_s_4"),
-            cost="about 5 hours, two cores (estimate)",
+            cost="about 3 hours, two cores (estimate)",
         ),
         "paper": shared.paper("about 150 hours, one H200 (estimate)"),
     },
