@@ -7,7 +7,7 @@ from noisejax.data._code_quality import code_quality as code_quality
 from noisejax.data._code_quality import naive_guess as naive_guess
 from noisejax.data._dataset import Dataset as Dataset
 from noisejax.data._digits import load_digits as load_digits
-from noisejax.data._generate import SHAPES as GENERATED_SHAPES
+from noisejax.data._generate import GENERATED_SHAPES as GENERATED_SHAPES
 from noisejax.data._generate import generate as generate
 from noisejax.data._load import dataset_names as dataset_names
 from noisejax.data._load import load_dataset as load_dataset
@@ -15,7 +15,7 @@ from noisejax.data._normalise import Standardisation as Standardisation
 from noisejax.data._normalise import fit_standardisation as fit_standardisation
 from noisejax.data._normalise import normalise_contrast as normalise_contrast
 from noisejax.data._npz import load_npz as load_npz
-from noisejax.data._preprocess import STEPS as PREPROCESSING
+from noisejax.data._preprocess import PREPROCESSING as PREPROCESSING
 from noisejax.data._preprocess import Preprocessed as Preprocessed
 from noisejax.data._preprocess import preprocess as preprocess
 from noisejax.data._soft_targets import SoftTargets as SoftTargets

@@ -4,7 +4,7 @@ import numpy as np
 
 from noisejax.data._dataset import Dataset
 
-SHAPES = {
+GENERATED_SHAPES = {
     "digits": ((8, 8, 1), 10),
     "mnist": ((28, 28, 1), 10),
     "fashion_mnist": ((28, 28, 1), 10),
@@ -39,11 +39,11 @@ def generate(
       >>> made.name, made.train_x.shape, made.num_classes
       ('cifar10 (generated)', (200, 32, 32, 3), 10)
     """
-    if name not in SHAPES:
+    if name not in GENERATED_SHAPES:
         raise ValueError(
-            f"data are generated in the shape of {', '.join(SHAPES)}; got {name!r}"
+            f"data are generated in the shape of {', '.join(GENERATED_SHAPES)}; got {name!r}"
         )
-    shape, num_classes = SHAPES[name]
+    shape, num_classes = GENERATED_SHAPES[name]
     rng = np.random.default_rng(seed)
     centres = rng.uniform(0, 255, (num_classes, *shape))
 

@@ -13,7 +13,7 @@ from noisejax.data._normalise import (
 )
 from noisejax.data._whiten import fit_pca, fit_zca
 
-STEPS = ("gcn", "zca", "pca", "standardise")
+PREPROCESSING = ("gcn", "zca", "pca", "standardise")
 """Global contrast normalisation, ZCA whitening, PCA, mean and standard deviation."""
 
 Transform = Callable[[np.ndarray], np.ndarray]
@@ -45,7 +45,7 @@ def preprocess(
 
     Args:
       dataset: uint8 or float32 examples.
-      steps: of `STEPS`; (): none.
+      steps: of `PREPROCESSING`; (): none.
       fit_on: indices of the training examples to fit on, such as those that are held
         out for no validation; None: all. Test examples never count.
       num_components: of "pca".
@@ -65,9 +65,9 @@ def preprocess(
       ((1437, 20), (360, 8, 8, 1))
     """
     for step in steps:
-        if step not in STEPS:
+        if step not in PREPROCESSING:
             raise ValueError(
-                f"a step of data.preprocess must be one of {', '.join(STEPS)}; got "
+                f"a step of data.preprocess must be one of {', '.join(PREPROCESSING)}; got "
                 f"{step!r}"
             )
     train, test = as_float(dataset.train_x), as_float(dataset.test_x)

@@ -1,0 +1,90 @@
+"""An experiment's folder: what it holds, and that it holds one experiment only."""
+
+import json
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+from noisejax import training
+
+
+class ExperimentFolder:
+    """Where an experiment leaves its results.
+
+    Attributes:
+      path: of the folder.
+    """
+
+    def __init__(self, path: pathlib.Path):
+        """Touches nothing."""
+        self.path = path
+
+    @property
+    def identity_path(self) -> pathlib.Path:
+        """Which experiment, at which scale, with which rows: experiment.json."""
+        return self.path / "experiment.json"
+
+    @property
+    def results_path(self) -> pathlib.Path:
+        """A line per row and seed: results.jsonl."""
+        return self.path / "results.jsonl"
+
+    @property
+    def table_path(self) -> pathlib.Path:
+        """The paper's numbers beside ours: table.md."""
+        return self.path / "table.md"
+
+    def row_path(self, name: str) -> pathlib.Path:
+        """The run of a row."""
+        return self.path / "rows" / name
+
+    def claim(
+        self, name: str, scale: str, configs: Mapping[str, training.Config]
+    ) -> None:
+        """Writes experiment.json, or adds rows to it.
+
+        Raises:
+          ValueError: the folder holds another experiment or scale, other files, or a
+            row with another configuration.
+        """
+        rows = {row: training.to_dict(config) for row, config in configs.items()}
+        rows = json.loads(json.dumps(rows))
+        there: dict[str, Any] = {"experiment": name, "scale": scale, "rows": {}}
+        if self.identity_path.exists():
+            there = json.loads(self.identity_path.read_text())
+        elif self.path.exists() and any(
+            item.name != ".lock" for item in self.path.iterdir()
+        ):
+            raise ValueError(
+                f"the workdir {self.path} holds something else (no experiment.json); "
+                "choose another workdir"
+            )
+        if (there["experiment"], there["scale"]) != (name, scale):
+            raise ValueError(
+                f"the workdir {self.path} holds {there['experiment']} at the scale "
+                f"{there['scale']}; choose another workdir"
+            )
+        changed = [
+            row for row in rows if there["rows"].get(row, rows[row]) != rows[row]
+        ]
+        if changed:
+            raise ValueError(
+                f"the workdir {self.path} holds other configurations of the rows "
+                f"{', '.join(changed)} ({_differences(there['rows'], rows, changed)}); "
+                "choose another workdir"
+            )
+        there["rows"] |= rows
+        partial = self.identity_path.with_name(".experiment.json.partial")
+        partial.write_text(json.dumps(there, indent=2) + "\n")
+        partial.replace(self.identity_path)
+
+
+def _differences(there: dict, here: dict, rows: list[str]) -> str:
+    return "; ".join(
+        f"{row}: {section}.{field} was {there[row].get(section, {}).get(field)!r}, is "
+        f"{value!r}"
+        for row in rows
+        for section, fields in here[row].items()
+        for field, value in fields.items()
+        if there[row].get(section, {}).get(field) != value
+    )
