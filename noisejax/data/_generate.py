@@ -41,7 +41,8 @@ def generate(
     """
     if name not in GENERATED_SHAPES:
         raise ValueError(
-            f"data are generated in the shape of {', '.join(GENERATED_SHAPES)}; got {name!r}"
+            f"data are generated in the shape of {', '.join(GENERATED_SHAPES)}; got "
+            f"{name!r}"
         )
     shape, num_classes = GENERATED_SHAPES[name]
     rng = np.random.default_rng(seed)

@@ -67,8 +67,8 @@ def preprocess(
     for step in steps:
         if step not in PREPROCESSING:
             raise ValueError(
-                f"a step of data.preprocess must be one of {', '.join(PREPROCESSING)}; got "
-                f"{step!r}"
+                f"a step of data.preprocess must be one of {', '.join(PREPROCESSING)}; "
+                f"got {step!r}"
             )
     train, test = as_float(dataset.train_x), as_float(dataset.test_x)
     inverses: list[Transform | None] = []

@@ -133,8 +133,8 @@ EXPERIMENT = Experiment(
     ours=(
         "Rates 0.2 (input) and 0.5 (hidden); learning rate 0.005, cosine; batch 100; "
         "300 epochs; the best epoch by validation is tested.",
-        "The shifts' decay is added to the gradient of the batch's summed loss; added to "
-        "that of the mean loss it keeps the shifts near 0.",
+        "The shifts' decay is added to the gradient of the batch's summed loss: added "
+        "to that of the mean loss it keeps the shifts near 0.",
         "Inverted scaling in training in place of the paper's at test time.",
         "The shifts' decay is added to the gradient of the loss summed over the batch.",
         "Rows without dropout, and with sigmoid and tanh units, which the text only "

@@ -1,4 +1,4 @@
-"""Doing a paper's table or figure again: each row a run, its number beside the paper's."""
+"""Doing a paper's table or figure again: a row is a run, beside what is printed."""
 
 from noisejax.reproduction._driver import reproduce as reproduce
 from noisejax.reproduction._listing import describe_experiments as describe_experiments
