@@ -62,7 +62,7 @@ def reproduce(
         datasets = _load(experiment, scale, configs, done, data_dir)
         folder.claim(experiment.name, scale, configs)
         if generated:
-            for row in rows:
+            for row in experiment.rows_at("paper"):
                 check_full_width(experiment, row)
         bar = tqdm(total=len(rows), desc=experiment.name, unit="row")
         with bar:

@@ -4,6 +4,17 @@ from collections.abc import Sequence
 
 from noisejax.experiments import EXPERIMENTS, SCALES, Experiment, Row
 
+EQUIVALENT = {
+    "noise.input_rate": bool,
+    "noise.hidden_rate": bool,
+    "noise.hidden_rates": lambda rates: tuple(map(bool, rates)),
+    "model.widths": len,
+}
+"""Field -> what of its value a smoke run tells apart."""
+
+IGNORED = ("data.inverted", "data.test_partition", "training.epochs", "training.seed")
+"""Fields that change no program."""
+
 
 def find_experiment(name: str) -> Experiment:
     """The experiment of a name.
@@ -35,7 +46,27 @@ def find_rows(experiment: Experiment, scale: str, only: Sequence[str]) -> list[R
         )
     if only:
         return [runnable[name] for name in only]
+    if experiment.scales[scale].generated:
+        return distinct_rows(experiment, scale)
     return list(experiment.rows_at(scale))
+
+
+def distinct_rows(experiment: Experiment, scale: str) -> list[Row]:
+    """One row of each distinct network: those alike but for numbers are left out.
+
+    Two rows are alike where the same program trains them: rates that are above 0, rates
+    of learning, epochs and seeds do not count.
+    """
+    rows: dict[str, Row] = {}
+    for row in experiment.rows_at(scale):
+        overrides = experiment.overrides(row, scale)
+        signature = {
+            path: EQUIVALENT[path](value) if path in EQUIVALENT else value
+            for path, value in overrides.items()
+            if not path.startswith("optimizer.") and path not in IGNORED
+        }
+        rows.setdefault(repr(sorted(signature.items())), row)
+    return list(rows.values())
 
 
 def describe_experiments() -> str:
