@@ -22,14 +22,22 @@ import numpy as np
 from absl import app, flags
 
 from benchmarks._machine import machine
+from benchmarks._quiet import LIMIT, Others, wait_for_quiet
 
+FLAGS = flags.FLAGS
 REPEATS = flags.DEFINE_integer(
     "repeats", 15, "Interleaved repeats of every variant.", lower_bound=1
 )
 SMOKE = flags.DEFINE_bool("smoke", False, "Tiny sizes: does it run, in seconds?")
+PATIENCE = flags.DEFINE_float(
+    "patience", 0.0, "Seconds per question to wait for others' processes to rest."
+)
 JSON = flags.DEFINE_string(
     "json", None, "File for the records, a JSON line each; else printed."
 )
+
+Times = dict[str, list[float]]
+"""Variant -> seconds per call, one for each round."""
 
 REPEAT_SECONDS = 0.02
 """A repeat calls a quick variant so often that it lasts at least this long."""
@@ -102,7 +110,7 @@ def measure(
     if same is not None:
         same(results)
     del results
-    seconds = _in_turns(calls, counts, repeats)
+    seconds, cpu_seconds, others = _in_turns(calls, counts, repeats)
     records = []
     for name in variants:
         record = {"question": question, "variant": name, "reference": reference}
@@ -113,7 +121,9 @@ def measure(
                 "compile_s": _digits(compile_seconds[name]),
                 **_spread(seconds[name]),
                 **_compared(seconds[name], seconds.get(reference), "ratio"),
+                **_compared(cpu_seconds[name], cpu_seconds.get(reference), "cpu_ratio"),
                 "checked": same is not None,
+                "others_share": _digits(others),
             }
             if floor is not None:
                 record |= {"floor": floor}
@@ -138,16 +148,36 @@ def _timed(call: Callable[[], Any], count: int) -> tuple[Any, float]:
     return result, (time.perf_counter() - start) / count
 
 
-def _in_turns(calls, counts, repeats) -> dict[str, list[float]]:
-    seconds = {name: [] for name in calls}
-    order = list(calls)
+def _in_turns(calls, counts, repeats) -> tuple[Times, Times, float]:
+    """The quietest `repeats` rounds: seconds by the clock, seconds of processor time,
+    and others' share of the machine in the worst round.
+
+    More rounds than these are run while others disturb and patience lasts.
+    """
+    patience = PATIENCE.value if FLAGS.is_parsed() else 0.0
+    deadline = time.monotonic() + patience
+    rounds, order = [], list(calls)
     shuffle = random.Random(0).shuffle
-    for _ in range(repeats):
+    while sum(share < LIMIT for share, *_ in rounds) < repeats:
+        if time.monotonic() > deadline and len(rounds) >= repeats:
+            break
+        wait_for_quiet(deadline)
         shuffle(order)
+        others, seconds, cpu_seconds = Others(), {}, {}
         for name in order:
             time.sleep(PAUSE_SECONDS)
-            seconds[name].append(_timed(calls[name], counts[name])[1])
-    return seconds
+            began = time.process_time()
+            wall = _timed(calls[name], counts[name])[1]
+            cpu = (time.process_time() - began) / counts[name]
+            seconds[name], cpu_seconds[name] = wall, cpu
+        rounds.append((others.share(), seconds, cpu_seconds))
+    rounds = sorted(rounds, key=lambda r: r[0])[:repeats]
+    shares, seconds, cpu_seconds = zip(*rounds, strict=True)
+    return _by_name(seconds), _by_name(cpu_seconds), max(shares)
+
+
+def _by_name(rounds) -> Times:
+    return {name: [times[name] for times in rounds] for name in rounds[0]}
 
 
 def _spread(values: Sequence[float]) -> dict[str, float]:
@@ -190,15 +220,16 @@ def table(records: Sequence[Mapping[str, Any]]) -> str:
     """The records of one question as a Markdown table, quickest first."""
     first = records[0]
     timed = [record for record in records if "median_s" in record]
-    n = timed[0]["n"] if timed else 0
+    n, others = (timed[0][key] for key in ("n", "others_share"))
     lines = [
         f"### {first['question']}",
         "",
-        f"x = times `{first['reference']}`; n = {n} rounds in turns.",
+        f"x = times `{first['reference']}`; n = {n} rounds in turns, in which other "
+        f"processes took up to {100 * others:.0f} % of the machine.",
         "",
         "| variant | median ms | min ms | x (medians) | x (minima) | x min ... max "
-        "| x floor | compile s | target |",
-        "| --- | ---: | ---: | ---: | ---: | --- | ---: | ---: | --- |",
+        "| x CPU time | x floor | compile s | target |",
+        "| --- | ---: | ---: | ---: | ---: | --- | ---: | ---: | ---: | --- |",
     ]
     for record in sorted(timed, key=lambda record: record["median_s"]):
         lines.append(_row(record))
@@ -220,6 +251,7 @@ def _row(record: Mapping[str, Any]) -> str:
         _number(record.get("ratio")),
         _number(record.get("ratio_of_minima")),
         span,
+        _number(record.get("cpu_ratio")),
         _number(record.get("x_floor")),
         _number(record["compile_s"]),
         "; ".join(map(_verdict, record["targets"])),
