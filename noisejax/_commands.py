@@ -14,7 +14,7 @@ from noisejax import training
 
 DEFAULT_CONFIG = pathlib.Path(__file__).parent / "_default_config.py"
 
-USER_ERRORS = (ValueError, TypeError, OSError)
+USER_ERRORS = (ValueError, TypeError, OSError, ImportError)
 """What is said in a line, without a traceback."""
 
 EXIT_USER_ERROR = 2

@@ -15,6 +15,8 @@ from noisejax.data._normalise import Standardisation as Standardisation
 from noisejax.data._normalise import fit_standardisation as fit_standardisation
 from noisejax.data._normalise import normalise_contrast as normalise_contrast
 from noisejax.data._npz import load_npz as load_npz
+from noisejax.data._prepare import preparable_names as preparable_names
+from noisejax.data._prepare import prepare_dataset as prepare_dataset
 from noisejax.data._preprocess import PREPROCESSING as PREPROCESSING
 from noisejax.data._preprocess import Preprocessed as Preprocessed
 from noisejax.data._preprocess import preprocess as preprocess

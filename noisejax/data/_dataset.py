@@ -44,13 +44,13 @@ def check_dataset(dataset: Dataset, source: str) -> Dataset:
     """
     for part in ("train", "test"):
         x, y = getattr(dataset, f"{part}_x"), getattr(dataset, f"{part}_y")
-        if not len(x):
-            raise ValueError(f"{source}: {part} holds no examples")
         if x.ndim < 2:
             raise ValueError(
                 f"{source}: {part} examples must be [N, ...], one row per example, got "
                 f"shape {x.shape}"
             )
+        if not x.size:
+            raise ValueError(f"{source}: {part} holds no examples, shape {x.shape}")
         if y.shape != x.shape[:1]:
             raise ValueError(
                 f"{source}: {part} has {len(x)} examples, labels of shape {y.shape}; "

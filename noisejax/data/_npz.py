@@ -1,7 +1,6 @@
 """The user's own data, from an .npz file."""
 
 import pathlib
-import zipfile
 
 import numpy as np
 
@@ -31,33 +30,48 @@ def load_npz(path: str | pathlib.Path) -> Dataset:
     path = pathlib.Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file; data.name may be an .npz file")
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            missing = [key for key in KEYS if key not in file]
-            if missing:
-                raise ValueError(
-                    f"{path} must hold the arrays {', '.join(KEYS)}; missing: "
-                    f"{', '.join(missing)}; found: {', '.join(file.files) or 'none'}"
-                )
-            x_train, y_train, x_test, y_test = (file[key] for key in KEYS)
-    except (zipfile.BadZipFile, EOFError, OSError) as error:
+    arrays = _read(path)
+    missing = [key for key in KEYS if key not in arrays]
+    if missing:
         raise ValueError(
-            f"{path} is no .npz file, or it is damaged: {error}"
-        ) from error
+            f"{path} must hold the arrays {', '.join(KEYS)}; missing: "
+            f"{', '.join(missing)}; found: {', '.join(arrays) or 'none'}"
+        )
+    x_train, y_train, x_test, y_test = (arrays[key] for key in KEYS)
     for name, y in (("y_train", y_train), ("y_test", y_test)):
         if not np.issubdtype(y.dtype, np.integer):
             raise ValueError(f"{path}: {name} must hold integer labels, got {y.dtype}")
-    labels = np.concatenate([y_train.ravel(), y_test.ravel()])
+    num_classes = int(max(y.max(initial=0) for y in (y_train, y_test))) + 1
+    if x_train.ndim and 0 < x_train.size < num_classes:
+        raise ValueError(
+            f"{path}: the largest label is {num_classes - 1}, which makes more classes "
+            "than there are numbers in x_train; labels count from 0"
+        )
     dataset = Dataset(
         path.stem,
         _as_examples(x_train),
         y_train.astype(np.int32),
         _as_examples(x_test),
         y_test.astype(np.int32),
-        int(labels.max(initial=0)) + 1,
+        num_classes,
     )
     return check_dataset(dataset, str(path))
 
 
+def _read(path: pathlib.Path) -> dict[str, np.ndarray]:
+    """The arrays of interest that are there; nothing is unpickled."""
+    try:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
+            return {key: file[key] for key in KEYS if key in file.files}
+    except Exception as error:  # whatever a damaged file makes a reader raise
+        raise ValueError(
+            f"{path} is no .npz file of plain arrays, or it is damaged: {error}; "
+            f"np.savez writes one, of {', '.join(KEYS)}"
+        ) from error
+
+
 def _as_examples(x: np.ndarray) -> np.ndarray:
-    return x.astype(np.float32) if np.issubdtype(x.dtype, np.floating) else x
+    if not np.issubdtype(x.dtype, np.floating):
+        return x
+    with np.errstate(over="ignore"):  # what overflows is refused as infinite
+        return x.astype(np.float32)

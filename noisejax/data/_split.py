@@ -13,8 +13,10 @@ def validation_size(num_examples: int, validation: float) -> int:
     Raises:
       ValueError: nothing would be left to train on, or a negative number.
     """
-    size = round(validation * num_examples) if validation < 1 else int(validation)
-    if validation < 0 or not np.isfinite(validation) or size >= num_examples:
+    size = num_examples
+    if 0 <= validation < num_examples:
+        size = round(validation * num_examples if validation < 1 else validation)
+    if size >= num_examples:
         raise ValueError(
             "data.validation must be a share of the training examples in [0, 1) or a "
             f"number of them below {num_examples}, got {validation}"

@@ -83,7 +83,7 @@ def find_prepared(name: str, data_dir: str | os.PathLike | None) -> pathlib.Path
     if file_format != "array_record":
         raise ValueError(
             f"{infos[-1].parent} is prepared as {file_format}, which needs TensorFlow "
-            f"to be read; noisejax reads array_record: {prepare}"
+            f"to be read; noisejax reads array_record: {prepare}_array_record"
         )
     return infos[-1].parent
 
@@ -103,17 +103,21 @@ def _read_json(path: pathlib.Path) -> dict:
 
 def _load_split(folder: pathlib.Path, split: str) -> tuple[np.ndarray, np.ndarray]:
     cached = _cache_path(folder, split)
-    try:
-        with np.load(cached, allow_pickle=False) as file:
-            return file["x"], file["y"]
-    except (OSError, ValueError, KeyError, EOFError):  # absent or damaged: read again
-        pass
+    if cached.exists():
+        try:
+            with cached.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
+                return file["x"], file["y"]
+        except Exception as error:  # whatever a damaged file makes a reader raise
+            logging.warning("%s is damaged and made anew: %s", cached, error)
     x, y = _read_split(folder, split)
     try:
         cached.parent.mkdir(parents=True, exist_ok=True)
         partial = cached.with_suffix(f".{os.getpid()}.npz")
-        np.savez(partial, x=x, y=y)
-        partial.replace(cached)
+        try:
+            np.savez(partial, x=x, y=y)
+            partial.replace(cached)
+        finally:
+            partial.unlink(missing_ok=True)
     except OSError as error:
         logging.warning("decoded images are not cached in %s: %s", cached.parent, error)
     return x, y

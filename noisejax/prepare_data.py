@@ -1,0 +1,25 @@
+"""Prepares a data set of TFDS:  python -m noisejax.prepare_data --dataset=NAME."""
+
+from absl import flags
+
+from noisejax import _commands, data
+
+DATASET = flags.DEFINE_string(
+    "dataset", None, f"One of {', '.join(data.preparable_names())}."
+)
+DATA_DIR = flags.DEFINE_string(
+    "data_dir", None, "TFDS data directory [~/tensorflow_datasets]."
+)
+
+
+def main() -> None:
+    """Prepares it, or says that it is there already."""
+    if not DATASET.value:
+        names = ", ".join(data.preparable_names())
+        raise ValueError(f"--dataset must be one of {names}")
+    folder, was_there = data.prepare_dataset(DATASET.value, DATA_DIR.value)
+    print(f"{DATASET.value} is prepared {'already ' if was_there else ''}in {folder}")
+
+
+if __name__ == "__main__":
+    _commands.run(main)
