@@ -1,0 +1,135 @@
+"""How many units of a layer are dropped (Bouthillier et al. 2015, figure 1)."""
+
+import functools
+import math
+
+import jax
+import numpy as np
+from jax import lax
+from jax import numpy as jnp
+from jaxtyping import Array, Float64, Int
+
+from noisejax import noise
+
+
+def dropped_share_law(
+    num_units: int, scheme: noise.Dropout | noise.RandomDropout
+) -> Float64[np.ndarray, " shares"]:
+    """The exact law of the number of dropped units, k of n.
+
+      Dropout        P(k) = C(n, k) rᵏ (1 - r)ⁿ⁻ᵏ
+      RandomDropout  P(k) = I_r(k + 1, n - k + 1) / ((n + 1) r)
+
+    with r the rate and I the regularised incomplete beta function, which here is
+    P(Binomial(n + 1, r) > k). Times n it is the density that Bouthillier et al. draw in
+    figure 1: peaked at r for dropout, nearly flat below r for random dropout (some
+    mass lies above r as long as n is finite). At 8 bits random dropout rounds ρ to
+    1/256, which this law leaves out.
+
+    Args:
+      num_units: n, of a layer (those that share ρ).
+      scheme: dropout or random dropout.
+
+    Returns:
+      P(0), ..., P(n) in float64; they sum to 1.
+
+    Raises:
+      TypeError: another scheme.
+      ValueError: fewer than 1 unit.
+
+    Example:
+      >>> from noisejax import diagnostics, noise
+      >>> diagnostics.dropped_share_law(2, noise.Dropout(0.5))
+      array([0.25, 0.5 , 0.25])
+      >>> law = diagnostics.dropped_share_law(100, noise.RandomDropout(0.5))
+      >>> round(float(law[51:].sum()), 3)  # above the rate
+      0.035
+
+    Reference:
+      Bouthillier et al., "Dropout as data augmentation", arXiv:1506.08700, 2015.
+    """
+    _check(num_units, scheme)
+    rate = scheme.rate
+    if rate == 0:
+        return np.eye(1, num_units + 1)[0]
+    if isinstance(scheme, noise.Dropout):
+        return _binomial(num_units, noise.round_rate(rate, bits=scheme.bits))
+    longer = _binomial(num_units + 1, rate)
+    above = np.cumsum(longer[::-1])[::-1][1:]  # P(more than k), smallest terms first
+    return above / ((num_units + 1) * rate)
+
+
+def dropped_counts(
+    key: noise.Key,
+    num_units: int,
+    scheme: noise.Dropout | noise.RandomDropout,
+    *,
+    num_draws: int = 10_000,
+    chunk_size: int = 1000,
+) -> Int[Array, " shares"]:
+    """Draws masks and counts how many units each drops.
+
+    Args:
+      key: typed or raw PRNG key. Consumed.
+      num_units: n, of a layer.
+      scheme: dropout or random dropout.
+      num_draws: of the layer's mask, for one example each.
+      chunk_size: masks that are held at the same time; divides `num_draws`.
+
+    Returns:
+      For k = 0, ..., n how many draws dropped k units, int32 [n + 1].
+
+    Raises:
+      TypeError: `key` is no key; another scheme.
+      ValueError: fewer than 1 unit or draw; draws that are no multiple of the chunk.
+
+    Example:
+      >>> import jax
+      >>> from noisejax import diagnostics, noise
+      >>> scheme = noise.RandomDropout(0.5)
+      >>> counts = diagnostics.dropped_counts(jax.random.key(0), 10, scheme)
+      >>> counts.shape, int(counts.sum())
+      ((11,), 10000)
+    """
+    _check(num_units, scheme)
+    chunk_size = min(chunk_size, num_draws)
+    if num_draws < 1 or num_draws % max(chunk_size, 1):
+        raise ValueError(
+            "num_draws must be at least 1 and a multiple of chunk_size, got "
+            f"{num_draws} and {chunk_size}"
+        )
+    keys = jax.random.split(noise.as_key(key), num_draws // chunk_size)
+    return _sample_counts(keys, num_units, scheme, chunk_size)
+
+
+@functools.partial(jax.jit, static_argnums=(1, 2, 3))
+def _sample_counts(
+    keys: Array, num_units: int, scheme: noise.Scheme, chunk_size: int
+) -> Int[Array, " shares"]:
+    @jax.checkpoint
+    def body(counts, key):
+        mask = scheme.sample(key, (chunk_size, num_units)).mask
+        dropped = num_units - mask.sum(axis=1, dtype=jnp.int32)
+        return counts.at[dropped].add(1), ()
+
+    counts, _ = lax.scan(body, jnp.zeros(num_units + 1, jnp.int32), keys)
+    return counts
+
+
+def _check(num_units: int, scheme: noise.Scheme) -> None:
+    known = isinstance(scheme, noise.Dropout | noise.RandomDropout)
+    if not known or scheme.broadcast_dims:
+        raise TypeError(
+            "the scheme must be noise.Dropout or noise.RandomDropout without "
+            f"broadcast_dims, got {scheme!r}"
+        )
+    if num_units < 1:
+        raise ValueError(f"a layer has at least 1 unit, got num_units={num_units}")
+
+
+def _binomial(n: int, rate: float) -> Float64[np.ndarray, " shares"]:
+    """P(k) of the binomial law, by logarithms of factorials."""
+    factorials = np.cumsum([0.0, *(math.log(i) for i in range(1, n + 1))])
+    k = np.arange(n + 1)
+    log_choose = factorials[n] - factorials[k] - factorials[n - k]
+    return np.exp(log_choose + k * math.log(rate) + (n - k) * math.log1p(-rate))
