@@ -22,7 +22,7 @@ import numpy as np
 from absl import app, flags
 
 from benchmarks._machine import machine
-from benchmarks._quiet import LIMIT, Others, wait_for_quiet
+from benchmarks._quiet import LIMIT, Others, cpu_seconds, wait_for_quiet
 
 FLAGS = flags.FLAGS
 REPEATS = flags.DEFINE_integer(
@@ -110,7 +110,7 @@ def measure(
     if same is not None:
         same(results)
     del results
-    seconds, cpu_seconds, others = _in_turns(calls, counts, repeats)
+    seconds, processor, others = _in_turns(calls, counts, repeats)
     records = []
     for name in variants:
         record = {"question": question, "variant": name, "reference": reference}
@@ -121,7 +121,7 @@ def measure(
                 "compile_s": _digits(compile_seconds[name]),
                 **_spread(seconds[name]),
                 **_compared(seconds[name], seconds.get(reference), "ratio"),
-                **_compared(cpu_seconds[name], cpu_seconds.get(reference), "cpu_ratio"),
+                **_compared(processor[name], processor.get(reference), "cpu_ratio"),
                 "checked": same is not None,
                 "others_share": _digits(others),
             }
@@ -163,17 +163,16 @@ def _in_turns(calls, counts, repeats) -> tuple[Times, Times, float]:
             break
         wait_for_quiet(deadline)
         shuffle(order)
-        others, seconds, cpu_seconds = Others(), {}, {}
+        others, seconds, processor = Others(), {}, {}
         for name in order:
             time.sleep(PAUSE_SECONDS)
-            began = time.process_time()
-            wall = _timed(calls[name], counts[name])[1]
-            cpu = (time.process_time() - began) / counts[name]
-            seconds[name], cpu_seconds[name] = wall, cpu
-        rounds.append((others.share(), seconds, cpu_seconds))
+            began = cpu_seconds()
+            seconds[name] = _timed(calls[name], counts[name])[1]
+            processor[name] = (cpu_seconds() - began) / counts[name]
+        rounds.append((others.share(), seconds, processor))
     rounds = sorted(rounds, key=lambda r: r[0])[:repeats]
-    shares, seconds, cpu_seconds = zip(*rounds, strict=True)
-    return _by_name(seconds), _by_name(cpu_seconds), max(shares)
+    shares, seconds, processor = zip(*rounds, strict=True)
+    return _by_name(seconds), _by_name(processor), max(shares)
 
 
 def _by_name(rounds) -> Times:

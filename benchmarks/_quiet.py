@@ -1,6 +1,7 @@
 """Moments in which the machine is ours: what other processes took is measured, too."""
 
 import pathlib
+import resource
 import time
 
 _STAT = pathlib.Path("/proc/stat")
@@ -10,6 +11,12 @@ _BUSY = (0, 1, 2, 5, 6, 7)
 
 LIMIT = 0.08
 """The share of the machine that others may take in a quiet moment."""
+
+
+def cpu_seconds() -> float:
+    """Processor time of this process and of the children that it has waited for."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime
 
 
 class Others:
@@ -25,7 +32,7 @@ class Others:
 
     @staticmethod
     def _now() -> tuple[float, float, float]:
-        own = time.process_time()
+        own = cpu_seconds()
         if not _STAT.exists():
             return time.perf_counter(), own, own
         ticks = _STAT.read_text().split("\n", 1)[0].split()[1:]

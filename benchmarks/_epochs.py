@@ -1,0 +1,126 @@
+"""Epochs of the library's own program, and by a compiled step, on made data."""
+
+import itertools
+
+import jax
+import numpy as np
+from jax import numpy as jnp
+
+from noisejax import data
+from noisejax.training._config import Config
+from noisejax.training._epoch import epoch_batches, step_key, to_float
+from noisejax.training._phases import Program, build_program
+from noisejax.training._state import init_state
+
+BATCH, LEARNING_RATE = 128, 0.02
+
+
+def make_dataset(n: int) -> data.Dataset:
+    """Ten classes around prototypes, as bytes."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 10, n, np.int32)
+    prototypes = rng.uniform(0, 1, (10, 28, 28, 1)) < 0.2
+    flipped = rng.uniform(0, 1, (n, 28, 28, 1)) < 0.1
+    x = np.uint8(255) * (prototypes[y] ^ flipped)
+    return data.Dataset("made", x, y, x[:100], y[:100], 10)
+
+
+def make_config(width: int, *, bits=32, precision="float32", scheme="dropout", seeds=1):
+    """The run of the benchmarks: dropout 0.2 on the input, 0.5 on hidden layers."""
+    config = Config()
+    config.data.validation = 0.0
+    config.model.widths = (width, width)
+    config.noise.bits, config.noise.scheme = bits, scheme
+    config.optimizer.learning_rate, config.optimizer.schedule = (
+        LEARNING_RATE,
+        "constant",
+    )
+    config.training.batch_size, config.training.num_seeds = BATCH, seeds
+    config.training.precision = precision
+    return config
+
+
+class Epochs:
+    """Trains by the library's own epoch, one at each call, and returns its losses."""
+
+    def __init__(self, config: Config, dataset: data.Dataset):
+        self.program = build_program(config, dataset)
+        self.states = states_of(self.program)
+        self.number = 0
+
+    def __call__(self) -> jax.Array:
+        """The losses of one more epoch, [N, steps]."""
+        self.number += 1
+        phase, train = self.program.phases[0], self.program.train
+        self.states, metrics = phase.epoch(
+            self.states,
+            train.x,
+            train.y,
+            phase.indices,
+            self.program.seeds,
+            self.number,
+        )
+        return metrics["loss"]
+
+    def check_compiled_once(self) -> None:
+        """Raises where an epoch was traced again."""
+        traces = self.program.phases[0].epoch._cache_size()
+        assert traces == 1, f"{self.number} epochs were traced {traces} times"
+
+
+def states_of(program: Program):
+    example = jnp.zeros((1, *program.train.x.shape[1:]), jnp.float32)
+    optimizer = program.phases[0].optimizer
+
+    @jax.jit
+    @jax.vmap
+    def init(seed):
+        return init_state(program.model, optimizer, example, seed)
+
+    return init(program.seeds)
+
+
+class Stepping:
+    """Trains by a compiled step, or by a compiled loop over one; one epoch a call."""
+
+    def __init__(self, program: Program, step, *, whole: bool):
+        self.state = jax.tree.map(lambda leaf: leaf[0], states_of(program))
+        self.number = itertools.count(1)
+        self.program, self.whole = program, whole
+        self.x, self.y = (np.asarray(a) for a in (program.train.x, program.train.y))
+        self.seed, self.indices = program.seeds[0], program.phases[0].indices[0]
+
+        def one(state, x, y, number, i):
+            x = to_float(x, inverted=False)
+            state, metrics = step(state, x, y, step_key(self.seed, number, i))
+            return state, metrics["loss"]
+
+        def epoch(state, x, y, number):
+            def body(state, numbered):
+                i, rows = numbered
+                return one(state, x[rows], y[rows], number, i)
+
+            batches = self.batches(number)
+            return jax.lax.scan(body, state, (jnp.arange(len(batches)), batches))
+
+        self.step = jax.jit(one, donate_argnums=0)
+        self.epoch = jax.jit(epoch, donate_argnums=0)
+        self.order = jax.jit(self.batches)
+
+    def batches(self, number):
+        """The examples of each step."""
+        return epoch_batches(self.indices, self.seed, number, batch_size=BATCH)
+
+    def __call__(self) -> jax.Array:
+        """The losses of one more epoch."""
+        number = jnp.int32(next(self.number))
+        if self.whole:
+            train = self.program.train
+            self.state, losses = self.epoch(self.state, train.x, train.y, number)
+            return losses
+        losses = []
+        for i, rows in enumerate(np.asarray(self.order(number))):
+            batch = self.x[rows], self.y[rows]
+            self.state, loss = self.step(self.state, *batch, number, jnp.int32(i))
+            losses.append(loss)
+        return jnp.stack(losses)
