@@ -26,7 +26,7 @@ def transcription():
     return {"w": np.mean(of_w), "b": np.abs(errors).mean()}
 
 
-@pytest.mark.parametrize("chunk_size", [1, 3, 5, 10, 99])
+@pytest.mark.parametrize("chunk_size", [3, 10, 99])
 def test_equation_5(chunk_size):
     ours = diagnostics.gradient_information(
         loss_fn, PARAMS, X, Y, chunk_size=chunk_size
