@@ -1,0 +1,89 @@
+"""Ways of running S noise samples that compute the same, and how their noise fits."""
+
+from typing import Any
+
+import jax
+from jax import lax
+from jax import numpy as jnp
+from jaxtyping import Array, Float
+
+from noisejax.objectives._call import Checked
+from noisejax.objectives._noise import (
+    Noise,
+    check_leaves,
+    is_key,
+    map_leaves,
+    num_examples,
+    split_samples,
+)
+from noisejax.objectives._trunk import share_across_copies, share_across_samples
+
+Result = tuple[Float[Array, "S B"], Any]
+"""log p(y | x, ε_s) [S, B], and the user's aux."""
+
+
+def vmap_samples(
+    function: Checked, num_samples: int, params: Any, noise: Noise, batch: tuple
+) -> Result:
+    """All samples at once; what no noise reaches has no axis of samples."""
+    stacked = split_samples(noise, num_samples)
+    if num_samples == 1:
+        return _only_sample(function, params, stacked, batch)
+    return jax.vmap(lambda one: function(params, one, batch))(stacked)
+
+
+def map_samples(
+    function: Checked, num_samples: int, params: Any, noise: Noise, batch: tuple
+) -> Result:
+    """One sample after another, each computed again in the backward pass."""
+    stacked = split_samples(noise, num_samples)
+    if num_samples == 1:
+        return _only_sample(function, params, stacked, batch)
+    one = jax.tree.map(lambda leaf: jax.eval_shape(lambda x: x[0], leaf), stacked)
+    behind = share_across_samples(function, params, one, batch)
+    return lax.map(jax.checkpoint(behind), stacked)
+
+
+def _only_sample(
+    function: Checked, params: Any, stacked: Noise, batch: tuple
+) -> Result:
+    """The function itself, so that one sample is ordinary training bit for bit."""
+    result = function(params, jax.tree.map(lambda leaf: leaf[0], stacked), batch)
+    return jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], result)
+
+
+def fold_samples(
+    function: Checked, num_samples: int, params: Any, noise: Noise, batch: tuple
+) -> Result:
+    """One call with S copies of the batch behind each other."""
+    size = num_examples(batch)
+    if size is None:
+        raise ValueError(
+            "strategy='fold' repeats the batch, and none was passed: loss_fn(params, "
+            "noise, *batch); or use strategy='vmap'"
+        )
+    if not is_key(noise):
+        noise = _fold_leaves(noise, num_samples, size)
+    log_probs, aux = share_across_copies(function, num_samples, params, noise, batch)
+    return log_probs.reshape(num_samples, size), aux
+
+
+def _fold_leaves(noise: Noise, num_samples: int, size: int) -> Noise:
+    check_leaves(
+        noise,
+        (num_samples, None),
+        "lead with the numbers of samples, {0}, "
+        "and of examples (or 1) under strategy='fold'",
+    )
+
+    def fold(leaf: Array) -> Array:
+        if leaf.shape[1] not in (1, size):
+            raise ValueError(
+                f"noise to replay must lead with [{num_samples}, {size}] or "
+                f"[{num_samples}, 1] under strategy='fold', got shape {leaf.shape}; "
+                "use 'vmap' or 'map' for noise without an axis of examples"
+            )
+        full = jnp.broadcast_to(leaf, (num_samples, size, *leaf.shape[2:]))
+        return full.reshape(num_samples * size, *leaf.shape[2:])
+
+    return jax.tree.map(fold, noise)

@@ -1,0 +1,133 @@
+"""Importance weights and the bound that they belong to, in log space throughout."""
+
+import jax
+from jax import lax
+from jax import numpy as jnp
+from jaxtyping import Array, Float
+
+from noisejax._floating import at_least_float32, check_floating
+
+
+def importance_weights(log_probs: Float[Array, "S ..."]) -> Float[Array, "S ..."]:
+    """Importance weights:  w_s = p_s / Σ_s' p_s'.
+
+    (Noh et al. 2017, eq. 8.) Right for log-likelihoods of any size and for samples of
+    likelihood 0. Where all samples of an example have likelihood 0 they are 1 / S.
+
+    Args:
+      log_probs: log p(y | x, ε_s), samples first, e.g. [S, B].
+
+    Returns:
+      The weights, same shape; they sum to 1 over axis 0. At least float32.
+
+    Raises:
+      TypeError: `log_probs` is not floating.
+      ValueError: it has no axis of samples, or no sample.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from noisejax import objectives
+      >>> log_probs = jnp.log(jnp.array([[0.2], [0.6]])) - 10_000.0
+      >>> objectives.importance_weights(log_probs).round(2)
+      Array([[0.25],
+             [0.75]], dtype=float32)
+
+    Reference:
+      Noh et al., "Regularizing deep neural networks by noise: its interpretation and
+      optimization", NIPS 2017.
+    """
+    return _weights(check_log_probs(log_probs))
+
+
+def iw_log_likelihood(log_probs: Float[Array, "S ..."]) -> Float[Array, "..."]:
+    """The bound of S noise samples:  log (1/S) Σ_s p(y | x, ε_s).
+
+    (Noh et al. 2017, eq. 4, before the mean over noise and data.) Its gradient is the
+    weighted sum of the samples' gradients, Σ_s w_s ∇ log p_s (eq. 7). Where all samples
+    have likelihood 0 it is -inf and passes no gradient on.
+
+    Args:
+      log_probs: log p(y | x, ε_s), samples first, e.g. [S, B].
+
+    Returns:
+      The bound, without the axis of samples. At least float32.
+
+    Raises:
+      TypeError: `log_probs` is not floating.
+      ValueError: it has no axis of samples, or no sample.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from noisejax import objectives
+      >>> log_probs = jnp.log(jnp.array([[0.2], [0.6]])) - 10_000.0
+      >>> objectives.iw_log_likelihood(log_probs) - jnp.log(0.4)
+      Array([-10000.], dtype=float32)
+
+    Reference:
+      Noh et al., "Regularizing deep neural networks by noise: its interpretation and
+      optimization", NIPS 2017.
+    """
+    return _log_mean_exp(check_log_probs(log_probs))
+
+
+def effective_samples(weights: Float[Array, "S ..."]) -> Float[Array, "..."]:
+    """The effective number of samples:  1 / Σ_s w_s², from 1 to S.
+
+    Args:
+      weights: they sum to 1 over axis 0, e.g. [S, B].
+
+    Returns:
+      The numbers, without the axis of samples.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from noisejax import objectives
+      >>> objectives.effective_samples(jnp.array([[0.5, 1.0], [0.5, 0.0]]))
+      Array([2., 1.], dtype=float32)
+    """
+    return 1 / jnp.sum(jnp.square(weights), axis=0)
+
+
+def check_log_probs(log_probs: Float[Array, "S ..."]) -> Float[Array, "S ..."]:
+    """Returns log-likelihoods in float32 or wider; refuses what has no samples."""
+    log_probs = check_floating(log_probs)
+    if not log_probs.ndim or not log_probs.shape[0]:
+        raise ValueError(
+            "log_probs holds the log-likelihoods of one or more noise samples along "
+            f"its first axis, got shape {log_probs.shape}; stack them, e.g. to [S, B]"
+        )
+    return log_probs.astype(at_least_float32(log_probs.dtype))
+
+
+def _shifted(log_probs: Array) -> tuple[Array, Array]:
+    """The largest, and all less it; 0 for the largest itself, also if it is ±inf."""
+    largest = jnp.max(log_probs, axis=0)
+    below = lax.stop_gradient(largest)
+    equal = log_probs == below[None]
+    return largest, jnp.where(equal, jnp.zeros_like(log_probs), log_probs - below[None])
+
+
+@jax.custom_jvp
+def _weights(log_probs: Array) -> Array:
+    exp = jnp.exp(_shifted(log_probs)[1])
+    return exp / jnp.sum(exp, axis=0, keepdims=True)
+
+
+@_weights.defjvp
+def _weights_jvp(primals, tangents):
+    w, t = _weights(*primals), tangents[0]
+    return w, w * (t - jnp.sum(w * t, axis=0, keepdims=True))
+
+
+@jax.custom_jvp
+def _log_mean_exp(log_probs: Array) -> Array:
+    largest, shifted = _shifted(log_probs)
+    return largest + jnp.log(jnp.mean(jnp.exp(shifted), axis=0))
+
+
+@_log_mean_exp.defjvp
+def _log_mean_exp_jvp(primals, tangents):
+    bound = _log_mean_exp(*primals)
+    possible = bound > -jnp.inf
+    weights = jnp.where(possible[None], _weights(*primals), 0)
+    return bound, jnp.sum(weights * tangents[0], axis=0)
