@@ -127,12 +127,34 @@ def check_config(config: Config) -> None:
                 "data.preprocess must be steps out of "
                 f"{', '.join(data.PREPROCESSING)}; got {step!r}"
             )
+    _check_resample(config)
     needs_validation = config.training.retrain_epochs or config.training.patience
     if needs_validation and not config.data.validation:
         raise ValueError(
             "training.retrain_epochs and training.patience choose an epoch by its "
             "validation error: give data.validation a share above 0"
         )
+
+
+def _check_resample(config: Config) -> None:
+    """Resampling picks a sample per example: nothing may be shared by the batch."""
+    objective = config.objective
+    if objective.num_samples == 1 or objective.strategy != "resample":
+        return
+    shared = {
+        "batch statistics (model.batch_norm)": config.model.batch_norm,
+        "batch statistics (model.name=wide_resnet)": config.model.name == "wide_resnet",
+        "running averages (noise.shift)": config.noise.shift == "running_average",
+        "a noise level per batch (noise.scheme)": (
+            config.noise.scheme == "random_dropout_per_batch"
+        ),
+    }
+    for what, is_there in shared.items():
+        if is_there:
+            raise ValueError(
+                "objective.strategy=resample draws a noise sample per example, which "
+                f"{what} make wrong; use fold, vmap or map"
+            )
 
 
 def _get(config: Config, path: str) -> Any:

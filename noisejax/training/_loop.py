@@ -227,6 +227,11 @@ def _as_rows(phase, epoch, measured, seeds, stopped) -> list[Row]:
             "seed": int(seed),
             "loss": float(values["loss"][i]),
             "error_percent": 100 * float(values["error"][i]),
+            **{
+                name: float(value[i])
+                for name, value in values.items()
+                if name not in ("loss", "error")
+            },
         }
         for split, values in measured
         for i, seed in enumerate(seeds)

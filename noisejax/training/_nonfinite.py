@@ -7,11 +7,14 @@ import jax
 import numpy as np
 from jax import lax
 from jax import numpy as jnp
-from jaxtyping import Array, Bool, PyTree
+from jaxtyping import Array, Bool, Int, PyTree
 
 from noisejax.training._epoch import epoch_batches, step_key, to_float
 from noisejax.training._state import TrainState
 from noisejax.training._step import Step, StepConfig
+
+SHOWN = 5
+"""How many examples a message names."""
 
 
 def all_finite(tree: PyTree[Array]) -> Bool[Array, ""]:
@@ -56,7 +59,9 @@ def make_search(
         i, before, after = replay(state, x, y, batches, seed, number)
         examples, labels = batch_of(x, y, batches, i)
         key = step_key(seed, number, i)
-        where = _first_bad(config, before, after, examples, labels, key)
+        where = _first_bad(
+            config, before, after, examples, labels, key, np.asarray(batches[i])
+        )
         return int(i), where
 
     return search
@@ -73,6 +78,7 @@ def _first_bad(
     x: Array,
     y: Array,
     key: Array,
+    rows: Int[np.ndarray, " batch"],
 ) -> str:
     """In the order of computation: activations, loss, gradients by layer."""
     variables = {"params": before.params, "batch_stats": before.batch_stats}
@@ -86,7 +92,13 @@ def _first_bad(
         return "the outputs are not finite"
     log_probs = config.task.log_prob(outputs, x, y)
     if not all_finite(log_probs):
-        return f"the loss is {float(-jnp.mean(log_probs))}"
+        bad = rows[~np.isfinite(log_probs)]
+        shown = ", ".join(str(row) for row in bad[:SHOWN])
+        more = f" and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
+        return (
+            f"the loss is {float(-jnp.mean(log_probs))} (training examples "
+            f"{shown}{more} have no finite log-likelihood)"
+        )
     bad = [name for name, leaf in _named(_kept(after)) if not np.isfinite(leaf).all()]
     return f"the gradient of {', '.join(bad)} is not finite" if bad else "the loss"
 

@@ -91,7 +91,7 @@ def build_program(config: Config, dataset: data.Dataset) -> Program:
     Raises:
       ValueError: a rate out of range, a batch larger than the data, ...
     """
-    training = config.training
+    training, objective = config.training, config.objective
     check_images(config, dataset)
     dataset, inverted = prepare_examples(config, dataset)
     model = build_model(config, dataset.num_classes)
@@ -104,6 +104,10 @@ def build_program(config: Config, dataset: data.Dataset) -> Program:
         model=model,
         task=task_of(config.model.name),
         expected_samples=expected_samples(model),
+        num_samples=objective.num_samples,
+        # One sample is ordinary noisy training, whatever the strategy.
+        strategy=objective.strategy if objective.num_samples > 1 else "fold",
+        weighting=objective.weighting,
         max_norm=config.optimizer.max_norm,
         skip_nonfinite=training.on_nan == "skip",
     )

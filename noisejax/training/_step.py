@@ -9,7 +9,7 @@ from flax import linen as nn
 from jax import numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from noisejax import noise
+from noisejax import noise, objectives
 from noisejax.training._optimizer import clip_norms
 from noisejax.training._state import TrainState
 from noisejax.training._task import Task
@@ -22,7 +22,11 @@ class StepConfig:
     Attributes:
       model: called as model(x, train=...) -> (outputs, activations).
       task: how outputs are judged.
-      expected_samples: how many noise samples a forward pass must apply.
+      expected_samples: how many noise samples a forward pass must apply; 0: the
+        network trains without noise.
+      num_samples: S, noise samples per example.
+      strategy: how the S samples are run, as in `objectives.iwsgd`.
+      weighting: of the samples, "importance" or "equal".
       max_norm: of a unit's incoming weights; 0: none.
       skip_nonfinite: leave steps out whose loss or gradient is not finite.
     """
@@ -30,11 +34,17 @@ class StepConfig:
     model: nn.Module
     task: Task
     expected_samples: int
+    num_samples: int = 1
+    strategy: str = "fold"
+    weighting: str = "importance"
     max_norm: float = 0.0
     skip_nonfinite: bool = False
 
 
-StepMetrics = dict[str, Float[Array, ""]]
+PER_SAMPLE = ("vmap", "map")
+"""Strategies that run each sample by itself, with batch statistics of its own."""
+
+StepMetrics = dict[str, Array]
 
 Step = Callable[
     [TrainState, Float[Array, "..."], Int[Array, " batch"], noise.Key],
@@ -43,36 +53,50 @@ Step = Callable[
 
 
 def make_step(config: StepConfig, optimizer: optax.GradientTransformation) -> Step:
-    """A step: (state, x, y, key) -> (state, {"loss", "error"}).
+    """A step of IWSGD; with one noise sample per example, of ordinary noisy training.
 
-    The loss is the mean negative log-likelihood of the batch under one noise sample per
-    example.
+    (state, x, y, key) -> (state, metrics), the metrics:
+      loss: minus the mean over examples of the bound (Noh et al. 2017, eq. 4), [].
+      error: of the noisy network, mean over samples and examples, [].
+      loss_at_1, where S > 1: the loss of one sample, which `loss` improves on, [].
+      effective_samples, where S > 1: 1 / Σ w², mean over examples, [].
 
     Raises:
       RuntimeError: while tracing, where the network applies fewer noise samples than
         `expected_samples`: its noise is off though it is asked for.
     """
-
-    def loss_fn(params, batch_stats, x, y, key):
-        variables = {"params": params, "batch_stats": batch_stats}
-        with noise.count_samples() as count:
-            (outputs, _), updated = config.model.apply(
-                variables, x, train=True, rngs={"dropout": key}, mutable=["batch_stats"]
-            )
-        if count.applied < config.expected_samples:
-            raise RuntimeError(
-                f"the network applied {count.applied} noise samples where the "
-                f"configuration asks for {config.expected_samples}: its noise is off"
-            )
-        error = jnp.mean(config.task.error(outputs, x, y))
-        loss = -jnp.mean(config.task.log_prob(outputs, x, y))
-        return loss, (error, updated.get("batch_stats", {}))
+    noisy = config.expected_samples > 0
 
     def step(state, x, y, key):
-        gradient_fn = jax.value_and_grad(loss_fn, has_aux=True)
-        (loss, (error, batch_stats)), gradients = gradient_fn(
-            state.params, state.batch_stats, x, y, key
+        def log_prob(params, key, x, y):
+            variables = {"params": params, "batch_stats": state.batch_stats}
+            rngs = {"dropout": key} if noisy else None
+            with noise.count_samples() as count:
+                (outputs, _), updated = config.model.apply(
+                    variables, x, train=True, rngs=rngs, mutable=["batch_stats"]
+                )
+            if count.applied < config.expected_samples:
+                raise RuntimeError(
+                    f"the network applied {count.applied} noise samples where the "
+                    f"configuration asks for {config.expected_samples}: its noise is "
+                    "off"
+                )
+            error = config.task.error(outputs, x, y)
+            log_probs = config.task.log_prob(outputs, x, y)
+            return log_probs, (error, updated.get("batch_stats", {}))
+
+        loss_fn = objectives.iwsgd(
+            log_prob,
+            num_samples=config.num_samples,
+            strategy=config.strategy,
+            weighting=config.weighting,
+            has_aux=True,
         )
+        gradient_fn = jax.value_and_grad(loss_fn, has_aux=True)
+        (loss, aux), gradients = gradient_fn(state.params, key, x, y)
+        error, batch_stats = aux.user_aux
+        if config.strategy in PER_SAMPLE:  # running averages take the mean over samples
+            batch_stats = jax.tree.map(lambda leaf: jnp.mean(leaf, axis=0), batch_stats)
         updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
         if config.max_norm:
@@ -87,6 +111,10 @@ def make_step(config: StepConfig, optimizer: optax.GradientTransformation) -> St
             finite = jnp.isfinite(loss) & jnp.isfinite(optax.tree.norm(gradients))
             skipped = state.replace(step=state.step + 1, skipped=state.skipped + 1)
             new = jax.tree.map(lambda n, s: jnp.where(finite, n, s), new, skipped)
-        return new, {"loss": loss, "error": error}
+        metrics = {"loss": loss, "error": jnp.mean(error)}
+        if config.num_samples > 1:
+            metrics["loss_at_1"] = -jnp.mean(aux.bound_at_1)
+            metrics["effective_samples"] = jnp.mean(aux.effective_samples)
+        return new, metrics
 
     return step
