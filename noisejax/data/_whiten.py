@@ -127,8 +127,9 @@ def fit_zca(x: Shaped[np.ndarray, "examples ..."], *, epsilon: float = 0.1) -> Z
     if not epsilon > 0:
         raise ValueError(f"epsilon must be above 0, got {epsilon}")
     mean, variances, axes = _eigen(x)
+    rest = 1 / np.sqrt(epsilon)  # the scale of what has no variance at all
     scales = 1 / np.sqrt(np.maximum(variances, 0) + epsilon)
-    matrix = (axes * scales) @ axes.T
+    matrix = (axes * (scales - rest)) @ axes.T + rest * np.eye(len(mean))
     return ZCA(mean=mean.astype(np.float32), matrix=matrix.astype(np.float32))
 
 
@@ -137,12 +138,19 @@ def _flat(x: np.ndarray) -> np.ndarray:
 
 
 def _eigen(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean, and eigenvalues and eigenvectors of the covariance (ddof 1), float64."""
+    """Mean, and eigenvalues and eigenvectors of the covariance (ddof 1), float64.
+
+    With fewer examples than inputs those eigenvectors alone whose value may differ
+    from 0.
+    """
     if len(x) < 2:
         raise ValueError(f"a covariance needs two examples or more, got {len(x)}")
     chunks = range(0, len(x), CHUNK)
     mean = sum(_flat(x[i : i + CHUNK]).sum(0, dtype=np.float64) for i in chunks)
     mean = mean / len(x)
+    if len(x) < len(mean):
+        _, singular, axes = np.linalg.svd(_flat(x) - mean, full_matrices=False)
+        return mean, singular**2 / (len(x) - 1), axes.T
     covariance = np.zeros((len(mean), len(mean)))
     for i in chunks:
         centred = _flat(x[i : i + CHUNK]) - mean

@@ -84,6 +84,18 @@ def test_zca_is_the_damped_inverse_root_of_the_covariance(epsilon):
     )
 
 
+def test_fewer_examples_than_inputs():
+    few = BYTES[:20]
+    flat = few.reshape(20, -1) / 255
+    values, axes = np.linalg.eigh(np.cov(flat.T))
+    expected = axes @ np.diag((np.maximum(values, 0) + 0.1) ** -0.5) @ axes.T
+    np.testing.assert_allclose(data.fit_zca(few).matrix, expected, atol=1e-4)
+    theirs = decomposition.PCA(19).fit(flat)
+    ours = data.fit_pca(few, num_components=19)
+    np.testing.assert_allclose(ours.variances, theirs.explained_variance_, rtol=1e-4)
+    np.testing.assert_allclose(ours.inverse(ours.transform(few)), few / 255, atol=1e-4)
+
+
 def test_zca_keeps_the_shape_of_images():
     x = data.fit_zca(BYTES).transform(BYTES)
     assert x.shape == BYTES.shape and x.dtype == np.float32
