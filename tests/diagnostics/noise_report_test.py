@@ -1,0 +1,105 @@
+"""One call for a user's own model: bound against S, effective samples, net variance."""
+
+import jax
+import numpy as np
+import pytest
+from flax import linen as nn
+from flax import nnx
+from jax import numpy as jnp
+
+from noisejax import diagnostics, layers
+
+LOG_PROBS = np.random.default_rng(5).normal(scale=3, size=(16, 9)).astype(np.float32)
+X = jnp.asarray(np.random.default_rng(6).normal(size=(12, 5)), jnp.float32)
+Y = jnp.arange(12) % 3
+
+
+@pytest.fixture(autouse=True)
+def _standard_promotion(strict_promotion):
+    """Flax promotes."""
+    with jax.numpy_dtype_promotion("standard"):
+        yield
+
+
+def test_the_curve_is_numpys():
+    curve = diagnostics.bound_curve(LOG_PROBS)
+    wide = np.exp(LOG_PROBS.astype(np.float64))
+    for i, s in enumerate((1, 2, 4, 8, 16)):
+        groups = wide.reshape(-1, s, 9)
+        bounds = np.log(groups.mean(axis=1)).mean(axis=0)
+        weights = groups / groups.sum(axis=1, keepdims=True)
+        np.testing.assert_allclose(curve.bound[i], bounds.mean(), rtol=1e-5)
+        np.testing.assert_allclose(
+            curve.standard_error[i], bounds.std(ddof=1) / 3, rtol=1e-4
+        )
+        effective = (1 / (weights**2).sum(axis=1)).mean()
+        np.testing.assert_allclose(curve.effective_samples[i], effective, rtol=1e-5)
+    np.testing.assert_array_equal(curve.num_samples, [1, 2, 4, 8, 16])
+    assert (np.diff(curve.bound) > 0).all()
+
+
+def test_without_noise_the_curve_is_flat():
+    curve = diagnostics.bound_curve(np.repeat(LOG_PROBS[:1], 8, axis=0))
+    np.testing.assert_allclose(curve.bound, curve.bound[0], rtol=1e-5)
+    np.testing.assert_allclose(curve.effective_samples, curve.num_samples, rtol=1e-5)
+
+
+class Net(nn.Module):
+    """A user's model, with a flag of its own and net values beside."""
+
+    @nn.compact
+    def __call__(self, x, training):
+        x = nn.Dropout(0.5, deterministic=not training)(x)
+        net = nn.Dense(7)(x)
+        x = nn.Dropout(0.5, deterministic=not training)(nn.relu(net))
+        logits = nn.Dense(3)(x)
+        return logits, {"first": net, "logits": logits}
+
+
+def test_a_linen_model_with_net_values():
+    model = Net()
+    params = model.init(jax.random.key(0), X, False)["params"]
+    functional = layers.functional(model)
+    apply = lambda params, key, x: functional(params, key, x, True)
+    few = dict(num_samples=8, num_draws=3)
+    report = diagnostics.report_noise(jax.random.key(1), apply, params, X, Y, **few)
+    assert (np.diff(report.bound.bound) >= 0).all()
+    assert 1 < float(report.bound.effective_samples[-1]) < 8
+    assert set(report.net_variance) == {"first", "logits"}
+    assert float(report.net_variance["first"].measured.mean()) > 0
+    silent = lambda params, key, x: functional(params, key, x, False)
+    quiet = diagnostics.report_noise(jax.random.key(1), silent, params, X, Y, **few)
+    assert not quiet.net_variance["logits"].measured.any()
+    np.testing.assert_allclose(quiet.bound.bound, quiet.bound.bound[0], rtol=1e-5)
+
+
+def test_an_nnx_model():
+    rngs = nnx.Rngs(0)
+    drop, linear = nnx.Dropout(0.5, rngs=rngs), nnx.Linear(5, 3, rngs=rngs)
+    apply, params = layers.nnx.functional(nnx.Sequential(drop, linear))
+    report = diagnostics.report_noise(
+        jax.random.key(1), apply, params, X, Y, num_samples=4, num_draws=3
+    )
+    assert report.net_variance.measured.shape == (12, 3)
+    assert report.bound.bound.shape == (3,)
+
+
+def test_another_likelihood():
+    def apply(params, key, x):
+        return x + jax.random.normal(key, x.shape)
+
+    def log_prob(outputs, y):
+        return -0.5 * ((outputs - y) ** 2).sum(axis=-1)
+
+    report = diagnostics.report_noise(
+        jax.random.key(1), apply, (), X, X, log_prob_fn=log_prob, num_draws=500
+    )
+    np.testing.assert_allclose(report.bound.bound[0], -2.5, atol=0.4)
+    np.testing.assert_allclose(report.net_variance.measured.mean(), 1, rtol=0.05)
+
+
+def test_errors():
+    with pytest.raises(ValueError, match=r"a power of 2.*got shape \(3, 9\)"):
+        diagnostics.bound_curve(LOG_PROBS[:3])
+    with pytest.raises(TypeError, match="JAX random key"):
+        diagnostics.report_noise(0, lambda p, k, x: x, (), X, Y)
