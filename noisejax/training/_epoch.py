@@ -8,7 +8,7 @@ from jax import lax
 from jax import numpy as jnp
 from jaxtyping import Array, Float, Int, UInt8
 
-from noisejax import noise
+from noisejax import data, noise
 from noisejax.training._state import TrainState, seed_key
 from noisejax.training._step import Step, StepConfig
 
@@ -37,15 +37,40 @@ def epoch_batches(
 
 
 def step_key(
-    seed: Int[Array, ""], number: Int[Array, ""], i: Int[Array, ""]
+    seed: Int[Array, ""],
+    number: Int[Array, ""],
+    i: Int[Array, ""],
+    purpose: str = "noise",
 ) -> noise.Key:
-    """The key of the noise in step `i` of epoch `number`."""
-    key = jax.random.fold_in(seed_key(seed, "noise"), number)
+    """The key of step `i` of epoch `number` for one purpose."""
+    key = jax.random.fold_in(seed_key(seed, purpose), number)
     return jax.random.fold_in(key, i)
 
 
+def step_examples(
+    x: UInt8[Array, "..."] | Float[Array, "..."],
+    batch: Int[Array, " batch"],
+    seed: Int[Array, ""],
+    number: Int[Array, ""],
+    i: Int[Array, ""],
+    *,
+    inverted: bool,
+    augment: bool,
+) -> Float[Array, "batch ..."]:
+    """The examples of a step, as the network sees them."""
+    examples = to_float(x[batch], inverted=inverted)
+    if augment:
+        return data.augment(step_key(seed, number, i, "augmentation"), examples)
+    return examples
+
+
 def make_epoch(
-    step: Step, *, batch_size: int, inverted: bool
+    step: Step,
+    *,
+    batch_size: int,
+    inverted: bool,
+    augment: bool = False,
+    shared: bool = True,
 ) -> Callable[..., tuple[TrainState, dict[str, Array]]]:
     """An epoch of all seeds at once.
 
@@ -53,6 +78,8 @@ def make_epoch(
       step: of one seed.
       batch_size: examples per step.
       inverted: whether examples are inverted.
+      augment: whether they are flipped and cropped.
+      shared: whether all seeds see the same examples; else x, y lead with the seeds.
 
     Returns:
       epoch(states, x, y, indices, seeds, number) -> (states, metrics), compiled, the
@@ -62,7 +89,7 @@ def make_epoch(
         indices: [N, n], the examples that each seed trains on.
         seeds: int32 [N].
         number: of the epoch, counted over phases; decides the order.
-        metrics: {"loss", "error"}, [N, steps].
+        metrics: of the step, [N, steps] each.
     """
 
     def one_seed(state, x, y, indices, seed, number):
@@ -70,12 +97,15 @@ def make_epoch(
 
         def body(state, numbered_batch):
             i, batch = numbered_batch
-            examples = to_float(x[batch], inverted=inverted)
+            examples = step_examples(
+                x, batch, seed, number, i, inverted=inverted, augment=augment
+            )
             return step(state, examples, y[batch], step_key(seed, number, i))
 
         return lax.scan(body, state, (jnp.arange(len(batches)), batches))
 
-    mapped = jax.vmap(one_seed, in_axes=(0, None, None, 0, 0, None))
+    examples = None if shared else 0
+    mapped = jax.vmap(one_seed, in_axes=(0, examples, examples, 0, 0, None))
     return jax.jit(mapped, donate_argnums=0)
 
 

@@ -9,7 +9,7 @@ from jax import lax
 from jax import numpy as jnp
 from jaxtyping import Array, Bool, Int, PyTree
 
-from noisejax.training._epoch import epoch_batches, step_key, to_float
+from noisejax.training._epoch import epoch_batches, step_examples, step_key
 from noisejax.training._state import TrainState
 from noisejax.training._step import Step, StepConfig
 
@@ -23,7 +23,12 @@ def all_finite(tree: PyTree[Array]) -> Bool[Array, ""]:
 
 
 def make_search(
-    config: StepConfig, step: Step, *, batch_size: int, inverted: bool
+    config: StepConfig,
+    step: Step,
+    *,
+    batch_size: int,
+    inverted: bool,
+    augment: bool = False,
 ) -> Callable[..., tuple[int, str]]:
     """Looks for the first bad step of an epoch of one seed.
 
@@ -32,8 +37,12 @@ def make_search(
       finite); the arguments are those of an epoch (`make_epoch`), of one seed.
     """
 
-    def batch_of(x, y, batches, i):
-        return to_float(x[batches[i]], inverted=inverted), y[batches[i]]
+    def batch_of(x, y, batches, seed, number, i):
+        batch = batches[i]
+        examples = step_examples(
+            x, batch, seed, number, i, inverted=inverted, augment=augment
+        )
+        return examples, y[batch]
 
     @jax.jit
     def replay(state, x, y, batches, seed, number):
@@ -46,7 +55,7 @@ def make_search(
         def body(carry):
             i, _, state, _ = carry
             key = step_key(seed, number, i)
-            new, metrics = step(state, *batch_of(x, y, batches, i), key)
+            new, metrics = step(state, *batch_of(x, y, batches, seed, number, i), key)
             bad = ~(jnp.isfinite(metrics["loss"]) & all_finite(_kept(new)))
             return i + 1, state, new, bad
 
@@ -57,7 +66,7 @@ def make_search(
     def search(state, x, y, indices, seed, number):
         batches = epoch_batches(indices, seed, number, batch_size=batch_size)
         i, before, after = replay(state, x, y, batches, seed, number)
-        examples, labels = batch_of(x, y, batches, i)
+        examples, labels = batch_of(x, y, batches, seed, number, i)
         key = step_key(seed, number, i)
         where = _first_bad(
             config, before, after, examples, labels, key, np.asarray(batches[i])

@@ -124,7 +124,11 @@ def build_program(config: Config, dataset: data.Dataset) -> Program:
             config.optimizer, schedule, batch_size=training.batch_size
         )
         step = make_step(step_config, optimizer)
-        form = {"batch_size": training.batch_size, "inverted": inverted}
+        form = {
+            "batch_size": training.batch_size,
+            "inverted": inverted,
+            "augment": config.data.augment,
+        }
         return Phase(
             name=name,
             epochs=epochs,

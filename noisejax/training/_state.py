@@ -50,7 +50,7 @@ class Best:
 
 def seed_key(seed: Int[Array, ""], purpose: str) -> Array:
     """The key of a seed for one purpose; steps and epochs are folded into it."""
-    purposes = ("parameters", "order", "noise")
+    purposes = ("parameters", "order", "noise", "augmentation", "projection")
     return jax.random.split(jax.random.key(seed), len(purposes))[
         purposes.index(purpose)
     ]
