@@ -9,7 +9,7 @@ from jax import numpy as jnp
 from noisejax import data
 from noisejax.training._config import Config
 from noisejax.training._epoch import epoch_batches, step_key, to_float
-from noisejax.training._phases import Program, build_program
+from noisejax.training._phases import Program
 from noisejax.training._state import init_state
 
 BATCH, LEARNING_RATE = 128, 0.02
@@ -43,9 +43,9 @@ def make_config(width: int, *, bits=32, precision="float32", scheme="dropout", s
 class Epochs:
     """Trains by the library's own epoch, one at each call, and returns its losses."""
 
-    def __init__(self, config: Config, dataset: data.Dataset):
-        self.program = build_program(config, dataset)
-        self.states = states_of(self.program)
+    def __init__(self, program: Program):
+        self.program = program
+        self.states = states_of(program)
         self.number = 0
 
     def __call__(self) -> jax.Array:

@@ -25,8 +25,9 @@ IMPORTS = {
 
 FIRST_STEP = """
 from benchmarks._epochs import BATCH, Epochs, make_config, make_dataset
-epochs = Epochs(make_config(1024), make_dataset(BATCH))
-print(epochs().item())
+from noisejax.training._phases import build_program
+program = build_program(make_config(1024), make_dataset(BATCH))
+print(Epochs(program)().item())
 """
 
 

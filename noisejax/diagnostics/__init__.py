@@ -27,9 +27,7 @@ from noisejax.diagnostics._net_variance import NetVariance as NetVariance
 from noisejax.diagnostics._net_variance import net_variance as net_variance
 from noisejax.diagnostics._noise_moments import NoiseMoments as NoiseMoments
 from noisejax.diagnostics._noise_moments import noise_moments as noise_moments
-from noisejax.diagnostics._noise_report import BoundCurve as BoundCurve
 from noisejax.diagnostics._noise_report import NoiseReport as NoiseReport
-from noisejax.diagnostics._noise_report import bound_curve as bound_curve
 from noisejax.diagnostics._noise_report import report_noise as report_noise
 from noisejax.diagnostics._saturation import NetHistogram as NetHistogram
 from noisejax.diagnostics._saturation import activation_slope as activation_slope

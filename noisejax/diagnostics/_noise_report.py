@@ -7,79 +7,10 @@ import chex
 import jax
 from jax import lax
 from jax import numpy as jnp
-from jaxtyping import Array, Float, Int, PyTree
+from jaxtyping import Array, Float, PyTree
 
 from noisejax import noise, objectives
 from noisejax.diagnostics._net_variance import net_variance
-
-
-@chex.dataclass(frozen=True)
-class BoundCurve:
-    """The bound of Noh et al. 2017 against the number of noise samples.
-
-    Attributes:
-      num_samples: S: 1, 2, 4, ...
-      bound: L(S), the mean over examples; it never falls.
-      standard_error: of that mean, over examples.
-      effective_samples: 1 / Σ w², the mean over examples and groups of samples.
-    """
-
-    num_samples: Int[Array, " points"]
-    bound: Float[Array, " points"]
-    standard_error: Float[Array, " points"]
-    effective_samples: Float[Array, " points"]
-
-
-def bound_curve(log_probs: Float[Array, "samples examples"]) -> BoundCurve:
-    """The bound at S = 1, 2, 4, ...:  L(S) = E log (1/S) Σ_s p(y | x, ε_s).
-
-    (Noh et al. 2017, eq. 4.) The samples are taken in groups of S, all of them at every
-    S: a point is a mean over as many draws as the others, and the curve never falls, as
-    eq. 6 has it.
-
-    Args:
-      log_probs: log p(y | x, ε_s), [S, B], S a power of 2.
-
-    Returns:
-      The curve, and the effective samples.
-
-    Raises:
-      ValueError: not of shape [S, B], S no power of 2.
-
-    Example:
-      >>> import jax.numpy as jnp
-      >>> from noisejax import diagnostics
-      >>> curve = diagnostics.bound_curve(jnp.log(jnp.array([[0.2], [0.6]])))
-      >>> jnp.exp(curve.bound).round(2)  # geometric, then arithmetic mean
-      Array([0.35, 0.4 ], dtype=float32)
-
-    Reference:
-      Noh et al., "Regularizing deep neural networks by noise: its interpretation and
-      optimization", NIPS 2017.
-    """
-    shape = jnp.shape(log_probs)
-    if len(shape) != 2 or not shape[1] or shape[0] not in [2**i for i in range(31)]:
-        raise ValueError(
-            "log_probs must be [samples, examples], the samples a power of 2 and at "
-            f"least one example, got shape {shape}"
-        )
-    points = []
-    for i in range(shape[0].bit_length()):
-        groups = log_probs.reshape(-1, 2**i, shape[1]).swapaxes(0, 1)
-        per_example = objectives.iw_log_likelihood(groups).mean(axis=0)
-        weights = objectives.importance_weights(groups)
-        error = per_example.std() / jnp.sqrt(max(shape[1] - 1.0, 1.0))
-        effective = objectives.effective_samples(weights).mean()
-        points.append((per_example.mean(), error, effective))
-    bound, error, effective = (
-        jnp.stack(values) for values in zip(*points, strict=True)
-    )
-    return BoundCurve(
-        num_samples=2 ** jnp.arange(len(points)),
-        bound=bound,
-        standard_error=error,
-        effective_samples=effective,
-    )
 
 
 @chex.dataclass(frozen=True)
@@ -87,11 +18,13 @@ class NoiseReport:
     """What the noise of a model does on a batch.
 
     Attributes:
-      bound: against the number of samples, with the effective samples.
+      bound: L(S) for S = 1, 2, 4, ... (Noh et al. 2017, eq. 4).
+      effective_samples: 1 / Σ_s w_s² at the same S, the mean over examples.
       net_variance: for every array of net values, [B, ...], a `NetVariance`.
     """
 
-    bound: BoundCurve
+    bound: objectives.BoundCurve
+    effective_samples: Float[Array, " points"]
     net_variance: Any
 
 
@@ -120,7 +53,7 @@ def report_noise(
       y: their targets.
       log_prob_fn: (outputs, y) -> log p(y | x, ε), [B]; None: y holds class labels and
         the outputs are logits.
-      num_samples: of the bound, a power of 2; they follow one another.
+      num_samples: of the bound; they follow one another. A power of 2 uses all.
       num_draws: for the net variance, at least 2.
 
     Returns:
@@ -129,7 +62,7 @@ def report_noise(
 
     Raises:
       TypeError: `key` is no key.
-      ValueError: `num_samples` is no power of 2; fewer than 2 draws.
+      ValueError: no sample, fewer than 2 draws.
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -157,9 +90,26 @@ def report_noise(
     def nets(params, key, x):
         return outputs_and_nets(params, key, x)[1]
 
+    if num_samples < 1:
+        raise ValueError(f"num_samples must be at least 1, got {num_samples}")
     bound_key, net_key = jax.random.split(noise.as_key(key))
     keys = jax.random.split(bound_key, num_samples)
+    log_probs = lax.map(jax.checkpoint(log_prob), keys)
+    bound = objectives.bound_curve(log_probs)
     return NoiseReport(
-        bound=bound_curve(lax.map(jax.checkpoint(log_prob), keys)),
+        bound=bound,
+        effective_samples=jnp.stack(
+            [_effective_samples(log_probs, 2**i) for i in range(len(bound.bound))]
+        ),
         net_variance=net_variance(net_key, nets, params, x, num_draws=num_draws),
     )
+
+
+def _effective_samples(
+    log_probs: Float[Array, "samples examples"], size: int
+) -> Float[Array, ""]:
+    """The mean over examples and groups of `size` samples."""
+    whole = len(log_probs) // size * size
+    groups = log_probs[:whole].reshape(-1, size, log_probs.shape[1]).swapaxes(0, 1)
+    weights = objectives.importance_weights(groups)
+    return objectives.effective_samples(weights).mean()

@@ -12,7 +12,7 @@ from jaxtyping import Array, Bool, UInt32
 from noisejax.noise._keys import Key, as_key
 from noisejax.noise._levels import Rate, check_rate
 from noisejax.noise._placed import placed
-from noisejax.noise._rates import check_bits, keep_threshold
+from noisejax.noise._rates import check_bits, check_resolved, keep_threshold
 from noisejax.noise._sharding import OutSharding, last_axis_is_whole, named
 from noisejax.noise._words import (
     counts_elements,
@@ -66,6 +66,7 @@ def bernoulli_mask(
     shape = tuple(int(n) for n in shape)
     check_bits(bits)
     threshold = keep_threshold(check_rate(rate, shape), bits=bits)
+    check_resolved(rate, bits=bits)
     sharding = named(out_sharding, shape)
     draw = placed(_draw_bytes if bits == 8 and shape else _draw_words, sharding)
     return draw(key, threshold, shape=shape, bits=bits, sharding=sharding)

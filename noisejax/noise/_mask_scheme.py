@@ -8,7 +8,12 @@ from jax import numpy as jnp
 from noisejax.noise._keys import Key
 from noisejax.noise._levels import Rate, check_rate
 from noisejax.noise._mask import Shape, bernoulli_mask
-from noisejax.noise._rates import check_bits, inverse_scale, round_rate
+from noisejax.noise._rates import (
+    check_bits,
+    check_resolved,
+    inverse_scale,
+    round_rate,
+)
 from noisejax.noise._sample import MaskSample
 from noisejax.noise._scheme import Scheme, own_level
 from noisejax.noise._sharding import OutSharding
@@ -57,6 +62,7 @@ def draw_mask_sample(
 ) -> MaskSample:
     """A mask of `shape`, with the scale that keeps its mean at 1 or without."""
     check_bits(bits)
-    rate = check_rate(rate, tuple(shape))
-    mask = bernoulli_mask(key, shape, rate=rate, bits=bits, out_sharding=out_sharding)
-    return MaskSample(mask, inverse_scale(rate, bits=bits) if scale else 1.0)
+    level = check_rate(rate, tuple(shape))
+    check_resolved(rate, bits=bits)
+    mask = bernoulli_mask(key, shape, rate=level, bits=bits, out_sharding=out_sharding)
+    return MaskSample(mask, inverse_scale(level, bits=bits) if scale else 1.0)

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 from noisejax.noise._keys import Key, as_key
 from noisejax.noise._levels import Rate, check_rate
 from noisejax.noise._mask_scheme import draw_mask_sample
-from noisejax.noise._rates import check_bits
+from noisejax.noise._rates import check_bits, check_resolved
 from noisejax.noise._sample import MaskSample
 from noisejax.noise._sample_rate import sample_rate
 from noisejax.noise._scheme import Scheme, apply_scheme, own_level
@@ -37,7 +37,7 @@ class RandomDropout(Scheme):
 
     Raises:
       TypeError: a rate that is an array (see `random_dropout`).
-      ValueError: a rate outside [0, 1).
+      ValueError: a rate outside [0, 1), or one that rounds away at 8 bits.
 
     Example:
       >>> import jax
@@ -59,6 +59,7 @@ class RandomDropout(Scheme):
     def __post_init__(self):
         rate = own_level(self.rate, check_rate, name="rate", function="random_dropout")
         check_bits(self.bits)
+        check_resolved(rate, bits=self.bits)
         check_batch_dims(self.batch_dims)
         object.__setattr__(self, "rate", rate)
         axes = check_axes(self.broadcast_dims, name="broadcast_dims")
@@ -73,14 +74,15 @@ class RandomDropout(Scheme):
     ) -> MaskSample:
         rate_key, mask_key = jax.random.split(as_key(key))
         shape = share(shape, self.broadcast_dims)
-        rho = sample_rate(
-            rate_key,
-            share_behind(shape, self.batch_dims),
-            rate=self.rate if level is None else level,
-            out_sharding=out_sharding,
-        )
+        rate = self.rate if level is None else level
+        rho_shape = share_behind(shape, self.batch_dims)
+        largest = check_rate(rate, rho_shape)
+        check_resolved(rate, bits=self.bits)
+        rho = sample_rate(rate_key, rho_shape, rate=largest, out_sharding=out_sharding)
         if self.bits == 8:  # never round to dropping everything: the mean stays 1
             rho = jnp.minimum(rho, np.float32(255 / 256))
+        if not isinstance(largest, float):  # a traced rate of 1 or more, or NaN
+            rho = jnp.where(largest < 1, rho, np.float32(1))
         return draw_mask_sample(
             mask_key,
             shape,
@@ -106,6 +108,7 @@ def random_dropout(
       x: floating array, leading axes `batch_dims` of them batch axes.
       rate: the largest noise level, in [0, 1): a Python float, a scalar array, or an
         array of x's rank that broadcasts to the levels' shape ([B, 1] for x [B, H]).
+        Values of JAX arrays are not checked; at or above 1 they give zeros.
       bits: random bits per unit, 32 or 8.
       batch_dims: leading axes that have a level each; 0: one level for all of x.
 
@@ -114,8 +117,8 @@ def random_dropout(
 
     Raises:
       TypeError: `key` is no key, `x` not floating, `rate` no number.
-      ValueError: a Python or NumPy rate outside [0, 1), a rate of another shape, more
-        batch axes than x has.
+      ValueError: a Python or NumPy rate outside [0, 1), a rate of another shape, or one
+        that rounds away at 8 bits; more batch axes than x has.
 
     Example:
       >>> import jax, jax.numpy as jnp

@@ -2,11 +2,12 @@
 
 import math
 
+import jax
 import numpy as np
 from jax import numpy as jnp
 from jaxtyping import Array, Float32, UInt32
 
-from noisejax.noise._levels import check_rate
+from noisejax.noise._levels import Rate, check_rate
 
 _LEVELS = {32: 2**23, 8: 2**8}
 """How many values a uniform draw takes: `jax.random.uniform` keeps 23 bits of 32."""
@@ -17,6 +18,24 @@ def check_bits(bits: int) -> None:
     if bits not in _LEVELS:
         raise ValueError(
             f"bits must be one of {sorted(_LEVELS)} random bits per unit, got {bits!r}"
+        )
+
+
+def check_resolved(rate: Rate, *, bits: int) -> None:
+    """Raises a ValueError for a known rate that rounds to 0 or 1 with so few bits.
+
+    Values of JAX arrays are not looked at.
+    """
+    if bits == 32 or isinstance(rate, jax.Array):
+        return
+    levels = _LEVELS[bits]
+    rates = np.asarray(rate, np.float64)
+    rounded = np.round(rates * levels) / levels
+    lost = (rates != rounded) & ((rounded == 0) | (rounded == 1))
+    if lost.any():
+        raise ValueError(
+            f"rate {float(rates[lost][0])!r} rounds to {rounded[lost][0]:.0f} with "
+            f"{bits} random bits per unit, which resolve it to 1/{levels}; use bits=32"
         )
 
 
@@ -45,16 +64,10 @@ def round_rate(rate: float, *, bits: int) -> float:
     """
     check_bits(bits)
     rate = check_rate(rate)
-    if bits == 32 or rate == 0:
+    if bits == 32:
         return rate
-    levels = _LEVELS[bits]
-    rounded = round(rate * levels) / levels
-    if rounded in (0.0, 1.0):
-        raise ValueError(
-            f"rate {rate!r} rounds to {rounded:.0f} with {bits} random bits per unit, "
-            f"which resolve it to 1/{levels}; use bits=32"
-        )
-    return rounded
+    check_resolved(rate, bits=bits)
+    return round(rate * _LEVELS[bits]) / _LEVELS[bits]
 
 
 def keep_threshold(

@@ -1,5 +1,6 @@
 """The running-average baseline of invariant dropout (Ba et al. 2014, table 2)."""
 
+import jax
 from jax import lax
 from jax import numpy as jnp
 from jaxtyping import Array, Float
@@ -20,7 +21,8 @@ def update_running_mean(
       mean: the average so far, zeros at the start; shaped like the last axes of x, as a
         shift is.
       x: clean activities, floating, batch axes first.
-      decay: in [0, 1); 0.99 is ours, the paper prints none.
+      decay: in [0, 1); 0.99 is ours, the paper prints none. A traced one is not
+        checked.
 
     Returns:
       The new average: the shape and dtype of `mean`.
@@ -35,7 +37,7 @@ def update_running_mean(
       >>> noise.update_running_mean(jnp.zeros(2), x, decay=0.5)
       Array([1. , 1.5], dtype=float32)
     """
-    if not 0 <= decay < 1:
+    if not isinstance(decay, jax.Array) and not 0 <= decay < 1:
         raise ValueError(f"decay must lie in [0, 1), got {decay!r}")
     shape = fit(mean.shape, x.shape, name="mean")
     shared = tuple(axis for axis, n in enumerate(shape) if n == 1)

@@ -26,7 +26,7 @@ class Sample(abc.ABC):
 
     @abc.abstractmethod
     def _noisy(self, x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-        """The noisy `x`, whose floating dtype is at least float32."""
+        """The noisy `x`, in its dtype or a wider one."""
 
 
 @jax.tree_util.register_pytree_with_keys_class
@@ -44,8 +44,11 @@ class MaskSample(Sample):
     scale: float | Float[Array, "..."]
 
     def _noisy(self, x):
-        scale = jnp.asarray(self.scale, x.dtype)
-        return jnp.where(self.mask, x * scale, jnp.zeros((), x.dtype))
+        if not isinstance(self.scale, float) or self.scale != 1:
+            # Not by 1: XLA flushes subnormal numbers when it multiplies.
+            x = _wide(x)
+            x = x * jnp.asarray(self.scale, x.dtype)
+        return jnp.where(self.mask, x, jnp.zeros((), x.dtype))
 
     def tree_flatten_with_keys(self):
         mask = (jax.tree_util.GetAttrKey("mask"), self.mask)
@@ -70,6 +73,7 @@ class FactorSample(Sample):
     factor: Float[Array, "..."]
 
     def _noisy(self, x):
+        x = _wide(x)
         return x * self.factor.astype(x.dtype)
 
 
@@ -85,6 +89,7 @@ class OffsetSample(Sample):
     offset: Float[Array, "..."]
 
     def _noisy(self, x):
+        x = _wide(x)
         return x + self.offset.astype(x.dtype)
 
 
@@ -127,8 +132,11 @@ def apply(x: Float[Array, "*shape"], sample: Sample) -> Float[Array, "*shape"]:
                 f"shape {shape}: draw it with scheme.sample(key, {x.shape})"
             )
     note_applied()
-    wide = x.astype(at_least_float32(x.dtype))
-    return sample._noisy(wide).astype(x.dtype)
+    return sample._noisy(x).astype(x.dtype)
+
+
+def _wide(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    return x.astype(at_least_float32(x.dtype))
 
 
 def mask_sample(mask: ArrayLike | Sequence, *, rate: Rate = 0.0) -> MaskSample:
@@ -142,8 +150,8 @@ def mask_sample(mask: ArrayLike | Sequence, *, rate: Rate = 0.0) -> MaskSample:
       The sample, for `apply`.
 
     Raises:
-      TypeError: a traced or device array that is not boolean.
-      ValueError: values other than 0 and 1; `rate` outside [0, 1) or of another shape.
+      ValueError: values other than 0 and 1 (those of traced arrays are not looked at:
+        what is not 0 keeps); `rate` outside [0, 1) or of another shape.
 
     Example: shut unit 2 of 4 off, leave the others as they are.
       >>> import jax.numpy as jnp
@@ -152,15 +160,17 @@ def mask_sample(mask: ArrayLike | Sequence, *, rate: Rate = 0.0) -> MaskSample:
       >>> noise.apply(jnp.ones((2, 4)), sample)[0]
       Array([1., 1., 0., 1.], dtype=float32)
     """
-    if getattr(mask, "dtype", None) != jnp.bool_:
-        if isinstance(mask, jax.Array):
-            raise TypeError(
-                f"mask must be boolean, got {mask.dtype}{list(mask.shape)}; "
-                "pass mask.astype(bool) if it holds 0 and 1"
-            )
-        values = np.asarray(mask)
-        if values.dtype == object or not np.isin(values, (0, 1)).all():
-            raise ValueError(f"mask must hold 0 (drop) and 1 (keep) only, got {mask!r}")
-        mask = values.astype(bool)
-    mask = jnp.asarray(mask)
+    known = not isinstance(mask, jax.core.Tracer)
+    if known and getattr(mask, "dtype", None) != jnp.bool_:
+        _check_zeros_and_ones(mask)
+    mask = jnp.asarray(mask).astype(bool)
     return MaskSample(mask, inverse_scale(check_rate(rate, mask.shape), bits=32))
+
+
+def _check_zeros_and_ones(mask: ArrayLike | Sequence) -> None:
+    try:
+        valid = np.isin(np.asarray(mask), (0, 1)).all()
+    except (TypeError, ValueError):  # ragged, or of no numbers at all
+        valid = False
+    if not valid:
+        raise ValueError(f"mask must hold 0 (drop) and 1 (keep) only, got {mask!r}")

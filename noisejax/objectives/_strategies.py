@@ -1,5 +1,6 @@
 """Ways of running S noise samples that compute the same, and how their noise fits."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -12,7 +13,6 @@ from noisejax.objectives._noise import (
     Noise,
     check_leaves,
     is_key,
-    map_leaves,
     num_examples,
     split_samples,
 )
@@ -41,7 +41,8 @@ def map_samples(
         return _only_sample(function, params, stacked, batch)
     one = jax.tree.map(lambda leaf: jax.eval_shape(lambda x: x[0], leaf), stacked)
     behind = share_across_samples(function, params, one, batch)
-    return lax.map(jax.checkpoint(behind), stacked)
+    data, wrap = _bare_keys(stacked)
+    return lax.map(jax.checkpoint(lambda bare: behind(wrap(bare))), data)
 
 
 def _only_sample(
@@ -50,6 +51,31 @@ def _only_sample(
     """The function itself, so that one sample is ordinary training bit for bit."""
     result = function(params, jax.tree.map(lambda leaf: leaf[0], stacked), batch)
     return jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], result)
+
+
+def _bare_keys(stacked: Noise) -> tuple[Any, Callable[[Any], Noise]]:
+    """Typed keys as their words, and the way back.
+
+    The backward pass makes each sample's noise again, from the same key, on purpose.
+    The checker of reused keys would take that for a mistake.
+    """
+    leaves, tree = jax.tree.flatten(stacked)
+    impls = [
+        jax.random.key_impl(leaf)
+        if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+        else None
+        for leaf in leaves
+    ]
+
+    def wrap(bare):
+        return tree.unflatten(
+            leaf if impl is None else jax.random.wrap_key_data(leaf, impl=impl)
+            for leaf, impl in zip(bare, impls, strict=True)
+        )
+
+    pairs = zip(leaves, impls, strict=True)
+    data = [leaf if i is None else jax.random.key_data(leaf) for leaf, i in pairs]
+    return data, wrap
 
 
 def fold_samples(

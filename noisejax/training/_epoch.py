@@ -1,4 +1,4 @@
-"""An epoch as one program: data on the device, shuffled there, seeds vmapped."""
+"""An epoch as one program: data on the device, shuffled there, all seeds."""
 
 import functools
 from collections.abc import Callable
@@ -9,6 +9,7 @@ from jax import numpy as jnp
 from jaxtyping import Array, Float, Int, UInt8
 
 from noisejax import data, noise
+from noisejax.training._over_seeds import over_seeds
 from noisejax.training._state import TrainState, seed_key
 from noisejax.training._step import Step, StepConfig
 
@@ -144,7 +145,7 @@ def make_evaluate(
         (loss, error), _ = lax.scan(body, [jnp.float32(0)] * 2, batches)
         return {"loss": loss / n, "error": error / n}
 
-    return jax.jit(jax.vmap(one_seed, in_axes=(0, 0, None, None, 0)))
+    return jax.jit(over_seeds(one_seed, (0, 0, None, None, 0)))
 
 
 @functools.partial(jax.jit, static_argnums=1)

@@ -9,7 +9,6 @@ from jax import numpy as jnp
 
 from noisejax import diagnostics, layers
 
-LOG_PROBS = np.random.default_rng(5).normal(scale=3, size=(16, 9)).astype(np.float32)
 X = jnp.asarray(np.random.default_rng(6).normal(size=(12, 5)), jnp.float32)
 Y = jnp.arange(12) % 3
 
@@ -21,27 +20,30 @@ def _standard_promotion(strict_promotion):
         yield
 
 
-def test_the_curve_is_numpys():
-    curve = diagnostics.bound_curve(LOG_PROBS)
-    wide = np.exp(LOG_PROBS.astype(np.float64))
-    for i, s in enumerate((1, 2, 4, 8, 16)):
-        groups = wide.reshape(-1, s, 9)
-        bounds = np.log(groups.mean(axis=1)).mean(axis=0)
+def test_effective_samples_are_numpys():
+    """A model whose samples' likelihoods are known."""
+
+    def apply(params, key, x):
+        return x[:, 0] + jax.random.normal(key, x.shape[:1])
+
+    def log_prob(outputs, y):
+        return outputs * y
+
+    y = jnp.linspace(0.0, 3.0, 12)
+    report = diagnostics.report_noise(
+        jax.random.key(1), apply, (), X, y, log_prob_fn=log_prob, num_samples=8
+    )
+    bound_key, _ = jax.random.split(jax.random.key(1))
+    keys = jax.random.split(bound_key, 8)
+    log_probs = [log_prob(apply((), keys[i], X), y) for i in range(8)]
+    wide = np.exp(np.stack(log_probs).astype(np.float64))
+    for i, s in enumerate((1, 2, 4, 8)):
+        groups = wide.reshape(-1, s, 12)
         weights = groups / groups.sum(axis=1, keepdims=True)
-        np.testing.assert_allclose(curve.bound[i], bounds.mean(), rtol=1e-5)
-        np.testing.assert_allclose(
-            curve.standard_error[i], bounds.std(ddof=1) / 3, rtol=1e-4
-        )
         effective = (1 / (weights**2).sum(axis=1)).mean()
-        np.testing.assert_allclose(curve.effective_samples[i], effective, rtol=1e-5)
-    np.testing.assert_array_equal(curve.num_samples, [1, 2, 4, 8, 16])
-    assert (np.diff(curve.bound) > 0).all()
-
-
-def test_without_noise_the_curve_is_flat():
-    curve = diagnostics.bound_curve(np.repeat(LOG_PROBS[:1], 8, axis=0))
-    np.testing.assert_allclose(curve.bound, curve.bound[0], rtol=1e-5)
-    np.testing.assert_allclose(curve.effective_samples, curve.num_samples, rtol=1e-5)
+        np.testing.assert_allclose(report.effective_samples[i], effective, rtol=1e-4)
+        bound = np.log(groups.mean(axis=1)).mean()
+        np.testing.assert_allclose(report.bound.bound[i], bound, rtol=1e-4)
 
 
 class Net(nn.Module):
@@ -64,7 +66,7 @@ def test_a_linen_model_with_net_values():
     few = dict(num_samples=8, num_draws=3)
     report = diagnostics.report_noise(jax.random.key(1), apply, params, X, Y, **few)
     assert (np.diff(report.bound.bound) >= 0).all()
-    assert 1 < float(report.bound.effective_samples[-1]) < 8
+    assert 1 < float(report.effective_samples[-1]) < 8
     assert set(report.net_variance) == {"first", "logits"}
     assert float(report.net_variance["first"].measured.mean()) > 0
     silent = lambda params, key, x: functional(params, key, x, False)
@@ -99,7 +101,9 @@ def test_another_likelihood():
 
 
 def test_errors():
-    with pytest.raises(ValueError, match=r"a power of 2.*got shape \(3, 9\)"):
-        diagnostics.bound_curve(LOG_PROBS[:3])
+    with pytest.raises(ValueError, match="num_samples must be at least 1, got 0"):
+        diagnostics.report_noise(
+            jax.random.key(0), lambda p, k, x: x, (), X, Y, num_samples=0
+        )
     with pytest.raises(TypeError, match="JAX random key"):
         diagnostics.report_noise(0, lambda p, k, x: x, (), X, Y)

@@ -185,3 +185,28 @@ def test_a_rate_that_rounds_away_is_an_error(rate):
     with pytest.raises(ValueError, match="bits=32"):
         noise.dropout(jax.random.key(0), jnp.ones(3), rate=rate, bits=8)
     assert noise.round_rate(0.0, bits=8) == 0.0
+
+
+@pytest.mark.parametrize("lost", [0.001, 0.999])
+def test_one_rate_of_many_that_rounds_away_is_an_error(lost):
+    rates, x = np.array([[0.5], [lost], [0.0]]), jnp.ones((3, 4))
+    for draw in (
+        lambda: noise.dropout(jax.random.key(0), x, rate=rates, bits=8),
+        lambda: noise.random_dropout(jax.random.key(0), x, rate=rates, bits=8),
+        lambda: noise.bernoulli_mask(jax.random.key(0), (3, 4), rate=rates, bits=8),
+    ):
+        with pytest.raises(ValueError, match=f"rate {lost} rounds to [01] with 8"):
+            draw()
+
+
+@pytest.mark.parametrize("lost", [0.001, 0.999])
+def test_a_largest_level_that_rounds_away_is_an_error(lost):
+    """Noise that is never there, or levels that 8 bits cannot reach."""
+    for make in (
+        lambda: noise.RandomDropout(lost, bits=8),
+        lambda: noise.random_dropout(
+            jax.random.key(0), jnp.ones((3, 4)), rate=lost, bits=8
+        ),
+    ):
+        with pytest.raises(ValueError, match=f"rate {lost} rounds to [01] with 8"):
+            make()

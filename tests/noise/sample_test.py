@@ -20,6 +20,14 @@ def test_a_hand_made_mask_shuts_units_off_and_leaves_the_others():
         np.testing.assert_array_equal(y, np.asarray(x) * [[1, 0, 1, 1]])
 
 
+@pytest.mark.parametrize("dtype", ["bool", "int32", "float32"])
+def test_a_hand_made_mask_may_be_a_jax_array_traced_or_not(dtype):
+    masks = jnp.array([[1, 0, 1, 1], [0, 0, 1, 1]]).astype(dtype)
+    apply = lambda mask: noise.apply(jnp.ones(4), noise.mask_sample(mask))
+    np.testing.assert_array_equal(apply(masks[0]), [1, 0, 1, 1])
+    np.testing.assert_array_equal(jax.vmap(apply)(masks), masks)
+
+
 def test_a_hand_made_mask_is_scaled_by_its_rate():
     x = jnp.ones((2, 4))
     mask = np.array([[1, 0, 1, 1]])
@@ -36,6 +44,17 @@ def test_a_static_scale_is_no_leaf():
     assert len(jax.tree.leaves(static)) == 1
     traced = noise.Dropout(0.5).sample(key(), (3,), level=jnp.float32(0.5))
     assert [leaf.shape for leaf in jax.tree.leaves(traced)] == [(3,), (1,)]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
+def test_rate_0_is_the_identity_to_the_bit(dtype):
+    """Also of subnormal numbers, which XLA flushes to 0 when it multiplies."""
+    info = jnp.finfo(dtype)
+    values = [info.smallest_subnormal, -info.tiny / 2, -0.0, info.max, np.inf, 1 / 3]
+    x = jnp.asarray(np.array(values).astype(dtype))[None]
+    for function in (noise.dropout, noise.drop_path, noise.spatial_dropout):
+        y = function(key(), x, rate=0.0)
+        assert np.asarray(y).tobytes() == np.asarray(x).tobytes()
 
 
 def test_unscaled_dropout_leaves_kept_units_as_they_are():

@@ -1,0 +1,154 @@
+"""A convolutional step: what do noise, and four samples of it, cost in a network?
+
+One SGD step of a wide residual network 16-4 on images 32 x 32 x 3 with dropout 0.3 in
+every block. S = 4 is IWSGD with the samples folded into the batch; Flax and torch are
+given the same on a batch repeated four times. The floor has no noise, and one sample.
+"""
+
+from typing import Any
+
+import jax
+import numpy as np
+import optax
+from flax import linen as nn
+from jax import numpy as jnp
+
+from benchmarks._bench import main, measure
+from benchmarks._stock_resnet import FlaxResNet, hand_over, torch_resnet
+from benchmarks._torch import Torch, to_numpy
+from noisejax import models, noise
+
+RATE, LEARNING_RATE = 0.3, 0.01
+
+
+def run(*, repeats: int, smoke: bool) -> list[dict[str, Any]]:
+    """Compares one sample, then four."""
+    depth, width, side, batch = (10, 1, 8, 4) if smoke else (16, 4, 32, 16)
+    keys = jax.random.split(jax.random.key(0), 2)
+    x = jax.random.normal(keys[0], (batch, side, side, 3))
+    y = jnp.arange(batch) % 10
+    samples = (1,) if smoke else (1, 4)
+    return [
+        record
+        for s in samples
+        for record in _compare(depth, width, x, y, keys[1], s, repeats)
+    ]
+
+
+def _compare(depth, width, x, y, key, num_samples, repeats):
+    def ours(bits):
+        blocks = (depth - 4) // 6 * 3
+        schemes = (noise.Dropout(RATE, bits),) * blocks if bits else ()
+        return models.WideResNet(
+            10, depth=depth, width_factor=width, hidden_noise=schemes
+        )
+
+    stock = FlaxResNet(depth, width, RATE)
+    variables = jax.jit(lambda key: ours(0).init(key, x, train=False))(key)
+    arguments = num_samples, variables, x, y, key
+    rival = Torch()
+    title = f"{list(x.shape)}, S = {num_samples}"
+    calls = {
+        "ours, 32 bits": _step(ours(32), *arguments),
+        "ours, 8 bits": _step(ours(8), *arguments),
+        "flax, nn.Dropout": _step(stock, *arguments),
+        "ours, no noise, S = 1": _step(ours(0), 1, *arguments[1:]),
+        "torch": _torch(rival, depth, width, variables, x, y, num_samples),
+    }
+
+    def same(results):
+        del results  # steps differ by their masks: compare the networks without noise
+        clean, _ = ours(32).apply(variables, x, train=False)
+        other, _ = stock.apply(variables, x, train=False)
+        np.testing.assert_allclose(other, clean, rtol=1e-3, atol=1e-4)
+        if rival:
+            network = torch_resnet(rival.torch, depth, width, RATE).eval()
+            hand_over(rival.torch, network, variables["params"])
+            images = rival.torch.tensor(np.moveaxis(np.asarray(x), -1, 1).copy())
+            other = to_numpy(network(images))
+            np.testing.assert_allclose(other, clean, rtol=1e-3, atol=1e-3)
+
+    return measure(
+        f"step, wide ResNet {depth}-{width}, images {title}",
+        calls,
+        reference="flax, nn.Dropout",
+        floor="ours, no noise, S = 1",
+        repeats=repeats,
+        same=same,
+    )
+
+
+def _step(model: nn.Module, num_samples: int, variables, x, y, key):
+    """A call that makes one more step."""
+
+    def loss_fn(params, batch_stats, x, y, key):
+        copies = jnp.concatenate([x] * num_samples)
+        (outputs, _), updated = model.apply(
+            {"params": params, "batch_stats": batch_stats},
+            copies,
+            train=True,
+            rngs={"dropout": key},
+            mutable=["batch_stats"],
+        )
+        logits = outputs.reshape(num_samples, *y.shape, -1)
+        log_probs = jax.nn.log_softmax(logits)
+        labels = jnp.broadcast_to(y, logits.shape[:-1])[..., None]
+        chosen = jnp.take_along_axis(log_probs, labels, axis=-1)[..., 0]
+        bound = jax.nn.logsumexp(chosen, axis=0) - np.float32(np.log(num_samples))
+        return -jnp.mean(bound), updated["batch_stats"]
+
+    sgd = optax.sgd(LEARNING_RATE, momentum=0.9, nesterov=True)
+
+    def step(state, x, y):
+        params, batch_stats, opt_state, number = state
+        gradient = jax.value_and_grad(loss_fn, has_aux=True)
+        step_key = jax.random.fold_in(key, number)
+        (loss, batch_stats), gradients = gradient(params, batch_stats, x, y, step_key)
+        updates, opt_state = sgd.update(gradients, opt_state)
+        params = optax.apply_updates(params, updates)
+        return (params, batch_stats, opt_state, number + 1), loss
+
+    compiled = jax.jit(step, donate_argnums=0)
+    params, stats = jax.tree.map(
+        jnp.copy, (variables["params"], variables["batch_stats"])
+    )
+    state = [(params, stats, sgd.init(params), jnp.int32(0))]
+
+    def call():
+        state[0], loss = compiled(state[0], x, y)
+        return loss
+
+    return call
+
+
+def _torch(rival, depth, width, variables, x, y, num_samples):
+    if not rival:
+        return None
+    torch = rival.torch
+    network = torch_resnet(torch, depth, width, RATE)
+    hand_over(torch, network, variables["params"])
+    network = network.to(rival.device, memory_format=torch.channels_last)
+    sgd = torch.optim.SGD(
+        network.parameters(), LEARNING_RATE, momentum=0.9, nesterov=True
+    )
+    images = rival.tensor(np.moveaxis(np.asarray(x), -1, 1))
+    images = images.contiguous(memory_format=torch.channels_last)
+    labels = rival.tensor(y).long().repeat(num_samples)
+
+    def step():
+        copies = images.repeat(num_samples, 1, 1, 1)
+        losses = torch.nn.functional.cross_entropy(
+            network(copies), labels, reduction="none"
+        )
+        bound = torch.logsumexp(-losses.reshape(num_samples, -1), 0)
+        loss = np.log(num_samples) - bound.mean()
+        sgd.zero_grad(set_to_none=True)
+        loss.backward()
+        sgd.step()
+        return loss.detach()
+
+    return rival.waited(step)
+
+
+if __name__ == "__main__":
+    main(run)

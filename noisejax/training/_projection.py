@@ -1,0 +1,199 @@
+"""Training on back-projected inputs instead of under noise (Bouthillier et al. 2015).
+
+Section 5.2: an x* is found for every training example from the parameters at the start
+of a round; then the network trains, without noise, for an epoch on x and for one on x*.
+"""
+
+import dataclasses
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+from flax import linen as nn
+from jax import lax
+from jax import numpy as jnp
+from jaxtyping import Array, Float
+
+from noisejax import backprojection
+from noisejax.training._config import ProjectionConfig
+from noisejax.training._epoch import step_key, to_float
+from noisejax.training._errors import TrainingError
+from noisejax.training._state import TrainState
+
+CHUNK = 500
+"""Examples that are projected at once."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Projection:
+    """How a phase trains on x*.
+
+    Attributes:
+      passes: epochs on x* in a round, beside the one on x: 1, or one per hidden layer.
+      project: compiled, as `make_project` describes it.
+      epoch: an epoch on examples of each seed's own, as `make_epoch` describes it.
+    """
+
+    passes: int
+    project: Callable
+    epoch: Callable
+
+
+@dataclasses.dataclass(frozen=True)
+class Round:
+    """What a round came to.
+
+    Attributes:
+      state: of the seeds.
+      steps: metrics of all its steps, [N, steps] each.
+      measured: per seed: the mean residual of x* after and before, and the seconds of
+        finding x* and of training.
+    """
+
+    state: TrainState
+    steps: dict[str, np.ndarray]
+    measured: dict[str, np.ndarray]
+
+
+def make_project(
+    noisy: nn.Module, silent: nn.Module, config: ProjectionConfig, *, inverted: bool
+) -> Callable[..., dict[str, Array]]:
+    """Finds x* for the training examples of all seeds.
+
+    Args:
+      noisy: the network that makes the targets: noise at every hidden layer up to
+        theirs, none on the input (eq. 6).
+      silent: the same without noise.
+      config: how x* is found.
+      inverted: whether examples are inverted.
+
+    Returns:
+      project(state, x, indices, seeds, number), compiled, gives for the examples
+      `indices` [N, n] of each seed: "x_star" [N, passes, n, ...]; means over examples
+      "residual_before" and "residual_after", [N]; "diverged" [N], how many examples.
+    """
+    layers = [f"noisy_{i}" for i in range(silent.num_hidden_places)]
+
+    def features(variables, x):
+        _, activations = silent.apply(variables, x, train=False)
+        return tuple(activations[name] for name in layers)
+
+    def targets(variables, x, key):
+        _, activations = noisy.apply(
+            variables, x, train=True, rngs={"dropout": key}, mutable=["batch_stats"]
+        )[0]
+        return tuple(activations[name] for name in layers)
+
+    def one_seed(state, x, indices, seed, number):
+        variables = {"params": state.params, "batch_stats": state.batch_stats}
+        method = _method(config, features, variables, x[indices[:CHUNK]], inverted)
+
+        def chunk(numbered):
+            i, rows = numbered
+            examples = to_float(x[rows], inverted=inverted)
+            key = step_key(seed, number, i, "projection")
+            found = backprojection.back_project(
+                features,
+                variables,
+                examples,
+                targets(variables, examples, key),
+                num_steps=config.num_steps,
+                method=method,
+                per_layer=config.per_layer,
+                bounds=(0.0, 1.0) if config.bounded else None,
+            )
+            x_star = found.x_star if config.per_layer else found.x_star[None]
+            return {
+                "x_star": jnp.moveaxis(x_star, 0, 1),
+                "residual_before": found.residual_before.mean(0),
+                "residual_after": found.residual_after.mean(0),
+                "diverged": found.diverged,
+            }
+
+        n = indices.shape[0]
+        steps = -(-n // CHUNK)
+        padded = jnp.pad(indices, (0, steps * CHUNK - n)).reshape(steps, CHUNK)
+        found = lax.map(chunk, (jnp.arange(steps), padded))
+        found = jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:])[:n], found)
+        return {
+            "x_star": jnp.moveaxis(found["x_star"], 1, 0),
+            "residual_before": found["residual_before"].mean(),
+            "residual_after": found["residual_after"].mean(),
+            "diverged": found["diverged"].sum(),
+        }
+
+    return jax.jit(jax.vmap(one_seed, in_axes=(0, None, 0, 0, None)))
+
+
+def run_round(
+    projection: Projection,
+    epoch: Callable,
+    state: TrainState,
+    x: Float[Array, "..."],
+    y: Array,
+    indices: Array,
+    seeds: Array,
+    number: int,
+) -> Round:
+    """Finds x*, then trains for an epoch on x and one on each x*.
+
+    Args:
+      projection: of the phase.
+      epoch: on x, as `make_epoch` describes it.
+      state: of the seeds; donated.
+      x: all training examples.
+      y: their labels.
+      indices: [N, n], the examples that each seed trains on.
+      seeds: int32 [N].
+      number: of the first epoch.
+
+    Raises:
+      TrainingError: x* did not converge.
+    """
+    began = time.perf_counter()
+    found = projection.project(state, x, indices, seeds, number)
+    _check_converged(found, seeds)
+    projected = time.perf_counter()
+    state, steps = epoch(state, x, y, indices, seeds, number)
+    all_steps = [steps]
+    own = jnp.broadcast_to(jnp.arange(indices.shape[1]), indices.shape)
+    for i in range(projection.passes):
+        state, steps = projection.epoch(
+            state, found["x_star"][:, i], y[indices], own, seeds, number + 1 + i
+        )
+        all_steps.append(steps)
+    joined = {
+        name: np.concatenate([np.asarray(steps[name]) for steps in all_steps], axis=1)
+        for name in all_steps[0]
+    }
+    ended = time.perf_counter()
+    measured: dict[str, Any] = {
+        "residual_before": np.asarray(found["residual_before"]),
+        "residual_after": np.asarray(found["residual_after"]),
+        "seconds_projecting": np.full(len(seeds), projected - began),
+        "seconds_training": np.full(len(seeds), ended - projected),
+    }
+    return Round(state, joined, measured)
+
+
+def _method(config, features, variables, x, inverted) -> Any:
+    if config.method == "gradient_descent":
+        return backprojection.gradient_descent(config.learning_rates)
+    if config.method == "stable":
+        return backprojection.stable_descent()
+    sample = to_float(x, inverted=inverted)
+    setup = backprojection.preconditioner(features, variables, sample)
+    return backprojection.preconditioned(setup)
+
+
+def _check_converged(found: dict[str, Array], seeds: Array) -> None:
+    diverged = np.asarray(found["diverged"])
+    if diverged.any():
+        i = int(np.argmax(diverged))
+        raise TrainingError(
+            f"finding x* diverged for {diverged[i]} of {found['x_star'].shape[2]} "
+            f"examples, seed {int(seeds[i])}: the steps are too long for this network. "
+            "Use projection.method=stable, or lower projection.learning_rates"
+        )
