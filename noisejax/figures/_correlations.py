@@ -1,0 +1,108 @@
+"""Correlations between units (Hahn and Choi 2018, figure 1 and table 1)."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from jaxtyping import Float, Int
+from matplotlib.figure import Figure
+
+from noisejax.figures._style import (
+    DASHES,
+    Canvas,
+    canvas,
+    colours_of,
+    grid_of,
+    label_axes,
+)
+
+Layers = Mapping[str, Int[np.ndarray, "..."] | Sequence[int]]
+"""Layer -> counts."""
+
+
+def correlations(
+    histograms: Mapping[str, Layers], *, figure: Canvas | None = None
+) -> Figure:
+    """Draws the densities of Pearson's coefficient (Hahn and Choi 2018, figure 1).
+
+    Args:
+      histograms: network, such as "without dropout" -> layer -> pairs by correlation in
+        equal bins over [-1, 1], as in `diagnostics.correlation_counts`.
+      figure: to draw in; None: a new one.
+
+    Returns:
+      The figure, a panel per layer.
+
+    Example:
+      >>> import numpy as np
+      >>> from noisejax import figures
+      >>> counts = {"dropout": {"layer_1": np.array([1, 4, 9, 2])}}
+      >>> len(figures.correlations(counts).axes)
+      1
+    """
+    layers = list(dict.fromkeys(name for h in histograms.values() for name in h))
+    rows, columns = grid_of(len(layers))
+    with canvas(figure, rows, columns, height_cm=5 * rows) as (fig, axes):
+        colours = colours_of(histograms)
+        for k, (ax, layer) in enumerate(zip(axes.flat, layers, strict=False)):
+            for i, (label, by_layer) in enumerate(histograms.items()):
+                if layer not in by_layer:
+                    continue
+                counts = np.asarray(by_layer[layer], np.float64)
+                edges = np.linspace(-1, 1, len(counts) + 1)
+                density = counts / max(counts.sum(), 1) / np.diff(edges)
+                ax.stairs(
+                    density, edges, color=colours[i], ls=DASHES[i % 4], label=label
+                )
+            first = k % columns == 0
+            label_axes(ax, "correlation r", "density of pairs" if first else "", layer)
+            ax.set_xlim(-1, 1)
+            ax.set_ylim(bottom=0)
+        axes.flat[0].legend()
+        for ax in list(axes.flat)[len(layers) :]:
+            ax.remove()
+        return fig
+
+
+def correlation_counts(
+    counts: Mapping[str, Layers],
+    thresholds: Sequence[float] | Float[np.ndarray, " thresholds"],
+    *,
+    figure: Canvas | None = None,
+) -> Figure:
+    """Draws how many pairs are strongly correlated (Hahn and Choi 2018, table 1).
+
+    Args:
+      counts: network -> layer -> pairs with |r| above each threshold.
+      thresholds: those.
+      figure: to draw in; None: a new one.
+
+    Returns:
+      The figure, a panel per layer; a count of 0 has no bar on its logarithmic axis.
+
+    Example:
+      >>> from noisejax import figures
+      >>> counts = {"none": {"layer_1": [0, 5]}, "dropout": {"layer_1": [16, 181]}}
+      >>> len(figures.correlation_counts(counts, [0.9, 0.8]).axes)
+      1
+    """
+    layers = list(dict.fromkeys(name for c in counts.values() for name in c))
+    rows, columns = grid_of(len(layers))
+    with canvas(figure, rows, columns, height_cm=5 * rows, sharey=True) as (fig, axes):
+        width = 0.8 / len(counts)
+        places = np.arange(len(thresholds))
+        for k, (ax, layer) in enumerate(zip(axes.flat, layers, strict=False)):
+            for i, (label, colour) in enumerate(
+                zip(counts, colours_of(counts), strict=True)
+            ):
+                x = places + width * (i - (len(counts) - 1) / 2)
+                values = np.asarray(counts[label].get(layer, np.zeros(len(places))))
+                ax.bar(x, values, width, color=colour, label=label)
+            ax.set_yscale("log")
+            ax.set_ylim(bottom=0.5)
+            ax.set_xticks(places, [f"{t:g}" for t in np.round(thresholds, 4)])
+            first = k % columns == 0
+            label_axes(ax, "|r| above", "pairs of units" if first else "", layer)
+        axes.flat[0].legend()
+        for ax in list(axes.flat)[len(layers) :]:
+            ax.remove()
+        return fig

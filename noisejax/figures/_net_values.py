@@ -1,0 +1,117 @@
+"""Net values on their activation (Hahn and Choi 2018, figures 2, 3 and 6)."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib.figure import Figure
+
+from noisejax.figures._style import (
+    BLACK,
+    BLUE,
+    DASHES,
+    Canvas,
+    canvas,
+    colours_of,
+    grid_of,
+    label_axes,
+)
+
+Histogram = Mapping[str, object]
+"""{"counts", "low", "high", "below", "above"}, as `diagnostics.net_histogram` has them,
+and "saturation", the share of saturated net values, where it is known."""
+
+
+def net_values(
+    histograms: Mapping[str, Mapping[str, Histogram]], *, figure: Canvas | None = None
+) -> Figure:
+    """Draws the distributions of net values (Hahn and Choi 2018, figures 3 and 6).
+
+    Args:
+      histograms: network -> layer -> histogram: counts in equal bins between low and
+        high, those below and above, and the share saturated.
+      figure: to draw in; None: a new one.
+
+    Returns:
+      The figure, a panel per layer; densities count what lies outside the edges.
+
+    Example:
+      >>> from noisejax import figures
+      >>> h = {"counts": [2, 5], "low": -1, "high": 1, "below": 1, "above": 0}
+      >>> len(figures.net_values({"dropout": {"layer_1": h}}).axes)
+      1
+    """
+    layers = list(dict.fromkeys(name for h in histograms.values() for name in h))
+    rows, columns = grid_of(len(layers))
+    with canvas(figure, rows, columns, height_cm=5 * rows) as (fig, axes):
+        colours = colours_of(histograms)
+        for k, (ax, layer) in enumerate(zip(axes.flat, layers, strict=False)):
+            for i, (label, by_layer) in enumerate(histograms.items()):
+                if layer not in by_layer:
+                    continue
+                h = by_layer[layer]
+                counts = np.asarray(h["counts"], np.float64)
+                edges = np.linspace(float(h["low"]), float(h["high"]), len(counts) + 1)
+                total = counts.sum() + float(h["below"]) + float(h["above"])
+                if h.get("saturation") is not None:
+                    label = f"{label}, {100 * float(h['saturation']):.0f} % sat."
+                density = counts / max(total, 1) / np.diff(edges)
+                ax.stairs(
+                    density, edges, color=colours[i], ls=DASHES[i % 4], label=label
+                )
+            first = k % columns == 0
+            label_axes(ax, "net value z", "density" if first else "", layer)
+            ax.set_ylim(bottom=0)
+            ax.margins(y=0.25)
+            ax.legend(fontsize=5, loc="upper left")
+        for ax in list(axes.flat)[len(layers) :]:
+            ax.remove()
+        return fig
+
+
+def slopes(
+    nets: Float[np.ndarray, " points"],
+    clean: Float[np.ndarray, " points"],
+    noisy: Float[np.ndarray, " points"],
+    *,
+    counts: Float[np.ndarray, " points"] | None = None,
+    title: str = "",
+    figure: Canvas | None = None,
+) -> Figure:
+    """Draws slopes with and without noise (the mechanism of Hahn and Choi's figure 2).
+
+    Args:
+      nets: clean net values z, such as centres of bins.
+      clean: φ'(z), or its mean per bin; NaN where a bin is empty.
+      noisy: the mean of φ'(z + noise).
+      counts: net values per bin, drawn as a grey density behind; None: none.
+      title: of the panel.
+      figure: to draw in; None: a new one.
+
+    Returns:
+      The figure; shaded where noise adds slope.
+
+    Example:
+      >>> import numpy as np
+      >>> from noisejax import figures
+      >>> z = np.linspace(-3, 3, 7)
+      >>> len(figures.slopes(z, 1 - np.tanh(z) ** 2, 0.8 - 0.1 * np.abs(z)).axes)
+      1
+    """
+    nets, clean, noisy = (np.asarray(a, np.float64) for a in (nets, clean, noisy))
+    with canvas(figure) as (fig, axes):
+        ax = axes[0, 0]
+        ax.plot(nets, clean, color=BLACK, label="φ'(z), no noise")
+        ax.plot(nets, noisy, "--", color=BLUE, label="mean φ'(z + noise)")
+        ax.fill_between(nets, clean, noisy, where=noisy > clean, color=BLUE, alpha=0.15)
+        if counts is not None:
+            share = np.asarray(counts, np.float64) / max(np.max(counts), 1)
+            top = np.nanmax([clean, noisy])
+            text = "net values (density)"
+            ax.fill_between(
+                nets, 0 * nets, 0.3 * top * share, color="0.7", lw=0, label=text
+            )
+        label_axes(ax, "net value z", "slope of φ", title)
+        ax.set_ylim(bottom=min(0.0, float(np.nanmin([clean, noisy]))))
+        ax.legend()
+        return fig

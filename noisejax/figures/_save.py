@@ -1,0 +1,40 @@
+"""Figures on disk."""
+
+import os
+import pathlib
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+DPI = 300
+
+
+def save_figure(figure: Figure, path: str | os.PathLike) -> list[pathlib.Path]:
+    """Writes a figure as PNG and as PDF.
+
+    Args:
+      figure: whole, as the functions of this package return it.
+      path: of the files without their suffix; its folder is created.
+
+    Returns:
+      The paths of the two files.
+
+    Raises:
+      OSError: the folder cannot be written.
+
+    Example:
+      >>> import pathlib, tempfile
+      >>> from noisejax import figures
+      >>> figure = figures.acceleration(frequency=100.0)
+      >>> with tempfile.TemporaryDirectory() as folder:
+      ...     paths = figures.save_figure(figure, pathlib.Path(folder) / "g")
+      >>> [path.name for path in paths]
+      ['g.png', 'g.pdf']
+    """
+    path = pathlib.Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    png, pdf = (path.with_name(f"{path.name}.{kind}") for kind in ("png", "pdf"))
+    with mpl.rc_context({"pdf.fonttype": 42}):  # letters stay letters
+        figure.savefig(png, dpi=DPI)
+        figure.savefig(pdf, metadata={"CreationDate": None})
+    return [png, pdf]
