@@ -128,6 +128,7 @@ def check_config(config: Config) -> None:
                 f"{', '.join(data.PREPROCESSING)}; got {step!r}"
             )
     _check_resample(config)
+    _check_back_projection(config)
     needs_validation = config.training.retrain_epochs or config.training.patience
     if needs_validation and not config.data.validation:
         raise ValueError(
@@ -155,6 +156,40 @@ def _check_resample(config: Config) -> None:
                 "objective.strategy=resample draws a noise sample per example, which "
                 f"{what} make wrong; use fold, vmap or map"
             )
+
+
+def _check_back_projection(config: Config) -> None:
+    """Training on x* is for noisy activations that the silent network can show."""
+    if config.training.mode != "back_projection":
+        return
+    wrong = {
+        "noise.scheme=none": config.noise.scheme == "none",
+        "noise.shift": config.noise.shift != "none",
+        "model.batch_norm": config.model.batch_norm,
+        "model.name=wide_resnet": config.model.name == "wide_resnet",
+        "objective.num_samples": config.objective.num_samples != 1,
+        "data.augment": config.data.augment,
+    }
+    reasons = [name for name, is_so in wrong.items() if is_so]
+    if reasons:
+        raise ValueError(
+            "training.mode=back_projection finds an x* for noise on hidden layers, "
+            "one sample per example, in a network without shifts, batch statistics or "
+            f"augmentation; change {', '.join(reasons)}, or use training.mode=noise"
+        )
+    projection, widths = config.projection, config.model.widths
+    rates = projection.learning_rates
+    if not rates or not all(0 < rate < math.inf for rate in rates):
+        raise ValueError(
+            f"projection.learning_rates must be positive numbers, got {rates!r}"
+        )
+    has_rates = projection.method == "gradient_descent"
+    is_dense = config.model.name in ("mlp", "autoencoder")
+    if has_rates and is_dense and len(rates) != len(widths):
+        raise ValueError(
+            "projection.learning_rates must be one per hidden layer: got "
+            f"{rates!r} for model.widths={widths!r}"
+        )
 
 
 def _get(config: Config, path: str) -> Any:

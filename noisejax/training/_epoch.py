@@ -106,7 +106,7 @@ def make_epoch(
         return lax.scan(body, state, (jnp.arange(len(batches)), batches))
 
     examples = None if shared else 0
-    mapped = jax.vmap(one_seed, in_axes=(0, examples, examples, 0, 0, None))
+    mapped = over_seeds(one_seed, (0, examples, examples, 0, 0, None))
     return jax.jit(mapped, donate_argnums=0)
 
 

@@ -19,6 +19,7 @@ from noisejax.training._metrics import MetricsLog, Row
 from noisejax.training._nonfinite import all_finite
 from noisejax.training._phases import Examples, Phase, Program
 from noisejax.training._progress import Progress, Seeds
+from noisejax.training._projection import run_round
 from noisejax.training._state import TrainState, restart, update_best
 from noisejax.training._tensorboard import EventFiles
 from noisejax.training._workdir import Workdir
@@ -68,10 +69,8 @@ def run_phase(run: Run, phase: Phase, seeds: Seeds, progress: Progress) -> Seeds
             if stopped.all():
                 break
             _stop_if_asked(run, phase, progress)
-            seeds, measured = _run_epoch(
-                run, phase, seeds, progress.epoch + 1, judge, stopped
-            )
-            progress.epoch += 1
+            seeds, measured = _run_epoch(run, phase, seeds, progress, judge, stopped)
+            progress.epoch += phase.stride
             if retraining:
                 errors = dict(measured)["test"]["error"]
                 progress.retrain_errors.append([100 * float(e) for e in errors])
@@ -80,7 +79,7 @@ def run_phase(run: Run, phase: Phase, seeds: Seeds, progress: Progress) -> Seeds
             progress.seconds, began = progress.seconds + now - began, now
             _keep(run, phase, seeds, progress, rows)
             bar.set_postfix_str(_postfix(measured))
-            bar.update()
+            bar.update(phase.stride)
     progress.phase += 1
     progress.epoch = 0
     return seeds
@@ -90,13 +89,14 @@ def _run_epoch(
     run: Run,
     phase: Phase,
     seeds: Seeds,
-    epoch: int,
+    progress: Progress,
     judge: Callable[..., Seeds],
     stopped: Bool[np.ndarray, " seeds"],
 ) -> tuple[Seeds, Measured]:
-    """One epoch of all seeds, measured."""
+    """The next epoch of all seeds, or all epochs of a round, measured."""
     program, train = run.program, run.program.train
-    state, steps = phase.epoch(
+    epoch = progress.epoch + 1
+    arguments = (
         jax.tree.map(jnp.copy, seeds.state),  # the epoch donates what it is given
         train.x,
         train.y,
@@ -104,9 +104,17 @@ def _run_epoch(
         program.seeds,
         phase.offset + epoch,
     )
+    residuals: dict[str, Any] = {}
+    if phase.projection is None:
+        state, steps = phase.epoch(*arguments)
+    else:
+        done = run_round(phase.projection, phase.epoch, *arguments)
+        state, steps, residuals = done.state, done.steps, done.residuals
+        progress.seconds_projecting += done.seconds_projecting
     steps = {name: np.asarray(values) for name, values in steps.items()}
     _check_finite(run, phase, seeds, state, epoch, steps["loss"], stopped)
-    measured = [("train", _means(steps))]
+    epoch += phase.stride - 1
+    measured = [("train", _means(steps) | residuals)]
     best = seeds.best
     if phase.name != "retrain":
         score = jnp.full(len(program.seeds), -float(epoch))
@@ -181,14 +189,16 @@ def _check_finite(run, phase, seeds, state, epoch, losses, stopped) -> None:
         return
     i = int(np.argmax(bad))
     program = run.program
-    step, what = phase.search(
-        jax.tree.map(lambda leaf: leaf[i], seeds.state),
-        program.train.x,
-        program.train.y,
-        phase.indices[i],
-        program.seeds[i],
-        phase.offset + epoch,
-    )
+    step, what = int(np.argmin(np.isfinite(losses[i]))), "the loss or a gradient"
+    if phase.search is not None:
+        step, what = phase.search(
+            jax.tree.map(lambda leaf: leaf[i], seeds.state),
+            program.train.x,
+            program.train.y,
+            phase.indices[i],
+            program.seeds[i],
+            phase.offset + epoch,
+        )
     kept = "no epoch was finished before it"
     if phase.offset + epoch > 1:
         kept = f"the checkpoint of the epoch before it is kept in {run.folder.path}"

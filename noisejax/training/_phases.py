@@ -20,10 +20,14 @@ from noisejax.training._epoch import all_indices, make_epoch, make_evaluate
 from noisejax.training._examples import check_images, prepare_examples
 from noisejax.training._nonfinite import make_search
 from noisejax.training._optimizer import build_optimizer, build_schedule
+from noisejax.training._projection import Projection, check_rounds, make_project
 from noisejax.training._step import StepConfig, make_step
 from noisejax.training._task import task_of
 
 EVALUATION_BATCH = 1000
+
+PHASE_FIELDS = {"train": "epochs", "retrain": "retrain_epochs"}
+"""Phase -> the field that says how long it is."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +54,9 @@ class Phase:
       indices: [N, n], the examples that each seed trains on.
       optimizer: of this phase.
       epoch: compiled, as `make_epoch` describes it.
-      search: for a step that went wrong, as `make_search` describes it.
+      search: for a step that went wrong, as `make_search` describes it; None where the
+        examples are made on the way.
+      projection: training on x*, too; None: on the examples only.
     """
 
     name: str
@@ -59,7 +65,13 @@ class Phase:
     indices: Int[Array, "seeds n"]
     optimizer: optax.GradientTransformation
     epoch: Callable
-    search: Callable
+    search: Callable | None
+    projection: Projection | None = None
+
+    @property
+    def stride(self) -> int:
+        """Epochs that are run at once, between two evaluations."""
+        return 1 + self.projection.passes if self.projection else 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,7 +106,11 @@ def build_program(config: Config, dataset: data.Dataset) -> Program:
     training, objective = config.training, config.objective
     check_images(config, dataset)
     dataset, inverted = prepare_examples(config, dataset)
-    model = build_model(config, dataset.num_classes)
+    projecting = training.mode == "back_projection"
+    noisy = build_model(config, dataset.num_classes)
+    model = noisy
+    if projecting:
+        model = build_model(config, dataset.num_classes, silent=True)
     seeds = training.seed + np.arange(training.num_seeds)
     n = len(dataset.train_x)
     split = [
@@ -129,6 +145,22 @@ def build_program(config: Config, dataset: data.Dataset) -> Program:
             "inverted": inverted,
             "augment": config.data.augment,
         }
+        project = None
+        if projecting:
+            passes = model.num_hidden_places if config.projection.per_layer else 1
+            check_rounds(f"training.{PHASE_FIELDS[name]}", epochs, 1 + passes)
+            project = Projection(
+                passes=passes,
+                project=make_project(
+                    noisy.clone(input_noise=None),
+                    model,
+                    config.projection,
+                    inverted=inverted,
+                ),
+                epoch=make_epoch(
+                    step, batch_size=training.batch_size, inverted=False, shared=False
+                ),
+            )
         return Phase(
             name=name,
             epochs=epochs,
@@ -136,7 +168,8 @@ def build_program(config: Config, dataset: data.Dataset) -> Program:
             indices=indices,
             optimizer=optimizer,
             epoch=make_epoch(step, **form),
-            search=make_search(step_config, step, **form),
+            search=None if project else make_search(step_config, step, **form),
+            projection=project,
         )
 
     train_indices = jnp.asarray(np.stack([train for train, _ in split]))

@@ -25,6 +25,7 @@ class Progress:
       rows: of the metrics log.
       metrics_sha256: of those rows, as they are written.
       seconds: spent so far, over all resumes.
+      seconds_projecting: those of them spent on finding x*.
       retrain_errors: test errors in percent of the retraining epochs, per seed.
     """
 
@@ -33,4 +34,5 @@ class Progress:
     rows: int = 0
     metrics_sha256: str = ""
     seconds: float = 0.0
+    seconds_projecting: float = 0.0
     retrain_errors: list[list[float]] = dataclasses.field(default_factory=list)

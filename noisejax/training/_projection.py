@@ -20,6 +20,7 @@ from noisejax import backprojection
 from noisejax.training._config import ProjectionConfig
 from noisejax.training._epoch import step_key, to_float
 from noisejax.training._errors import TrainingError
+from noisejax.training._over_seeds import over_seeds
 from noisejax.training._state import TrainState
 
 CHUNK = 500
@@ -41,20 +42,14 @@ class Projection:
     epoch: Callable
 
 
-@dataclasses.dataclass(frozen=True)
-class Round:
-    """What a round came to.
-
-    Attributes:
-      state: of the seeds.
-      steps: metrics of all its steps, [N, steps] each.
-      measured: per seed: the mean residual of x* after and before, and the seconds of
-        finding x* and of training.
-    """
-
-    state: TrainState
-    steps: dict[str, np.ndarray]
-    measured: dict[str, np.ndarray]
+def check_rounds(field: str, epochs: int, stride: int) -> None:
+    """Raises a ValueError where epochs are not whole rounds."""
+    if epochs % stride:
+        raise ValueError(
+            f"training.mode=back_projection counts {stride} epochs a round, one on x "
+            f"and {stride - 1} on x*: {field} must be a multiple of {stride}, got "
+            f"{epochs}"
+        )
 
 
 def make_project(
@@ -81,13 +76,11 @@ def make_project(
         return tuple(activations[name] for name in layers)
 
     def targets(variables, x, key):
-        _, activations = noisy.apply(
-            variables, x, train=True, rngs={"dropout": key}, mutable=["batch_stats"]
-        )[0]
+        _, activations = noisy.apply(variables, x, train=True, rngs={"dropout": key})
         return tuple(activations[name] for name in layers)
 
     def one_seed(state, x, indices, seed, number):
-        variables = {"params": state.params, "batch_stats": state.batch_stats}
+        variables = {"params": state.params}
         method = _method(config, features, variables, x[indices[:CHUNK]], inverted)
 
         def chunk(numbered):
@@ -124,7 +117,24 @@ def make_project(
             "diverged": found["diverged"].sum(),
         }
 
-    return jax.jit(jax.vmap(one_seed, in_axes=(0, None, 0, 0, None)))
+    return jax.jit(over_seeds(one_seed, (0, None, 0, 0, None)))
+
+
+@dataclasses.dataclass(frozen=True)
+class Round:
+    """What a round came to.
+
+    Attributes:
+      state: of the seeds.
+      steps: metrics of all its steps, [N, steps] each.
+      residuals: the mean residual of x* before and after, [N] each.
+      seconds_projecting: spent on finding x*.
+    """
+
+    state: TrainState
+    steps: dict[str, np.ndarray]
+    residuals: dict[str, np.ndarray]
+    seconds_projecting: float
 
 
 def run_round(
@@ -153,9 +163,9 @@ def run_round(
       TrainingError: x* did not converge.
     """
     began = time.perf_counter()
-    found = projection.project(state, x, indices, seeds, number)
+    found = jax.block_until_ready(projection.project(state, x, indices, seeds, number))
     _check_converged(found, seeds)
-    projected = time.perf_counter()
+    seconds = time.perf_counter() - began
     state, steps = epoch(state, x, y, indices, seeds, number)
     all_steps = [steps]
     own = jnp.broadcast_to(jnp.arange(indices.shape[1]), indices.shape)
@@ -168,14 +178,10 @@ def run_round(
         name: np.concatenate([np.asarray(steps[name]) for steps in all_steps], axis=1)
         for name in all_steps[0]
     }
-    ended = time.perf_counter()
-    measured: dict[str, Any] = {
-        "residual_before": np.asarray(found["residual_before"]),
-        "residual_after": np.asarray(found["residual_after"]),
-        "seconds_projecting": np.full(len(seeds), projected - began),
-        "seconds_training": np.full(len(seeds), ended - projected),
+    residuals = {
+        name: np.asarray(found[name]) for name in ("residual_before", "residual_after")
     }
-    return Round(state, joined, measured)
+    return Round(state, joined, residuals, seconds)
 
 
 def _method(config, features, variables, x, inverted) -> Any:

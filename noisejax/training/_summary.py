@@ -52,7 +52,7 @@ def summarise(
     errors = [100 * float(error) for error in test["error"]]
     trained_on = evaluate(program, chosen, program.train, program.phases[-1].indices)
     if retrained:  # the mean of the last half (Bouthillier et al. 2015, section 5.2)
-        half = max(config.training.retrain_epochs // 2, 1)
+        half = max(len(progress.retrain_errors) // 2, 1)
         errors = np.mean(progress.retrain_errors[-half:], axis=0).tolist()
     shas = [
         tree_sha256(jax.tree.map(lambda leaf, i=i: leaf[i], chosen.params))
@@ -77,7 +77,18 @@ def summarise(
         "params_sha256_per_seed": shas,
         "metrics_sha256": progress.metrics_sha256,
         "seconds": progress.seconds,
+        **_seconds_apart(config, progress),
         **describe_run(config),
+    }
+
+
+def _seconds_apart(config: Config, progress: Progress) -> dict[str, float]:
+    """Where x* is found: the seconds of that, and of the training itself."""
+    if config.training.mode != "back_projection":
+        return {}
+    return {
+        "seconds_projecting": progress.seconds_projecting,
+        "seconds_training": progress.seconds - progress.seconds_projecting,
     }
 
 
