@@ -19,7 +19,7 @@ from noisejax.training._checkpoint import (
 )
 from noisejax.training._config import Config, from_dict, to_dict
 from noisejax.training._epoch import to_float
-from noisejax.training._files import write_json
+from noisejax.training._files import read_json, write_json
 from noisejax.training._loop import Run, run_phase
 from noisejax.training._metrics import MetricsLog, first_rows
 from noisejax.training._phases import Program, build_program
@@ -108,9 +108,8 @@ def train(
         finally:
             log.close()
             events.close()
-        summary = summarise(config, program, seeds, progress)
-        write_json(folder.summary_path, summary)
-        return summary
+        write_json(folder.summary_path, summarise(config, program, seeds, progress))
+        return read_json(folder.summary_path)
 
 
 def recorded_config(workdir: str | os.PathLike) -> Config | None:

@@ -27,7 +27,8 @@ def test_files(run):
     folder, summary = run
     names = {path.name for path in folder.iterdir()} - {".lock"}
     assert names == {"config.json", "metrics.jsonl", "checkpoints", "summary.json"}
-    assert read(folder, "summary.json").items() >= summary.items()
+    there = read(folder, "summary.json")
+    assert {**summary, "checksum": there["checksum"]} == there
 
 
 def test_config_file(run):
@@ -165,4 +166,6 @@ def test_pixels_are_scaled_to_one(tmp_path):
     )
     a = train(tmp_path / "pixels", on=pixels)
     b = train(tmp_path / "floats", on=floats)
-    assert a["params_sha256"] == b["params_sha256"]
+    # The scaling is fused into the epoch: equal to rounding, not to the last bit.
+    for part in ("test_loss", "test_error_percent"):
+        np.testing.assert_allclose(a[part]["mean"], b[part]["mean"], rtol=1e-4)
