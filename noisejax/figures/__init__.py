@@ -1,7 +1,7 @@
 """Figures of the papers and of our measurements, from arrays and saved results.
 
 Every function draws one figure, 8 cm wide, or into a part of a page, and returns it;
-`save_figure` writes PNG and PDF. Colours belong to schemes, and serve all readers.
+`save` writes PNG and PDF. Colours belong to schemes, and serve all readers.
 """
 
 from noisejax.figures._bound import bound_curve as bound_curve
@@ -16,11 +16,14 @@ from noisejax.figures._gaaf import acceleration as acceleration
 from noisejax.figures._gaaf import shapes as shapes
 from noisejax.figures._layers import gradient_information as gradient_information
 from noisejax.figures._layers import net_variance as net_variance
+from noisejax.figures._layers import sharpness as sharpness
 from noisejax.figures._net_values import net_values as net_values
 from noisejax.figures._net_values import slopes as slopes
 from noisejax.figures._page import page as page
+from noisejax.figures._pictures import back_projections as back_projections
+from noisejax.figures._pictures import units_shut_off as units_shut_off
 from noisejax.figures._residuals import residuals as residuals
-from noisejax.figures._save import save_figure as save_figure
+from noisejax.figures._save import save as save
 from noisejax.figures._shifts import input_shift as input_shift
 from noisejax.figures._shifts import shift_images as shift_images
 from noisejax.figures._shifts import shifts_against_activity as shifts_against_activity

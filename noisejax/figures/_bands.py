@@ -10,13 +10,12 @@ def mean_and_error(
 ) -> tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."]]:
     """The mean over seeds and its standard error, 0 for a single seed; NaN left out."""
     values = np.asarray(values, np.float64)
-    counts = np.isfinite(values).sum(axis=0)
-    masked = np.ma.masked_invalid(values)
-    mean = masked.mean(axis=0).filled(np.nan)
-    if len(values) == 1:
-        return mean, np.zeros_like(mean)
-    deviation = masked.std(axis=0, ddof=1).filled(0.0)
-    return mean, deviation / np.sqrt(np.maximum(counts, 1))
+    known = np.isfinite(values)
+    count = known.sum(axis=0)
+    mean = np.where(known, values, 0.0).sum(axis=0) / np.maximum(count, 1)
+    squares = np.where(known, (values - mean) ** 2, 0.0).sum(axis=0)
+    error = np.sqrt(squares / np.maximum(count - 1, 1) / np.maximum(count, 1))
+    return np.where(count > 0, mean, np.nan), error
 
 
 def draw_band(

@@ -4,6 +4,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from matplotlib.figure import Figure
 
+from noisejax.figures._check import check_series
 from noisejax.figures._style import BLUE, Canvas, canvas, label_axes
 
 
@@ -29,6 +30,9 @@ def bound_curve(
     Returns:
       The figure.
 
+    Raises:
+      ValueError: arrays that are empty, or of different length.
+
     Example:
       >>> import numpy as np
       >>> from noisejax import figures
@@ -36,10 +40,15 @@ def bound_curve(
       >>> len(figures.bound_curve(s, np.array([-0.5, -0.4, -0.38])).axes)
       1
     """
+    num_samples, bound = check_series(num_samples=num_samples, bound=bound)
+    check_series(
+        num_samples=num_samples,
+        standard_error=standard_error,
+        effective_samples=effective_samples,
+    )
     panels = 1 if effective_samples is None else 2
     with canvas(figure, 1, panels, height_cm=4.8) as (fig, axes):
         ax = axes[0, 0]
-        bound = np.asarray(bound)
         ax.plot(num_samples, bound, "o-", color=BLUE)
         if standard_error is not None:
             error = np.asarray(standard_error)
@@ -56,7 +65,7 @@ def bound_curve(
             )
             right.set_yscale("log", base=2)
             right.yaxis.set_major_formatter("{x:g}")
-            right.legend()
+            right.legend(loc="upper left")
             label_axes(right, "noise samples S", "effective samples")
         for ax in axes[0]:
             ax.set_xscale("log", base=2)

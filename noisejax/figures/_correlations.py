@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from matplotlib.figure import Figure
 
+from noisejax.figures._check import check_series, check_some
 from noisejax.figures._style import (
     DASHES,
     Canvas,
@@ -13,6 +14,8 @@ from noisejax.figures._style import (
     colours_of,
     grid_of,
     label_axes,
+    legend_below,
+    remove_unused,
 )
 
 Layers = Mapping[str, Int[np.ndarray, "..."] | Sequence[int]]
@@ -32,6 +35,9 @@ def correlations(
     Returns:
       The figure, a panel per layer.
 
+    Raises:
+      ValueError: there is no network, no layer, or no bin.
+
     Example:
       >>> import numpy as np
       >>> from noisejax import figures
@@ -39,27 +45,27 @@ def correlations(
       >>> len(figures.correlations(counts).axes)
       1
     """
-    layers = list(dict.fromkeys(name for h in histograms.values() for name in h))
+    layers = _layers(histograms)
     rows, columns = grid_of(len(layers))
-    with canvas(figure, rows, columns, height_cm=5 * rows) as (fig, axes):
+    with canvas(figure, rows, columns, height_cm=4.6 * rows + 1) as (fig, axes):
         colours = colours_of(histograms)
         for k, (ax, layer) in enumerate(zip(axes.flat, layers, strict=False)):
             for i, (label, by_layer) in enumerate(histograms.items()):
                 if layer not in by_layer:
                     continue
-                counts = np.asarray(by_layer[layer], np.float64)
+                (counts,) = check_series(**{label: by_layer[layer]})
+                title = f"{layer} (n = {int(counts.sum()):,} pairs)"
                 edges = np.linspace(-1, 1, len(counts) + 1)
                 density = counts / max(counts.sum(), 1) / np.diff(edges)
                 ax.stairs(
                     density, edges, color=colours[i], ls=DASHES[i % 4], label=label
                 )
             first = k % columns == 0
-            label_axes(ax, "correlation r", "density of pairs" if first else "", layer)
+            label_axes(ax, "correlation r", "density of pairs" if first else "", title)
             ax.set_xlim(-1, 1)
             ax.set_ylim(bottom=0)
-        axes.flat[0].legend()
-        for ax in list(axes.flat)[len(layers) :]:
-            ax.remove()
+        remove_unused(axes, len(layers))
+        legend_below(fig, columns=3)
         return fig
 
 
@@ -79,15 +85,21 @@ def correlation_counts(
     Returns:
       The figure, a panel per layer; a count of 0 has no bar on its logarithmic axis.
 
+    Raises:
+      ValueError: there is no network or layer; not one count per threshold.
+
     Example:
       >>> from noisejax import figures
       >>> counts = {"none": {"layer_1": [0, 5]}, "dropout": {"layer_1": [16, 181]}}
       >>> len(figures.correlation_counts(counts, [0.9, 0.8]).axes)
       1
     """
-    layers = list(dict.fromkeys(name for c in counts.values() for name in c))
+    layers = _layers(counts)
     rows, columns = grid_of(len(layers))
-    with canvas(figure, rows, columns, height_cm=5 * rows, sharey=True) as (fig, axes):
+    with canvas(figure, rows, columns, height_cm=4.6 * rows + 1, sharey=True) as (
+        fig,
+        axes,
+    ):
         width = 0.8 / len(counts)
         places = np.arange(len(thresholds))
         for k, (ax, layer) in enumerate(zip(axes.flat, layers, strict=False)):
@@ -95,14 +107,22 @@ def correlation_counts(
                 zip(counts, colours_of(counts), strict=True)
             ):
                 x = places + width * (i - (len(counts) - 1) / 2)
-                values = np.asarray(counts[label].get(layer, np.zeros(len(places))))
+                values = counts[label].get(layer, np.zeros(len(places)))
+                _, values = check_series(thresholds=thresholds, **{label: values})
                 ax.bar(x, values, width, color=colour, label=label)
             ax.set_yscale("log")
             ax.set_ylim(bottom=0.5)
             ax.set_xticks(places, [f"{t:g}" for t in np.round(thresholds, 4)])
             first = k % columns == 0
             label_axes(ax, "|r| above", "pairs of units" if first else "", layer)
-        axes.flat[0].legend()
-        for ax in list(axes.flat)[len(layers) :]:
-            ax.remove()
+        remove_unused(axes, len(layers))
+        legend_below(fig, columns=3)
         return fig
+
+
+def _layers(networks: Mapping[str, Layers]) -> list[str]:
+    """The layers of all networks, each once."""
+    check_some(networks, "networks")
+    layers = list(dict.fromkeys(name for by in networks.values() for name in by))
+    check_some(layers, "layers")
+    return layers

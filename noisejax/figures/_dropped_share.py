@@ -6,7 +6,15 @@ import numpy as np
 from jaxtyping import Float, Int
 from matplotlib.figure import Figure
 
-from noisejax.figures._style import DASHES, Canvas, canvas, colours_of, label_axes
+from noisejax.figures._check import check_series, check_some
+from noisejax.figures._style import (
+    DASHES,
+    Canvas,
+    canvas,
+    colours_of,
+    label_axes,
+    legend_below,
+)
 
 
 def dropped_share(
@@ -28,12 +36,16 @@ def dropped_share(
     Returns:
       The figure.
 
+    Raises:
+      ValueError: no law, or counts of another number of units than their law.
+
     Example:
       >>> import numpy as np
       >>> from noisejax import figures
       >>> len(figures.dropped_share({"dropout": np.array([0.25, 0.5, 0.25])}).axes)
       1
     """
+    check_some(laws, "laws")
     counts = counts or {}
     with canvas(figure) as (fig, axes):
         ax = axes[0, 0]
@@ -44,6 +56,7 @@ def dropped_share(
             ax.plot(x, n * laws[label], DASHES[i % 4], color=colour, label=text)
             if label not in counts:
                 continue
+            check_series(law=laws[label], counts=counts[label])
             draws = int(np.sum(counts[label]))
             width = -(-(n + 1) // 40)
             centers, mean, error = _bins(np.asarray(counts[label]), n, width, draws)
@@ -51,7 +64,7 @@ def dropped_share(
             ax.errorbar(centers, mean, error, fmt=".", color=colour, label=text, lw=0.8)
         label_axes(ax, "share of units dropped", "density", title)
         ax.set_ylim(bottom=0)
-        ax.legend()
+        legend_below(fig)
         return fig
 
 

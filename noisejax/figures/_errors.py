@@ -4,9 +4,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Float
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from noisejax.figures._bands import mean_and_error
+from noisejax.figures._check import check_series, check_some
 from noisejax.figures._style import (
     DASHES,
     MARKERS,
@@ -15,6 +17,8 @@ from noisejax.figures._style import (
     colours_of,
     grid_of,
     label_axes,
+    legend_below,
+    remove_unused,
 )
 
 Errors = Mapping[str, Mapping[float | str, Sequence[float] | Float[np.ndarray, " n"]]]
@@ -37,7 +41,10 @@ def noise_levels(
       figure: to draw in; None: a new one.
 
     Returns:
-      The figure; bars are standard errors over seeds.
+      The figure; bars are standard errors over n seeds.
+
+    Raises:
+      ValueError: there is nothing to draw, or a point without an error.
 
     Example:
       >>> from noisejax import figures
@@ -45,7 +52,7 @@ def noise_levels(
       >>> len(figures.noise_levels({"dropout": errors}).axes)
       1
     """
-    return _draw(panels, xlabel, figure)
+    return _draw(panels, xlabel, figure, sharey=True)
 
 
 def num_samples_errors(
@@ -62,7 +69,10 @@ def num_samples_errors(
       figure: to draw in; None: a new one.
 
     Returns:
-      The figure; bars are standard errors over seeds.
+      The figure; bars are standard errors over n seeds.
+
+    Raises:
+      ValueError: there is nothing to draw, or a point without an error.
 
     Example:
       >>> from noisejax import figures
@@ -87,7 +97,10 @@ def method_errors(
       figure: to draw in; None: a new one.
 
     Returns:
-      The figure; bars are standard errors over seeds.
+      The figure; bars are standard errors over n seeds.
+
+    Raises:
+      ValueError: there is nothing to draw, or a point without an error.
 
     Example:
       >>> from noisejax import figures
@@ -98,42 +111,58 @@ def method_errors(
     return _draw(panels, xlabel, figure)
 
 
-def _draw(panels: Mapping[str, Errors], xlabel: str, figure: Canvas | None) -> Figure:
+def _draw(
+    panels: Mapping[str, Errors],
+    xlabel: str,
+    figure: Canvas | None,
+    *,
+    sharey: bool = False,
+) -> Figure:
+    check_some(panels, "panels")
+    labels = list(dict.fromkeys(label for panel in panels.values() for label in panel))
+    check_some(labels, "labels")
+    colours = dict(zip(labels, colours_of(labels), strict=True))
     rows, columns = grid_of(len(panels))
-    height = 5.5 * rows
-    with canvas(figure, rows, columns, height_cm=height, sharey=True) as (fig, axes):
-        labels = list(
-            dict.fromkeys(label for panel in panels.values() for label in panel)
-        )
-        colours = dict(zip(labels, colours_of(labels), strict=True))
+    height = 4.8 * rows + 1
+    with canvas(figure, rows, columns, height_cm=height, sharey=sharey) as (fig, axes):
         for k, (ax, (title, errors)) in enumerate(
             zip(axes.flat, panels.items(), strict=False)
         ):
-            names = list(dict.fromkeys(name for e in errors.values() for name in e))
-            texts = any(isinstance(name, str) for name in names)
-            for j, (label, points) in enumerate(errors.items()):
-                i = labels.index(label)
-                x = [names.index(p) if texts else p for p in points]
-                offset = 0.12 * (j - (len(errors) - 1) / 2) if texts else 0.0
-                spreads = [mean_and_error(np.asarray(v)) for v in points.values()]
-                n = sorted({len(v) for v in points.values()})
-                ax.errorbar(
-                    np.asarray(x) + offset,
-                    [mean for mean, _ in spreads],
-                    [error for _, error in spreads],
-                    fmt=MARKERS[i % len(MARKERS)],
-                    linestyle="none" if texts else DASHES[i % len(DASHES)],
-                    color=colours[label],
-                    capsize=1.5,
-                    elinewidth=0.8,
-                    label=f"{label} (n = {'-'.join(map(str, {n[0]: 0, n[-1]: 0}))})",
-                )
-            if texts:
-                ax.set_xticks(range(len(names)), names, rotation=30, ha="right")
-                ax.set_xlim(-0.5, len(names) - 0.5)
+            for label, points in errors.items():
+                for values in points.values():
+                    check_series(**{label: values})
+            counts = {len(v) for points in errors.values() for v in points.values()}
+            _draw_panel(ax, errors, labels, colours)
             first = k % columns == 0
+            n = "-".join(str(n) for n in dict.fromkeys((min(counts), max(counts))))
+            title = f"{title} (n = {n})"
             label_axes(ax, xlabel, "test error (%)" if first else "", title)
-            ax.legend()
-        for ax in list(axes.flat)[len(panels) :]:
-            ax.remove()
+        remove_unused(axes, len(panels))
+        legend_below(fig, columns=3)
         return fig
+
+
+def _draw_panel(
+    ax: Axes, errors: Errors, labels: list[str], colours: Mapping[str, str]
+) -> None:
+    names = list(dict.fromkeys(name for e in errors.values() for name in e))
+    texts = any(isinstance(name, str) for name in names)
+    for j, (label, points) in enumerate(errors.items()):
+        i = labels.index(label)
+        x = [names.index(p) if texts else p for p in points]
+        offset = 0.16 * (j - (len(errors) - 1) / 2) if texts else 0.0
+        spreads = [mean_and_error(np.asarray(v)) for v in points.values()]
+        ax.errorbar(
+            np.asarray(x) + offset,
+            [mean for mean, _ in spreads],
+            [error for _, error in spreads],
+            fmt=MARKERS[i % len(MARKERS)],
+            linestyle="none" if texts else DASHES[i % len(DASHES)],
+            color=colours[label],
+            capsize=1.5,
+            elinewidth=0.8,
+            label=label,
+        )
+    if texts:
+        ax.set_xticks(range(len(names)), names, rotation=30, ha="right")
+        ax.set_xlim(-0.5, len(names) - 0.5)

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
+from noisejax.figures._check import check_series, check_some
 from noisejax.figures._style import (
     DASHES,
     ORANGE,
@@ -14,6 +15,8 @@ from noisejax.figures._style import (
     colours_of,
     grid_of,
     label_axes,
+    legend_below,
+    remove_unused,
 )
 
 
@@ -30,11 +33,19 @@ def acceleration(
     Returns:
       The figure; dotted where g steps.
 
+    Raises:
+      ValueError: a frequency that is not above 0, fewer than 1 period.
+
     Example:
       >>> from noisejax import figures
       >>> len(figures.acceleration(frequency=100.0).axes)
       1
     """
+    if not frequency > 0 or periods < 1:
+        raise ValueError(
+            "g needs a frequency above 0 and at least 1 period, got "
+            f"frequency={frequency}, periods={periods}"
+        )
     first = -(periods // 2)
     steps = np.arange(first, first + periods + 1) / frequency
     with canvas(figure) as (fig, axes):
@@ -66,6 +77,9 @@ def shapes(
     Returns:
       The figure.
 
+    Raises:
+      ValueError: nothing to draw, or x and y of different length.
+
     Example:
       >>> import numpy as np
       >>> from noisejax import figures
@@ -73,17 +87,17 @@ def shapes(
       >>> len(figures.shapes({"tanh": {"s(x)": (x, np.exp(-np.abs(x)))}}).axes)
       1
     """
+    check_some(panels, "panels")
     rows, columns = grid_of(len(panels))
-    with canvas(figure, rows, columns, height_cm=5 * rows) as (fig, axes):
+    with canvas(figure, rows, columns, height_cm=4.4 * rows + 1) as (fig, axes):
         for ax, (title, curves) in zip(axes.flat, panels.items(), strict=False):
             for i, (label, colour) in enumerate(
                 zip(curves, colours_of(curves), strict=True)
             ):
                 x, y = curves[label]
+                x, y = check_series(x=x, y=y)
                 ax.plot(x, y, DASHES[i % 4], color=colour, label=label)
             label_axes(ax, "x", "value", title)
-            ax.margins(y=0.15)
-            ax.legend()
-        for ax in list(axes.flat)[len(panels) :]:
-            ax.remove()
+        remove_unused(axes, len(panels))
+        legend_below(fig)
         return fig

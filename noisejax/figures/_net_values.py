@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
+from noisejax.figures._check import check_series, check_some
 from noisejax.figures._style import (
     BLACK,
     BLUE,
@@ -15,6 +16,8 @@ from noisejax.figures._style import (
     colours_of,
     grid_of,
     label_axes,
+    legend_below,
+    remove_unused,
 )
 
 Histogram = Mapping[str, object]
@@ -35,6 +38,9 @@ def net_values(
     Returns:
       The figure, a panel per layer; densities count what lies outside the edges.
 
+    Raises:
+      ValueError: there is no network, no layer, or no bin.
+
     Example:
       >>> from noisejax import figures
       >>> h = {"counts": [2, 5], "low": -1, "high": 1, "below": 1, "above": 0}
@@ -42,30 +48,38 @@ def net_values(
       1
     """
     layers = list(dict.fromkeys(name for h in histograms.values() for name in h))
+    check_some(layers, "layers")
     rows, columns = grid_of(len(layers))
-    with canvas(figure, rows, columns, height_cm=5 * rows) as (fig, axes):
+    with canvas(figure, rows, columns, height_cm=4.6 * rows + 1) as (fig, axes):
         colours = colours_of(histograms)
         for k, (ax, layer) in enumerate(zip(axes.flat, layers, strict=False)):
-            for i, (label, by_layer) in enumerate(histograms.items()):
-                if layer not in by_layer:
-                    continue
-                h = by_layer[layer]
-                counts = np.asarray(h["counts"], np.float64)
+            drawn = [
+                (i, h[layer]) for i, h in enumerate(histograms.values()) if layer in h
+            ]
+            for place, (i, h) in enumerate(drawn):
+                (counts,) = check_series(counts=h["counts"])
                 edges = np.linspace(float(h["low"]), float(h["high"]), len(counts) + 1)
                 total = counts.sum() + float(h["below"]) + float(h["above"])
-                if h.get("saturation") is not None:
-                    label = f"{label}, {100 * float(h['saturation']):.0f} % sat."
                 density = counts / max(total, 1) / np.diff(edges)
-                ax.stairs(
-                    density, edges, color=colours[i], ls=DASHES[i % 4], label=label
-                )
+                look = {"color": colours[i], "ls": DASHES[i % 4]}
+                ax.stairs(density, edges, **look, label=list(histograms)[i])
+                if h.get("saturation") is not None:
+                    ax.text(
+                        *(0.98, 0.97 - 0.11 * place),
+                        f"{100 * float(h['saturation']):.0f} % saturated",
+                        color=colours[i],
+                        transform=ax.transAxes,
+                        ha="right",
+                        va="top",
+                        fontsize=6,
+                    )
             first = k % columns == 0
-            label_axes(ax, "net value z", "density" if first else "", layer)
+            title = f"{layer} (n = {int(total):,})"
+            label_axes(ax, "net value z", "density" if first else "", title)
+            ax.margins(y=0.2 + 0.16 * len(drawn))
             ax.set_ylim(bottom=0)
-            ax.margins(y=0.25)
-            ax.legend(fontsize=5, loc="upper left")
-        for ax in list(axes.flat)[len(layers) :]:
-            ax.remove()
+        remove_unused(axes, len(layers))
+        legend_below(fig, columns=3)
         return fig
 
 
@@ -91,6 +105,9 @@ def slopes(
     Returns:
       The figure; shaded where noise adds slope.
 
+    Raises:
+      ValueError: arrays that are empty, or of different length.
+
     Example:
       >>> import numpy as np
       >>> from noisejax import figures
@@ -98,7 +115,8 @@ def slopes(
       >>> len(figures.slopes(z, 1 - np.tanh(z) ** 2, 0.8 - 0.1 * np.abs(z)).axes)
       1
     """
-    nets, clean, noisy = (np.asarray(a, np.float64) for a in (nets, clean, noisy))
+    nets, clean, noisy = check_series(nets=nets, clean=clean, noisy=noisy)
+    check_series(nets=nets, counts=counts)
     with canvas(figure) as (fig, axes):
         ax = axes[0, 0]
         ax.plot(nets, clean, color=BLACK, label="φ'(z), no noise")

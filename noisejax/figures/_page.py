@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.figure import Figure
 
 from noisejax.figures._style import STYLE, WIDTH_CM, Canvas, new_figure
@@ -13,7 +14,7 @@ def page(
     *,
     columns: int = 2,
     title: str = "",
-    row_height_cm: float = 5.2,
+    row_heights_cm: float | Sequence[float] = 5.5,
 ) -> Figure:
     """Draws figures beside and below each other.
 
@@ -22,13 +23,13 @@ def page(
         their `figure` left open, such as lambda f: net_variance(layers, figure=f).
       columns: of parts, 8 cm wide each.
       title: of the page.
-      row_height_cm: of each row of parts.
+      row_heights_cm: of each row of parts; one number for all, or one each.
 
     Returns:
       The page.
 
     Raises:
-      ValueError: there is nothing to draw.
+      ValueError: there is nothing to draw; another number of heights than of rows.
 
     Example:
       >>> from noisejax import figures
@@ -39,11 +40,17 @@ def page(
     if not drawings:
         raise ValueError("a page needs at least one drawing, got none")
     rows = -(-len(drawings) // columns)
-    with mpl.rc_context(STYLE):
-        figure = new_figure(
-            columns * WIDTH_CM, rows * row_height_cm + bool(title) * 0.6
+    heights = np.asarray(row_heights_cm, np.float64)
+    if heights.shape not in ((), (rows,)):
+        raise ValueError(
+            f"row_heights_cm must be a number, or one for each of the {rows} rows; got "
+            f"{row_heights_cm}"
         )
-        parts = figure.subfigures(rows, columns, squeeze=False)
+    heights = np.broadcast_to(heights, rows)
+    height_cm = float(heights.sum()) + bool(title) * 0.6
+    with mpl.rc_context(STYLE):
+        figure = new_figure(columns * WIDTH_CM, height_cm)
+        parts = figure.subfigures(rows, columns, squeeze=False, height_ratios=heights)
         if title:
             figure.suptitle(title, fontsize=8)
         for part, draw in zip(parts.flat, drawings, strict=False):

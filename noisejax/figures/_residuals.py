@@ -23,6 +23,9 @@ def residuals(
     Returns:
       The figure: median, quartiles, and 5 to 95 percent of the examples.
 
+    Raises:
+      ValueError: other shapes, or no examples.
+
     Example:
       >>> import numpy as np
       >>> from noisejax import figures
@@ -31,6 +34,11 @@ def residuals(
       1
     """
     before, after = np.asarray(before), np.asarray(after)
+    if before.ndim != 2 or before.shape != after.shape or not before.size:
+        raise ValueError(
+            "residuals are [layers, examples], before and after alike, got shapes "
+            f"{before.shape} and {after.shape}"
+        )
     with canvas(figure) as (fig, axes):
         ax = axes[0, 0]
         sides = ((before, -0.18, BLACK, "at x"), (after, 0.18, PURPLE, "at x*"))

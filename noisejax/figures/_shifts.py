@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
+from noisejax.figures._check import check_images, check_series, check_some
 from noisejax.figures._style import (
     BLACK,
     GREEN,
@@ -13,6 +14,8 @@ from noisejax.figures._style import (
     canvas,
     grid_of,
     label_axes,
+    legend_below,
+    remove_unused,
 )
 
 
@@ -32,6 +35,9 @@ def shifts_against_activity(
     Returns:
       The figure, a panel per layer with the correlation and the line β = -mean.
 
+    Raises:
+      ValueError: there is no layer, or another number of shifts than of units.
+
     Example:
       >>> import numpy as np
       >>> from noisejax import figures
@@ -39,21 +45,22 @@ def shifts_against_activity(
       >>> len(figures.shifts_against_activity({"input": (mean, -0.8 * mean)}).axes)
       1
     """
+    check_some(layers, "layers")
     rows, columns = grid_of(len(layers))
-    with canvas(figure, rows, columns, height_cm=5 * rows) as (fig, axes):
+    with canvas(figure, rows, columns, height_cm=4.8 * rows + 0.7) as (fig, axes):
         for k, (ax, name) in enumerate(zip(axes.flat, layers, strict=False)):
-            mean, beta = (np.asarray(a, np.float64).ravel() for a in layers[name])
+            mean, beta = (np.ravel(a) for a in layers[name])
+            mean, beta = check_series(mean=mean, beta=beta)
             ends = np.array([mean.min(), mean.max()])
             ax.plot(ends, -ends, ":", color=BLACK, lw=0.8, label="β = -mean")
             ax.plot(mean, beta, ".", color=GREEN, ms=2, alpha=0.5, mew=0)
             varied = np.ptp(mean) > 0 and np.ptp(beta) > 0
-            r = f", r = {np.corrcoef(mean, beta)[0, 1]:.2f}" if varied else ""
+            r = f"r = {np.corrcoef(mean, beta)[0, 1]:.2f}, " if varied else ""
             first = k % columns == 0
-            title = f"{name}{r} (n = {len(mean)})"
+            title = f"{name}\n{r}n = {len(mean)}"
             label_axes(ax, "mean activity", "learned shift β" if first else "", title)
-            ax.legend()
-        for ax in list(axes.flat)[len(layers) :]:
-            ax.remove()
+        remove_unused(axes, len(layers))
+        legend_below(fig)
         return fig
 
 
@@ -73,12 +80,22 @@ def shift_images(
     Returns:
       The figure; the shifts' colours are symmetric about 0.
 
+    Raises:
+      ValueError: no grey pictures, or of different size.
+
     Example:
       >>> import numpy as np
       >>> from noisejax import figures
       >>> len(figures.shift_images(np.ones((4, 4)), -np.ones((4, 4))).axes)  # with bars
       4
     """
+    mean = check_images("mean", mean, 2, "a picture [height, width]")
+    beta = check_images("beta", beta, 2, "a picture [height, width]")
+    if mean.shape != beta.shape or mean.ndim != 2:
+        raise ValueError(
+            "mean and beta must be grey pictures of the same size, got shapes "
+            f"{mean.shape} and {beta.shape}"
+        )
     with canvas(figure, 1, 2, height_cm=4.2) as (fig, axes):
         left, right = axes[0]
         largest = max(float(np.abs(beta).max()), 1e-12)
@@ -119,6 +136,9 @@ def input_shift(
     Returns:
       The figure.
 
+    Raises:
+      ValueError: arrays that are empty, or of different length.
+
     Example:
       >>> import numpy as np
       >>> from noisejax import figures
@@ -126,6 +146,7 @@ def input_shift(
       >>> len(figures.input_shift(phi, 1 + phi**2, best=0.9).axes)
       1
     """
+    phi, variance = check_series(phi=phi, variance=variance)
     with canvas(figure) as (fig, axes):
         ax = axes[0, 0]
         ax.plot(phi, variance, color=GREEN, label="input + φ")

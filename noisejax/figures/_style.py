@@ -1,12 +1,15 @@
 """One look for all figures: 8 cm wide panels, one colour per scheme everywhere."""
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure, SubFigure
+from matplotlib.ticker import LogLocator
 
 Canvas = Figure | SubFigure
 
@@ -27,6 +30,7 @@ STYLE = {
     "axes.spines.right": False,
     "legend.frameon": False,
     "axes.grid": True,
+    "axes.axisbelow": True,
     "grid.linewidth": 0.3,
     "grid.alpha": 0.5,
     "image.cmap": "gray",
@@ -134,8 +138,8 @@ def new_figure(width_cm: float, height_cm: float) -> Figure:
 
 
 def grid_of(n: int) -> tuple[int, int]:
-    """Rows and columns for n panels, at most three beside each other."""
-    columns = min(n, 3)
+    """Rows and columns for n panels, at most two beside each other in 8 cm."""
+    columns = min(n, 2)
     return -(-n // columns), columns
 
 
@@ -144,3 +148,37 @@ def label_axes(axes: Axes, x: str, y: str, title: str = "") -> None:
     axes.set_xlabel(x)
     axes.set_ylabel(y)
     axes.set_title(title)
+
+
+def remove_unused(axes: np.ndarray, used: int) -> None:
+    """Takes the panels away that nothing was drawn in."""
+    for ax in list(axes.flat)[used:]:
+        ax.remove()
+
+
+def legend_below(
+    figure: Canvas, handles: Sequence[Artist] = (), *, columns: int = 2
+) -> None:
+    """One legend for all panels, where it hides nothing.
+
+    Args:
+      figure: with its panels drawn.
+      handles: that it names; (): everything labelled, each label once.
+      columns: at most; long labels stand below each other.
+    """
+    by_label = {handle.get_label(): handle for handle in handles}
+    for ax in figure.axes if not handles else ():
+        for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
+            by_label.setdefault(label, handle)
+    longest = max(map(len, by_label), default=0)
+    columns = max(1, min(columns, 76 // (longest + 7)))
+    figure.legend(
+        by_label.values(), by_label, loc="outside lower center", ncols=columns
+    )
+
+
+def log_ticks(axis: Axis) -> None:
+    """Plain numbers at 1, 2, 5, 10, ... of a logarithmic axis."""
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_formatter("")
