@@ -22,9 +22,9 @@ MAY_IMPORT = {
     "_version": set(),
     "noise": {"_floating"},
     "activations": {"_floating"},
-    "objectives": {"noise"},
-    "backprojection": {"noise"},
-    "diagnostics": {"noise", "activations"},
+    "objectives": {"_floating", "noise"},
+    "backprojection": {"_floating", "noise"},
+    "diagnostics": {"_floating", "noise", "activations", "objectives"},
     "layers": {"noise"},
     "data": set(),
     "models": {"noise", "activations", "layers"},
@@ -41,7 +41,11 @@ MAY_IMPORT = {
     "diagnose": {"_commands", "training", "diagnostics", "figures"},
     "plot": {"_commands", "training", "figures"},
     "prepare_data": {"_commands", "data"},
-    "reproduce": {"_commands", "training", "experiments", "figures"},
+    "reproduction": {
+        *("training", "experiments", "data", "models", "figures", "diagnostics"),
+        *("activations", "noise", "backprojection", "_version"),
+    },
+    "reproduce": {"_commands", "reproduction"},
 }
 """Part of noisejax -> the other parts that it may import."""
 

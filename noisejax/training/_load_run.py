@@ -7,12 +7,13 @@ from typing import Any
 
 import jax
 from flax import linen as nn
-from jaxtyping import Array, PyTree
+from jaxtyping import Array, Float, PyTree, UInt8
 
 from noisejax import data
 from noisejax.training._check import check_config
 from noisejax.training._config import Config, from_dict
-from noisejax.training._phases import build_program
+from noisejax.training._epoch import to_float
+from noisejax.training._phases import Examples, build_program
 from noisejax.training._run import newest_state
 from noisejax.training._workdir import RunFolder, read_config
 
@@ -24,7 +25,10 @@ class TrainedRun:
     Attributes:
       path: of the run's folder.
       config: of the run.
-      dataset: that it was trained and tested on.
+      dataset: that it was trained and tested on, as it was loaded.
+      train: the training examples, preprocessed, those held out for validation too.
+      test: the test examples, likewise.
+      inverted: whether examples are still to be inverted.
       model: called as model.apply(variables, x, train=...) -> (outputs, activations).
       variables: {"params": ..., "batch_stats": ...} of one seed, of the epoch that its
         test error is reported for.
@@ -34,9 +38,18 @@ class TrainedRun:
     path: pathlib.Path
     config: Config
     dataset: data.Dataset
+    train: Examples
+    test: Examples
+    inverted: bool
     model: nn.Module
     variables: dict[str, PyTree[Array]]
     seed: int
+
+    def inputs(
+        self, x: UInt8[Array, "batch ..."] | Float[Array, "batch ..."]
+    ) -> Float[Array, "batch ..."]:
+        """What the network sees of examples out of `train` or `test`."""
+        return to_float(x, inverted=self.inverted)
 
 
 def load_run(
@@ -85,4 +98,14 @@ def load_run(
         lambda leaf: leaf[i], (chosen.params, chosen.batch_stats)
     )
     variables = {"params": params, "batch_stats": batch_stats}
-    return TrainedRun(path, config, dataset, program.model, variables, seeds[i])
+    return TrainedRun(
+        path=path,
+        config=config,
+        dataset=dataset,
+        train=program.train,
+        test=program.test,
+        inverted=config.data.inverted and not config.data.preprocess,
+        model=program.model,
+        variables=variables,
+        seed=seeds[i],
+    )
