@@ -1,5 +1,6 @@
 """What the commands share: flags of configurations, and errors that people can read."""
 
+import inspect
 import os
 import pathlib
 import sys
@@ -72,26 +73,33 @@ def config_of(
     return config
 
 
-def run(main: Callable[[], int | None]) -> None:
-    """Runs a command: checks field names, says errors in a line, sets exit codes."""
+def run(
+    main: Callable[[], int | None] | Callable[[Sequence[str]], int | None],
+) -> None:
+    """Runs a command: checks field names, says errors in a line, sets exit codes.
+
+    Args:
+      main: of the command. Where it takes an argument it gets those of the command
+        line that are no flags; else there must be none.
+    """
+    takes_arguments = bool(inspect.signature(main).parameters)
 
     def parse(argv: Sequence[str]) -> list[str]:
         try:
             check_fields(argv[1:])
             rest = flags.FLAGS(argv)
-            if len(rest) > 1:
+            if len(rest) > 1 and not takes_arguments:
                 raise ValueError(f"unexpected arguments: {' '.join(rest[1:])}")
             return rest
         except (ValueError, TypeError, flags.Error) as error:
             _fail(error, EXIT_USER_ERROR)
 
     def guarded(argv: Sequence[str]) -> int | None:
-        del argv
         try:
             use_compilation_cache()
             if not flags.FLAGS["verbosity"].present:
                 logging.set_verbosity(logging.WARNING)  # Orbax tells much
-            return main()
+            return main(argv[1:]) if takes_arguments else main()
         except training.TrainingStopped as error:
             _fail(error, EXIT_STOPPED)
         except training.TrainingError as error:

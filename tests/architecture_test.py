@@ -38,8 +38,12 @@ MAY_IMPORT = {
     "_commands": {"training"},
     "train": {"_commands", "training"},
     "project": {"_commands", "training", "backprojection", "figures"},
-    "diagnose": {"_commands", "training", "diagnostics", "figures"},
-    "plot": {"_commands", "training", "figures"},
+    "measuring": {
+        *("_version", "noise", "activations", "objectives", "diagnostics"),
+        *("training", "figures"),
+    },
+    "diagnose": {"_commands", "measuring"},
+    "plot": {"_commands", "measuring", "figures"},
     "prepare_data": {"_commands", "data"},
     "reproduction": {
         *("training", "experiments", "data", "models", "figures", "diagnostics"),

@@ -16,6 +16,7 @@ from noisejax.figures._style import (
     label_axes,
     legend_below,
     remove_unused,
+    show_n,
 )
 
 Layers = Mapping[str, Int[np.ndarray, "..."] | Sequence[int]]
@@ -54,13 +55,14 @@ def correlations(
                 if layer not in by_layer:
                     continue
                 (counts,) = check_series(**{label: by_layer[layer]})
-                title = f"{layer} (n = {int(counts.sum()):,} pairs)"
                 edges = np.linspace(-1, 1, len(counts) + 1)
                 density = counts / max(counts.sum(), 1) / np.diff(edges)
                 ax.stairs(
                     density, edges, color=colours[i], ls=DASHES[i % 4], label=label
                 )
             first = k % columns == 0
+            n = show_n(np.sum(h[layer]) for h in histograms.values() if layer in h)
+            title = f"{layer} (n = {n} pairs)"
             label_axes(ax, "correlation r", "density of pairs" if first else "", title)
             ax.set_xlim(-1, 1)
             ax.set_ylim(bottom=0)

@@ -19,6 +19,7 @@ from noisejax.figures._style import (
     label_axes,
     legend_below,
     remove_unused,
+    show_n,
 )
 
 Errors = Mapping[str, Mapping[float | str, Sequence[float] | Float[np.ndarray, " n"]]]
@@ -134,8 +135,7 @@ def _draw(
             counts = {len(v) for points in errors.values() for v in points.values()}
             _draw_panel(ax, errors, labels, colours)
             first = k % columns == 0
-            n = "-".join(str(n) for n in dict.fromkeys((min(counts), max(counts))))
-            title = f"{title} (n = {n})"
+            title = f"{title} (n = {show_n(counts)})"
             label_axes(ax, xlabel, "test error (%)" if first else "", title)
         remove_unused(axes, len(panels))
         legend_below(fig, columns=3)

@@ -18,6 +18,7 @@ from noisejax.figures._style import (
     label_axes,
     legend_below,
     remove_unused,
+    show_n,
 )
 
 Histogram = Mapping[str, object]
@@ -56,10 +57,12 @@ def net_values(
             drawn = [
                 (i, h[layer]) for i, h in enumerate(histograms.values()) if layer in h
             ]
+            totals = []
             for place, (i, h) in enumerate(drawn):
                 (counts,) = check_series(counts=h["counts"])
                 edges = np.linspace(float(h["low"]), float(h["high"]), len(counts) + 1)
                 total = counts.sum() + float(h["below"]) + float(h["above"])
+                totals.append(total)
                 density = counts / max(total, 1) / np.diff(edges)
                 look = {"color": colours[i], "ls": DASHES[i % 4]}
                 ax.stairs(density, edges, **look, label=list(histograms)[i])
@@ -74,7 +77,7 @@ def net_values(
                         fontsize=6,
                     )
             first = k % columns == 0
-            title = f"{layer} (n = {int(total):,})"
+            title = f"{layer} (n = {show_n(totals)})"
             label_axes(ax, "net value z", "density" if first else "", title)
             ax.margins(y=0.2 + 0.16 * len(drawn))
             ax.set_ylim(bottom=0)

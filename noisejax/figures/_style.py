@@ -182,3 +182,9 @@ def log_ticks(axis: Axis) -> None:
     axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axis.set_major_formatter("{x:g}")
     axis.set_minor_formatter("")
+
+
+def show_n(counts: Iterable[int]) -> str:
+    """How many there are behind what is drawn: "12,000", or "10-12" where it varies."""
+    counts = [int(n) for n in counts]
+    return "-".join(f"{n:,}" for n in dict.fromkeys((min(counts), max(counts))))
