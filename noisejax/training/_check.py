@@ -1,6 +1,7 @@
 """Checks of a configuration, before any data are loaded or anything is traced."""
 
 import dataclasses
+import itertools
 import math
 import types
 import typing
@@ -13,6 +14,7 @@ CHOICES = {
     "model.name": (
         "mlp",
         "autoencoder",
+        "soft_targets",
         "wide_resnet",
         "cnn",
         "maxout_cifar",
@@ -61,6 +63,7 @@ AT_LEAST = {
     "training.seed": 0,
     "objective.num_samples": 1,
     "data.components": 1,
+    "data.test_partition": 0,
     "model.depth": 10,
     "model.pieces": 1,
     "projection.num_steps": 1,
@@ -72,7 +75,16 @@ AT_LEAST = {
     "optimizer.max_norm": 0,
     "data.validation": 0,
 }
-"""Field -> its least value."""
+"""Field -> its least value; infinity is none."""
+
+POSITIVE = ("model.width_factor", "optimizer.learning_rate", "optimizer.step_factor")
+"""Fields that are positive and finite."""
+
+MAX_SEED = 2**31 - 1
+"""Seeds are int32 on the device."""
+
+TUPLES = {int: "(100, 100)", float: "(0.5, 0.5)", str: "('gcn', 'zca')"}
+"""Kind of element -> what a tuple of it looks like."""
 
 
 def check_config(config: Config) -> None:
@@ -93,15 +105,15 @@ def check_config(config: Config) -> None:
                 f"{_get(config, path)!r}"
             )
     for path, least in AT_LEAST.items():
-        if not _get(config, path) >= least:
+        if not least <= _get(config, path) < math.inf:
             raise ValueError(
                 f"{path} must be {least} or more, got {_get(config, path)!r}"
             )
-    if not 0 < config.optimizer.learning_rate < math.inf:
-        raise ValueError(
-            "optimizer.learning_rate must be a positive number, got "
-            f"{config.optimizer.learning_rate!r}"
-        )
+    for path in POSITIVE:
+        if not 0 < _get(config, path) < math.inf:
+            raise ValueError(
+                f"{path} must be a positive number, got {_get(config, path)!r}"
+            )
     if not 0 <= config.optimizer.momentum < 1:
         raise ValueError(
             f"optimizer.momentum must lie in [0, 1), got {config.optimizer.momentum!r}"
@@ -111,29 +123,93 @@ def check_config(config: Config) -> None:
             "model.widths must be one or more positive numbers of units, got "
             f"{config.model.widths!r}"
         )
-    if not 0 < config.model.width_factor < math.inf:
+    _check_data(config)
+    _check_rates(config)
+    _check_schedule(config)
+    _check_network(config)
+    _check_resample(config)
+    _check_projection(config)
+    _check_back_projection(config)
+    last = config.training.seed + config.training.num_seeds - 1
+    if last > MAX_SEED:
         raise ValueError(
-            "model.width_factor must be a positive number, got "
-            f"{config.model.width_factor!r}"
+            f"training.seed must leave all seeds at most {MAX_SEED}; the last of "
+            f"{config.training.num_seeds} would be {last}"
         )
-    if not 0 < config.optimizer.step_factor < math.inf:
+    if (config.mesh.data, config.mesh.samples) != (1, 1):
         raise ValueError(
-            "optimizer.step_factor must be a positive number, got "
-            f"{config.optimizer.step_factor!r}"
+            "mesh.data and mesh.samples must be 1: this version trains on one device; "
+            f"got {config.mesh.data!r} and {config.mesh.samples!r}"
         )
+
+
+def _check_data(config: Config) -> None:
     for step in config.data.preprocess:
         if step not in data.PREPROCESSING:
             raise ValueError(
                 "data.preprocess must be steps out of "
                 f"{', '.join(data.PREPROCESSING)}; got {step!r}"
             )
-    _check_resample(config)
-    _check_back_projection(config)
+    validation = config.data.validation
+    if validation >= 1 and validation != int(validation):
+        raise ValueError(
+            "data.validation must be a share in [0, 1) or a whole number of examples, "
+            f"got {validation!r}"
+        )
+    per_class = config.data.validation_per_class
+    if any(count < 0 for count in per_class):
+        raise ValueError(
+            "data.validation_per_class must be numbers of examples, 0 or more, got "
+            f"{per_class!r}"
+        )
     needs_validation = config.training.retrain_epochs or config.training.patience
-    if needs_validation and not config.data.validation:
+    if needs_validation and not (any(per_class) if per_class else validation):
         raise ValueError(
             "training.retrain_epochs and training.patience choose an epoch by its "
             "validation error: give data.validation a share above 0"
+        )
+
+
+def _check_rates(config: Config) -> None:
+    """Whether or not they are used: a rate out of range is a mistake."""
+    rates = config.noise
+    stddev = rates.scheme == "gaussian_noise"
+    bound, kind = (math.inf, "standard deviation") if stddev else (1, "rate")
+    for path in ("input_rate", "hidden_rate", "hidden_rates"):
+        value = getattr(rates, path)
+        for rate in value if isinstance(value, tuple) else (value,):
+            if not 0 <= rate < bound:
+                raise ValueError(
+                    f"noise.{path} is a {kind} in [0, {bound}) where noise.scheme is "
+                    f"{rates.scheme}, got {rate!r}"
+                )
+
+
+def _check_schedule(config: Config) -> None:
+    optimizer, epochs = config.optimizer, config.training.epochs
+    shares = (0, *optimizer.milestones, 1)
+    if not all(a < b for a, b in itertools.pairwise(shares)):
+        raise ValueError(
+            "optimizer.milestones must be rising shares of the epochs between 0 and 1, "
+            f"got {optimizer.milestones!r}"
+        )
+    if optimizer.warmup_epochs and optimizer.warmup_epochs >= epochs:
+        raise ValueError(
+            f"optimizer.warmup_epochs must be below training.epochs={epochs}, got "
+            f"{optimizer.warmup_epochs!r}"
+        )
+
+
+def _check_network(config: Config) -> None:
+    """What a network has not is not asked for in vain."""
+    model = config.model
+    if model.pieces > 1 and model.name != "mlp":
+        raise ValueError(
+            f"model.pieces={model.pieces} is for model.name=mlp, got {model.name!r}"
+        )
+    if model.batch_norm and model.name == "autoencoder":
+        raise ValueError(
+            "model.batch_norm is not for model.name=autoencoder; leave it False"
         )
 
 
@@ -158,6 +234,14 @@ def _check_resample(config: Config) -> None:
             )
 
 
+def _check_projection(config: Config) -> None:
+    rates = config.projection.learning_rates
+    if not rates or not all(0 < rate < math.inf for rate in rates):
+        raise ValueError(
+            f"projection.learning_rates must be positive numbers, got {rates!r}"
+        )
+
+
 def _check_back_projection(config: Config) -> None:
     """Training on x* is for noisy activations that the silent network can show."""
     if config.training.mode != "back_projection":
@@ -179,10 +263,6 @@ def _check_back_projection(config: Config) -> None:
         )
     projection, widths = config.projection, config.model.widths
     rates = projection.learning_rates
-    if not rates or not all(0 < rate < math.inf for rate in rates):
-        raise ValueError(
-            f"projection.learning_rates must be positive numbers, got {rates!r}"
-        )
     has_rates = projection.method == "gradient_descent"
     is_dense = config.model.name in ("mlp", "autoencoder")
     if has_rates and is_dense and len(rates) != len(widths):
@@ -202,7 +282,7 @@ def _check_type(path: str, value: Any, annotation: Any) -> None:
         element = typing.get_args(annotation)[0]
         if isinstance(value, tuple) and all(_is(item, element) for item in value):
             return
-        wanted = f"a tuple of {element.__name__}, such as ({element(1)}, {element(2)})"
+        wanted = f"a tuple of {element.__name__}, such as {TUPLES[element]}"
     elif _is(value, annotation):
         return
     else:
