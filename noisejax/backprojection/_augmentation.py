@@ -1,0 +1,116 @@
+"""How far x* lies from x, and what that is by the distance between classes."""
+
+import jax
+from jax import numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from noisejax.backprojection._objective import widened
+
+
+def distances(
+    x: Float[Array, "batch ..."], x_star: Float[Array, "..."]
+) -> Float[Array, "..."]:
+    """|x* - x|, Euclidean: narrow for dropout, wide for random dropout.
+
+    Args:
+      x: inputs [B, ...].
+      x_star: of `back_project`: [B, ...], or [L, B, ...] with an x* for each layer.
+
+    Returns:
+      [B], or [L, B].
+
+    Raises:
+      ValueError: x_star is not of x's shape, nor of that behind an axis of layers.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from noisejax import backprojection
+      >>> x = jnp.zeros((1, 2))
+      >>> backprojection.distances(x, jnp.array([[[3.0, 4.0]], [[0.0, 1.0]]]))
+      Array([[5.],
+             [1.]], dtype=float32)
+
+    Reference:
+      Bouthillier et al., "Dropout as data augmentation", arXiv:1506.08700, 2015,
+      section 4.1.
+    """
+    if x_star.shape not in (x.shape, (*x_star.shape[:1], *x.shape)):
+        raise ValueError(
+            f"x_star must have x's shape {x.shape}, or [L, *that]; got {x_star.shape}"
+        )
+    difference = widened(x_star) - jnp.broadcast_to(widened(x), x_star.shape)
+    axes = tuple(range(x_star.ndim - x.ndim + 1, x_star.ndim))
+    return jnp.sqrt(jnp.sum(difference**2, axis=axes))
+
+
+def class_distances(
+    x: Float[Array, "batch ..."], labels: Int[Array, " batch"], *, num_classes: int
+) -> Float[Array, "classes classes"]:
+    """The distance between examples of two classes, root mean square over the pairs:
+
+      d_ij² = mean |a - b|²,  a of class i, b of class j
+
+    on the diagonal an example's pair with itself is left out. A scale for `distances`.
+
+    Args:
+      x: inputs [B, ...].
+      labels: [B], from 0 to num_classes - 1.
+      num_classes: C.
+
+    Returns:
+      [C, C]; NaN where there is no pair.
+
+    Raises:
+      ValueError: labels of another shape.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from noisejax import backprojection
+      >>> x, labels = jnp.array([[0.0], [2.0], [5.0]]), jnp.array([0, 0, 1])
+      >>> backprojection.class_distances(x, labels, num_classes=2).round(2)
+      Array([[2.  , 4.12],
+             [4.12,  nan]], dtype=float32)
+    """
+    if labels.shape != x.shape[:1]:
+        raise ValueError(
+            f"labels must be one per example, {x.shape[:1]}, got {labels.shape}"
+        )
+    x = widened(x).reshape(x.shape[0], -1)
+    x = x - jnp.mean(x, axis=0, keepdims=True)  # the squares' digits are used better
+    members = jax.nn.one_hot(labels, num_classes, axis=0, dtype=x.dtype)
+    count = members.sum(axis=1)
+    sums, squares = members @ x, members @ jnp.sum(x * x, axis=1)
+    # Σ over pairs |a - b|² = n_j Σ|a|² + n_i Σ|b|² - 2 Σa·Σb
+    crossed = jnp.outer(squares, count)
+    total = crossed + crossed.T - 2 * sums @ sums.T
+    pairs = jnp.outer(count, count) - jnp.diag(count)
+    return jnp.sqrt(jnp.maximum(total, 0) / pairs)
+
+
+def agreement(
+    outputs: Float[Array, "batch classes"], outputs_star: Float[Array, "batch classes"]
+) -> Float[Array, ""]:
+    """The share of x* that a classifier takes for the class that it takes x for.
+
+    Args:
+      outputs: of the classifier at x, logits or probabilities.
+      outputs_star: the same at x*.
+
+    Returns:
+      From 0 to 1.
+
+    Raises:
+      ValueError: outputs of different shapes.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from noisejax import backprojection
+      >>> backprojection.agreement(jnp.eye(2), jnp.array([[1.0, 0.0], [3.0, 1.0]]))
+      Array(0.5, dtype=float32)
+    """
+    if outputs.shape != outputs_star.shape or outputs.ndim != 2:
+        raise ValueError(
+            "outputs of x and x* must both be [B, C], got "
+            f"{outputs.shape} and {outputs_star.shape}"
+        )
+    return jnp.mean(jnp.argmax(outputs, axis=1) == jnp.argmax(outputs_star, axis=1))

@@ -1,0 +1,115 @@
+"""What back-projection can take, checked before anything is computed."""
+
+import operator
+from collections.abc import Sequence
+
+import jax
+import numpy as np
+from jax import numpy as jnp
+from jaxtyping import Array
+
+from noisejax._floating import check_floating
+
+Shapes = list[tuple[int, ...]]
+
+
+def check_floating_input(x: Array, *, name: str) -> Array:
+    """Returns floating inputs [B, ...], B at least 1."""
+    try:
+        x = check_floating(x)
+    except TypeError as error:
+        raise TypeError(f"{name} is descended on: {error}") from error
+    if x.ndim < 2 or not x.size or jnp.issubdtype(x.dtype, jnp.complexfloating):
+        raise ValueError(
+            f"{name} must be real inputs [B, ...], at least one example and one number "
+            f"each, got {x.dtype}{list(x.shape)}"
+        )
+    return x
+
+
+def check_features(features_fn, params, x: Array) -> Shapes:
+    """The shapes of the features of `x`, which must be a tuple of [B, ...]."""
+    rule = "features_fn(params, x) must return a tuple of activations [B, ...]"
+    if not callable(features_fn):
+        raise TypeError(f"{rule}; got {type(features_fn).__name__}, no function")
+    features = jax.eval_shape(features_fn, params, x)
+    if not isinstance(features, tuple) or not features:
+        got = "an empty tuple" if features == () else type(features).__name__
+        raise TypeError(f"{rule}, one per layer, (h,) for one; it returned {got}")
+    for i, feature in enumerate(features):
+        floating = jnp.issubdtype(getattr(feature, "dtype", bool), jnp.floating)
+        if not floating or feature.shape[:1] != x.shape[:1] or 0 in feature.shape:
+            raise ValueError(
+                f"{rule}, floating, with the {x.shape[0]} examples of x; layer {i} is "
+                f"{feature}"
+            )
+    return [feature.shape for feature in features]
+
+
+def check_targets(targets: Sequence[Array], shapes: Shapes) -> tuple[Array, ...]:
+    """Returns targets as a tuple of floating arrays, of the features' shapes."""
+    rule = "targets are the noisy activations, one array per layer of features_fn"
+    if not isinstance(targets, tuple | list):
+        raise TypeError(f"{rule}, in a tuple; got {type(targets).__name__}")
+    if len(targets) != len(shapes):
+        raise ValueError(
+            f"{rule}: {len(shapes)} for these features, got {len(targets)}"
+        )
+    targets = tuple(jnp.asarray(target) for target in targets)
+    for i, (target, shape) in enumerate(zip(targets, shapes, strict=True)):
+        if target.shape != shape:
+            raise ValueError(
+                f"{rule}, of its shape: layer {i} has features {shape}, got a target "
+                f"{target.shape}"
+            )
+        if not jnp.issubdtype(target.dtype, jnp.floating):
+            raise TypeError(
+                f"{rule}, floating; the target of layer {i} is {target.dtype}"
+            )
+    return targets
+
+
+def check_layer_weights(weights, num_layers: int) -> Array:
+    """Returns λ as an array [L]; values of traced arrays are not looked at."""
+    rule = (
+        f"layer_weights must be {num_layers} finite numbers, one per layer, not below 0"
+    )
+    if weights is None:
+        return jnp.ones(num_layers)
+    known = not any(isinstance(w, jax.core.Tracer) for w in jax.tree.leaves(weights))
+    array = jnp.asarray(weights, float)
+    if array.shape != (num_layers,):
+        raise ValueError(f"{rule}; got shape {array.shape}")
+    if known:
+        values = np.asarray(weights, float)
+        if not (np.isfinite(values).all() and (values >= 0).all()):
+            raise ValueError(f"{rule}; got {values.tolist()}")
+    return array
+
+
+def check_num_steps(num_steps: int) -> int:
+    """Returns a number of steps as an int."""
+    rule = "num_steps is the number of steps of descent, an integer above 0"
+    try:
+        number = operator.index(num_steps)
+    except TypeError as error:
+        raise TypeError(f"{rule}; got {num_steps!r}") from error
+    if number < 1 or isinstance(num_steps, bool):
+        raise ValueError(f"{rule}; got {num_steps!r}")
+    return number
+
+
+def check_bounds(bounds) -> tuple | None:
+    """Returns bounds as a pair of numbers; values of traced ones are not looked at."""
+    rule = "bounds must be a pair of numbers (lo, hi) with lo < hi"
+    if bounds is None:
+        return None
+    if not isinstance(bounds, tuple | list) or len(bounds) != 2:
+        raise TypeError(f"{rule}; got {bounds!r}")
+    if any(np.shape(bound) for bound in bounds):
+        raise ValueError(f"{rule}; got shapes {[np.shape(b) for b in bounds]}")
+    if not any(isinstance(b, jax.core.Tracer) for b in bounds):
+        lo, hi = (float(bound) for bound in bounds)
+        if not lo < hi:
+            raise ValueError(f"{rule}; got ({lo:g}, {hi:g})")
+    return tuple(bounds)

@@ -1,0 +1,124 @@
+"""Descent that takes back a step by which an example got worse."""
+
+import abc
+from typing import NamedTuple
+
+import jax
+from jax import numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from noisejax.backprojection._method import Method
+from noisejax.backprojection._objective import along_batch
+
+
+class Guard(NamedTuple):
+    """Where an example stands.
+
+    Attributes:
+      best: the best point seen.
+      value: of the objective there; inf before the first.
+      direction: of descent there, before it is multiplied by the step.
+      step: its length.
+      before: the last point that a step led to, without momentum.
+      count: steps in a row that did not have to be taken back.
+    """
+
+    best: Float[Array, "batch ..."]
+    value: Float[Array, " batch"]
+    direction: Float[Array, "batch ..."]
+    step: Float[Array, " batch"]
+    before: Float[Array, "batch ..."]
+    count: Int[Array, " batch"]
+
+
+class Guarded(Method):
+    """x ← best - step · direction, with Nesterov's momentum or without.
+
+    The values come with the gradients, so the guard needs no pass of its own. An
+    example whose objective rose goes back to its best point and tries half the step,
+    without the momentum.
+    """
+
+    @property
+    @abc.abstractmethod
+    def has_momentum(self) -> bool:
+        """Whether Nesterov's extrapolation follows each step."""
+
+    @abc.abstractmethod
+    def first_step(self, objective, x, gradient) -> Float[Array, " batch"]:
+        """The step's length, of every example."""
+
+    def direction(
+        self, gradient: Float[Array, "batch ..."], free: Array
+    ) -> Float[Array, "batch ..."]:
+        """What is descended along, 0 where x may not move."""
+        return jnp.where(free, gradient, 0)
+
+    def start(self, objective, x, gradient):
+        return Guard(
+            best=x,
+            value=jnp.full(x.shape[:1], jnp.inf, x.dtype),
+            direction=jnp.zeros_like(x),
+            step=self.first_step(objective, x, gradient),
+            before=x,
+            count=jnp.zeros(x.shape[:1], jnp.int32),
+        )
+
+    def move(self, state, x, value, gradient, last, box):
+        new = self._accept(state, x, value, gradient, box)
+        plain = box.clip(new.best - along_batch(new.step, x) * new.direction)
+        point = plain
+        if self.has_momentum:
+            count = new.count.astype(x.dtype)
+            beta = jnp.where(last, 0, count / (count + 3))
+            point = box.clip(plain + along_batch(beta, x) * (plain - new.before))
+        return point, new._replace(before=plain)
+
+    def _accept(self, state: Guard, x, value, gradient, box) -> Guard:
+        better = value <= state.value
+        wide = along_batch(better, x)
+        direction = self.direction(gradient, box.free(x, gradient))
+        return Guard(
+            best=jnp.where(wide, x, state.best),
+            value=jnp.where(better, value, state.value),
+            direction=jnp.where(wide, direction, state.direction),
+            step=jnp.where(better, state.step, state.step / 2),
+            before=state.before,
+            count=jnp.where(better, state.count + 1, 0),
+        )
+
+    def best(self, state: Guard):
+        return state.best
+
+
+def largest_eigenvalue(
+    times, start: Float[Array, "batch ..."], num_iterations: int
+) -> Float[Array, " batch"]:
+    """Of a positive semi-definite matrix per example, by power iteration.
+
+    Args:
+      times: v -> the matrices' product with v.
+      start: the first vectors.
+      num_iterations: products.
+
+    Returns:
+      |H v| of unit vectors v: never above the largest eigenvalue, 0 where H v is 0.
+    """
+
+    def body(_, carry):
+        v, _ = carry
+        w = times(v)
+        norm = _norm(w)
+        return w / along_batch(jnp.where(norm > 0, norm, 1), w), norm
+
+    norm = _norm(start)
+    unit = start / along_batch(jnp.where(norm > 0, norm, 1), start)
+    return jax.lax.fori_loop(0, num_iterations, body, (unit, norm))[1]
+
+
+def _norm(x: Float[Array, "batch ..."]) -> Float[Array, " batch"]:
+    # Scaled first: the squares of tiny gradients are no float32 numbers.
+    axes = tuple(range(1, x.ndim))
+    largest = jnp.max(jnp.abs(x), axis=axes)
+    scale = jnp.where(largest > 0, largest, 1)
+    return scale * jnp.sqrt(jnp.sum((x / along_batch(scale, x)) ** 2, axis=axes))
