@@ -16,6 +16,8 @@ class Dataset:
       test_x: examples, [M, *shape], of the same kind.
       test_y: class labels, int32 [M].
       num_classes: how many classes there are.
+      part_sizes: how many training examples each part has, one behind the other; ():
+        there is one part.
     """
 
     name: str
@@ -24,6 +26,7 @@ class Dataset:
     test_x: np.ndarray
     test_y: np.ndarray
     num_classes: int
+    part_sizes: tuple[int, ...] = ()
 
     @property
     def shape(self) -> tuple[int, ...]:

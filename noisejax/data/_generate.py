@@ -3,6 +3,13 @@
 import numpy as np
 
 from noisejax.data._dataset import Dataset
+from noisejax.data._soft_targets import (
+    NUM_FEATURES,
+    NUM_OUTCOMES,
+    NUM_TISSUES,
+    SoftTargets,
+    generate_splicing,
+)
 
 GENERATED_SHAPES = {
     "digits": ((8, 8, 1), 10),
@@ -12,18 +19,21 @@ GENERATED_SHAPES = {
     "cifar100": ((32, 32, 3), 100),
     "svhn_cropped": ((32, 32, 3), 10),
     "svhn_cropped_extra": ((32, 32, 3), 10),
+    "splicing_stand_in": ((NUM_FEATURES,), (NUM_TISSUES, NUM_OUTCOMES)),
 }
-"""Name -> the shape of an image, and the number of classes."""
+"""Name -> the shape of an example, and the number of classes (of soft targets: tissues
+and outcomes)."""
 
 
 def generate(
     name: str, *, num_train: int = 200, num_test: int = 100, seed: int = 0
-) -> Dataset:
+) -> Dataset | SoftTargets:
     """GENERATED images of a data set's shape: noise around one image per class.
 
     Args:
       name: of the data set whose shape it has.
-      num_train: training images, at least one per class.
+      num_train: training images, at least one per class; of soft targets, the examples
+        of all partitions.
       num_test: test images.
       seed: that decides.
 
@@ -44,6 +54,8 @@ def generate(
             f"data are generated in the shape of {', '.join(GENERATED_SHAPES)}; got "
             f"{name!r}"
         )
+    if name == "splicing_stand_in":
+        return generate_splicing(test_partition=0, num_exons=num_train, seed=seed)
     shape, num_classes = GENERATED_SHAPES[name]
     rng = np.random.default_rng(seed)
     centres = rng.uniform(0, 255, (num_classes, *shape))
@@ -54,5 +66,13 @@ def generate(
         return x.astype(np.uint8), y
 
     (train_x, train_y), (test_x, test_y) = part(num_train), part(num_test)
-    name = f"{name} (generated)"
-    return Dataset(name, train_x, train_y, test_x, test_y, num_classes)
+    halves = (num_train // 2, num_train - num_train // 2)
+    return Dataset(
+        f"{name} (generated)",
+        train_x,
+        train_y,
+        test_x,
+        test_y,
+        num_classes,
+        halves if name.endswith("_extra") else (num_train,),
+    )

@@ -5,21 +5,31 @@ import os
 from noisejax.data._dataset import Dataset
 from noisejax.data._digits import load_digits
 from noisejax.data._npz import load_npz
+from noisejax.data._soft_targets import (
+    SoftTargets,
+    generate_splicing,
+    holds_soft_targets,
+    load_soft_targets,
+)
 from noisejax.data._tfds import SOURCES, load_tfds
 
 
 def dataset_names() -> list[str]:
     """The names that `load_dataset` knows, besides paths of .npz files."""
-    return ["digits", *SOURCES]
+    return ["digits", *SOURCES, "splicing_stand_in"]
 
 
-def load_dataset(name: str, data_dir: str | os.PathLike | None = None) -> Dataset:
+def load_dataset(
+    name: str, data_dir: str | os.PathLike | None = None, *, test_partition: int = 0
+) -> Dataset | SoftTargets:
     """Loads a data set.
 
     Args:
-      name: "digits" (embedded), a data set of TFDS, or the path of an .npz file (its
-        format: `load_npz`).
+      name: "digits" (embedded), "splicing_stand_in" (GENERATED soft targets), a data
+        set of TFDS, or the path of an .npz file (its format: `load_npz`, or
+        `load_soft_targets`).
       data_dir: the TFDS data directory; None: `~/tensorflow_datasets`.
+      test_partition: of soft targets, the partition that is tested on.
 
     Returns:
       The data set, as arrays.
@@ -35,7 +45,11 @@ def load_dataset(name: str, data_dir: str | os.PathLike | None = None) -> Datase
     """
     if name == "digits":
         return load_digits()
+    if name == "splicing_stand_in":
+        return generate_splicing(test_partition=test_partition)
     if name.endswith(".npz"):
+        if holds_soft_targets(name):
+            return load_soft_targets(name, test_partition=test_partition)
         return load_npz(name)
     if name not in SOURCES:
         raise ValueError(

@@ -45,9 +45,22 @@ class SoftTargets:
         return self.train_y.shape[2]
 
     @property
+    def num_classes(self) -> tuple[int, int]:
+        """(T, K), the outputs of a network."""
+        return self.num_tissues, self.num_outcomes
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """The shape of one example."""
         return self.train_x.shape[1:]
+
+
+def holds_soft_targets(path: str | pathlib.Path) -> bool:
+    """Whether an .npz file is one of soft targets: has an array `partition`."""
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as file:
+        return "partition.npy" in file.namelist()
 
 
 def load_soft_targets(path: str | pathlib.Path, *, test_partition: int) -> SoftTargets:
@@ -95,7 +108,9 @@ def load_soft_targets(path: str | pathlib.Path, *, test_partition: int) -> SoftT
     return _split(path.stem, x, y, partition, test_partition)
 
 
-def generate_splicing(*, test_partition: int, seed: int = 0) -> SoftTargets:
+def generate_splicing(
+    *, test_partition: int, num_exons: int = NUM_EXONS, seed: int = 0
+) -> SoftTargets:
     """A GENERATED stand-in of the splicing data's shape: no biology is in it.
 
     The mouse data are not public. Features are sparse (a tenth is not 0), and targets
@@ -103,6 +118,7 @@ def generate_splicing(*, test_partition: int, seed: int = 0) -> SoftTargets:
 
     Args:
       test_partition: 0 to 5, the examples to test on.
+      num_exons: examples of all partitions.
       seed: that decides.
 
     Returns:
@@ -118,16 +134,16 @@ def generate_splicing(*, test_partition: int, seed: int = 0) -> SoftTargets:
       ('splicing_stand_in (generated)', 1014, (4, 3))
     """
     rng = np.random.default_rng(seed)
-    x = rng.normal(size=(NUM_EXONS, NUM_FEATURES))
+    x = rng.normal(size=(num_exons, NUM_FEATURES))
     x *= rng.random(x.shape) < 0.1
     shape = (NUM_FEATURES, NUM_TISSUES, NUM_OUTCOMES)
     weights = rng.normal(size=shape) * (rng.random(NUM_FEATURES) < 0.1)[:, None, None]
     bias = np.array([-1.0, 2.0, -1.0])  # most exons do not change
-    noise = rng.normal(size=(NUM_EXONS, *shape[1:]))
+    noise = rng.normal(size=(num_exons, *shape[1:]))
     logits = 0.5 * np.tensordot(x, weights, 1) + bias + noise
     y = np.exp(logits - logits.max(-1, keepdims=True))
     y /= y.sum(-1, keepdims=True)
-    partition = rng.permutation(NUM_EXONS) % NUM_PARTITIONS
+    partition = rng.permutation(num_exons) % NUM_PARTITIONS
     return _split("splicing_stand_in (generated)", x, y, partition, test_partition)
 
 

@@ -54,7 +54,8 @@ def load_tfds(name: str, data_dir: str | os.PathLike | None) -> Dataset:
     train_x = np.concatenate([x for x, _ in parts])
     train_y = np.concatenate([y for _, y in parts])
     test_x, test_y = _load_split(folder, source.test)
-    dataset = Dataset(name, train_x, train_y, test_x, test_y, source.num_classes)
+    sizes = tuple(len(y) for _, y in parts)
+    dataset = Dataset(name, train_x, train_y, test_x, test_y, source.num_classes, sizes)
     return check_dataset(dataset, str(folder))
 
 

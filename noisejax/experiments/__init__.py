@@ -28,6 +28,8 @@ from noisejax.experiments import _hahn2018_table5 as _hahn2018_table5
 from noisejax.experiments import _noh2017_figure2 as _noh2017_figure2
 from noisejax.experiments import _noh2017_table1 as _noh2017_table1
 from noisejax.experiments._experiment import SCALES as SCALES
+from noisejax.experiments._experiment import Claim as Claim
+from noisejax.experiments._experiment import Contrast as Contrast
 from noisejax.experiments._experiment import Experiment as Experiment
 from noisejax.experiments._experiment import Overrides as Overrides
 from noisejax.experiments._experiment import Printed as Printed

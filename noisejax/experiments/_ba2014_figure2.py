@@ -1,6 +1,6 @@
 """Ba et al. 2014, figure 2: shifts against mean activities."""
 
-from noisejax.experiments._experiment import Experiment, Row, Scale
+from noisejax.experiments._experiment import Claim, Experiment, Row, Scale, level
 from noisejax.experiments._scales import smoke
 
 EXPERIMENT = Experiment(
@@ -40,7 +40,8 @@ EXPERIMENT = Experiment(
     },
     metrics=(
         "shift_correlation/input",
-        "shift_correlation/hidden",
+        "shift_correlation/layer_1",
+        "shift_correlation/layer_2",
         "test_error_percent",
     ),
     measurements=("shift_against_activity",),
@@ -72,5 +73,14 @@ EXPERIMENT = Experiment(
         "MINUS the average, as figure 2 and the next sentence say.",
         "'Strong' negative correlation: no coefficient is printed.",
     ),
-    claims=("Shifts have a strong negative correlation with mean activities.",),
+    claims=(
+        Claim(
+            "Shifts have a strong negative correlation with mean activities (ours: "
+            "below -0.5).",
+            tuple(
+                level("original", f"shift_correlation/{layer}", high=-0.5)
+                for layer in ("input", "layer_1", "layer_2")
+            ),
+        ),
+    ),
 )

@@ -1,6 +1,6 @@
 """Ba et al. 2014, table 1: where an activation gives what dropout writes."""
 
-from noisejax.experiments._experiment import Experiment, Printed, Row
+from noisejax.experiments._experiment import Claim, Experiment, Printed, Row, level
 from noisejax.experiments._scales import instant
 
 
@@ -21,9 +21,21 @@ EXPERIMENT = Experiment(
         _row("maxout", "Maxout", "max(w_i·x) = 0"),
     ),
     scales={"smoke": instant(), "short": instant(), "paper": instant()},
-    metrics=("zero_at",),
+    metrics=("zero_at", "zero_at/share"),
     measurements=("activation_zeros",),
     protocol=("The inverse image of 0 under each activation.",),
-    ours=("Found on a grid of net values in [-20, 20], to 1e-6 in the activation.",),
-    claims=("Different activations produce zeros from vastly different inputs.",),
+    ours=(
+        "Found on a grid of net values in [-20, 20] in steps of 0.001 (maxout: two "
+        "pieces, steps of 0.1), exactly, and to 1e-6 in the activation.",
+    ),
+    claims=(
+        Claim(
+            "Different activations produce zeros from vastly different inputs.",
+            (
+                level("relu", "zero_at/share", low=0.4),
+                level("sigmoid", "zero_at/share", high=0.0001),
+                level("tanh", "zero_at/share", high=0.0001),
+            ),
+        ),
+    ),
 )

@@ -1,6 +1,13 @@
 """Ba et al. 2014, table 3: CIFAR-10."""
 
-from noisejax.experiments._experiment import Experiment, Printed, Row, Scale
+from noisejax.experiments._experiment import (
+    Claim,
+    Experiment,
+    Printed,
+    Row,
+    Scale,
+    difference,
+)
 from noisejax.experiments._scales import smoke
 
 
@@ -128,7 +135,21 @@ EXPERIMENT = Experiment(
         "accuracy it would be usual.",
     ),
     claims=(
-        "Invariant dropout is better than dropout in the CNN (11.7 against 12.3).",
-        "ZCA improves dropout's accuracy by 2 to 3 %.",
+        Claim(
+            "Invariant dropout is better than dropout in the CNN (11.7 against 12.3).",
+            (difference("invariant", "dropout", "test_error_percent", high=0.0),),
+        ),
+        Claim(
+            "ZCA improves dropout's accuracy by 2 to 3 %.",
+            (
+                difference(
+                    "dropout_without_zca",
+                    "dropout",
+                    "test_error_percent",
+                    low=2.0,
+                    high=3.0,
+                ),
+            ),
+        ),
     ),
 )

@@ -1,8 +1,10 @@
 """Bouthillier et al. 2015, figure 1: the density of the dropped share."""
 
 from noisejax.experiments import _bouthillier2015 as shared
-from noisejax.experiments._experiment import Experiment, Row
+from noisejax.experiments._experiment import Claim, Experiment, Row, level
 from noisejax.experiments._scales import instant
+
+UNITS = (100, 1000)
 
 
 def _row(scheme: str, units: int) -> Row:
@@ -22,15 +24,20 @@ EXPERIMENT = Experiment(
     kind="computed",
     rows=tuple(
         _row(scheme, units)
-        for units in (100, 1000)
+        for units in UNITS
         for scheme in ("dropout", "random_dropout")
     ),
     scales={
-        "smoke": instant(("1,000 draws",)),
-        "short": instant(("100,000 draws",)),
-        "paper": instant(("100,000 draws",)),
+        "smoke": instant(("1,000 draws",), draws=1_000),
+        "short": instant(("100,000 draws",), draws=100_000),
+        "paper": instant(("100,000 draws",), draws=100_000),
     },
-    metrics=("dropped_share",),
+    metrics=(
+        "dropped_share/near_rate",
+        "dropped_share/above_rate",
+        "dropped_share/unevenness",
+        "dropped_share/draws_off",
+    ),
     measurements=("dropped_share_density",),
     figure="probability of each dropped share, exact and drawn, p = 0.5",
     protocol=("Probability density of the proportion of units dropped with p = 0.5.",),
@@ -43,7 +50,18 @@ EXPERIMENT = Experiment(
         "finitely many units some of it lies above (3.5 % at 100 units).",
     ),
     claims=(
-        "Under dropout the share is peaked around p, under random dropout uniform "
-        "below it.",
+        Claim(
+            "Under dropout the share is peaked around p.",
+            tuple(
+                level(f"dropout_{n}", "dropped_share/near_rate", low=0.5) for n in UNITS
+            ),
+        ),
+        Claim(
+            "Under random dropout it is uniform below p.",
+            tuple(
+                level(f"random_dropout_{n}", "dropped_share/unevenness", high=0.05)
+                for n in UNITS
+            ),
+        ),
     ),
 )

@@ -1,7 +1,7 @@
 """Bouthillier et al. 2015, figure 2: dropout projected back into the input."""
 
 from noisejax.experiments import _bouthillier2015 as shared
-from noisejax.experiments._experiment import Experiment, Scale
+from noisejax.experiments._experiment import Claim, Contrast, Experiment, Scale
 from noisejax.experiments._scales import smoke
 
 EXPERIMENT = Experiment(
@@ -23,7 +23,7 @@ EXPERIMENT = Experiment(
         ),
         "paper": Scale(changes=(), cost="about 15 minutes, one H200 (estimate)"),
     },
-    metrics=("residual/before", "residual/after"),
+    metrics=("residual/before", "residual/after", "distance_spread"),
     measurements=("back_projected_samples",),
     base=shared.AUTOENCODER_BASE,
     figure="a row per input: itself, then a back-projection per mask; inverse PCA",
@@ -33,5 +33,20 @@ EXPERIMENT = Experiment(
         "Section 5.1 refers to figure 5 where figure 2 is meant, and so does figure "
         "5's own caption.",
     ),
-    claims=("Back-projected samples are close to natural inputs of the same class.",),
+    claims=(
+        Claim("Back-projected samples are close to natural inputs of the same class."),
+        Claim(
+            "For noisy features there is an input that gives nearly the same.",
+            tuple(
+                Contrast(
+                    (
+                        (1.0, data, "residual/after"),
+                        (-0.5, data, "residual/before"),
+                    ),
+                    high=0.0,
+                )
+                for data in ("mnist", "cifar10")
+            ),
+        ),
+    ),
 )

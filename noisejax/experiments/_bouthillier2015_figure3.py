@@ -1,7 +1,7 @@
 """Bouthillier et al. 2015, figure 3: single units shut off."""
 
 from noisejax.experiments import _bouthillier2015 as shared
-from noisejax.experiments._experiment import Experiment, Scale
+from noisejax.experiments._experiment import Claim, Experiment, Scale
 from noisejax.experiments._scales import smoke
 
 EXPERIMENT = Experiment(
@@ -33,7 +33,9 @@ EXPERIMENT = Experiment(
         "Hand-made masks of scale 1: the other units keep their clean activations.",
     ),
     claims=(
-        "A unit's feature is not removed from the input but destroyed, so that other "
-        "units on the same region keep their activation.",
+        Claim(
+            "A unit's feature is not removed from the input but destroyed, so that "
+            "other units on the same region keep their activation."
+        ),
     ),
 )

@@ -1,7 +1,17 @@
 """Bouthillier et al. 2015, figure 4: training on back-projected inputs."""
 
+import math
+
 from noisejax.experiments import _bouthillier2015 as shared
-from noisejax.experiments._experiment import Experiment, Overrides, Row, Scale
+from noisejax.experiments._experiment import (
+    Claim,
+    Contrast,
+    Experiment,
+    Overrides,
+    Row,
+    Scale,
+    difference,
+)
 from noisejax.experiments._scales import smoke
 
 NETWORKS = ((2500, 2500), (2500, 1250), (1500, 1500), (1500, 750))
@@ -58,6 +68,20 @@ VARIANTS = (
         },
     ),
 )
+
+
+def _against_dropout(
+    data: str, widths: tuple[int, ...], *, low: float = -math.inf, high: float
+) -> Contrast:
+    network = f"{data}_{shared.widths_name(widths)}"
+    return difference(
+        f"{network}_projected",
+        f"{network}_dropout",
+        "test_error_percent",
+        low=low,
+        high=high,
+    )
+
 
 EXPERIMENT = Experiment(
     name="bouthillier2015_figure4",
@@ -128,7 +152,18 @@ EXPERIMENT = Experiment(
         "'Not significant' loss, 'slightly better' on CIFAR-10: no test is printed.",
     ),
     claims=(
-        "Training on x and x* is about as accurate as dropout.",
-        "On CIFAR-10 it is slightly better.",
+        Claim(
+            "Training on x and x* is about as accurate as dropout (ours: within 0.25 "
+            "% on MNIST, 2 % on CIFAR-10).",
+            tuple(
+                _against_dropout(data, widths, low=-margin, high=margin)
+                for data, margin in (("mnist", 0.25), ("cifar10", 2.0))
+                for widths in NETWORKS
+            ),
+        ),
+        Claim(
+            "On CIFAR-10 it is slightly better.",
+            tuple(_against_dropout("cifar10", widths, high=0.0) for widths in NETWORKS),
+        ),
     ),
 )

@@ -4,6 +4,7 @@ Data only: nothing here trains, measures or draws.
 """
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
@@ -32,6 +33,48 @@ class Printed:
     value: float | str
     deviation: float | None = None
     note: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Contrast:
+    """A weighted sum of rows' numbers, and where it lies if a claim is true.
+
+    Attributes:
+      terms: (weight, row, metric), summed up within each seed.
+      low: the sum lies above.
+      high: and below.
+    """
+
+    terms: tuple[tuple[float, str, str], ...]
+    low: float = -math.inf
+    high: float = math.inf
+
+
+@dataclasses.dataclass(frozen=True)
+class Claim:
+    """What a paper says, and how its truth would show in the numbers.
+
+    Attributes:
+      text: a sentence.
+      contrasts: all of which lie where the claim has them; (): it is judged by eye.
+    """
+
+    text: str
+    contrasts: tuple[Contrast, ...] = ()
+
+
+def difference(
+    row: str, other: str, metric: str, *, low: float = -math.inf, high: float = math.inf
+) -> Contrast:
+    """A row's number minus another row's."""
+    return Contrast(((1.0, row, metric), (-1.0, other, metric)), low, high)
+
+
+def level(
+    row: str, metric: str, *, low: float = -math.inf, high: float = math.inf
+) -> Contrast:
+    """A row's number alone."""
+    return Contrast(((1.0, row, metric),), low, high)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,6 +116,7 @@ class Scale:
       num_seeds: runs per row.
       rows: names of the rows that are run; (): all.
       generated: on generated data of the real data's shape.
+      draws: of masks, where the experiment draws some without a network.
     """
 
     changes: tuple[str, ...]
@@ -82,6 +126,7 @@ class Scale:
     num_seeds: int = 1
     rows: tuple[str, ...] = ()
     generated: bool = False
+    draws: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,7 +148,7 @@ class Experiment:
       protocol: what the paper prints of how it was done.
       ours: settings that the paper leaves open and we chose.
       inconsistencies: of the paper with itself, which its numbers inherit.
-      claims: of the paper, that the experiment touches.
+      claims: of the paper, that the experiment touches, each with its test.
     """
 
     name: str
@@ -120,7 +165,7 @@ class Experiment:
     protocol: tuple[str, ...] = ()
     ours: tuple[str, ...] = ()
     inconsistencies: tuple[str, ...] = ()
-    claims: tuple[str, ...] = ()
+    claims: tuple[Claim, ...] = ()
 
     def rows_at(self, scale: str) -> tuple[Row, ...]:
         """The rows that are run at a scale."""

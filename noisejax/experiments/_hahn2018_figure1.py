@@ -1,7 +1,7 @@
 """Hahn and Choi 2018, figure 1 and table 1: correlations between units."""
 
 from noisejax.experiments import _hahn2018 as shared
-from noisejax.experiments._experiment import Experiment, Printed
+from noisejax.experiments._experiment import Claim, Experiment, Printed, difference
 
 BOUNDS = (0.9, 0.8, 0.7, 0.6, 0.5)
 
@@ -60,5 +60,15 @@ EXPERIMENT = Experiment(
         "Neither the number of pairs nor a spread is printed: 130,816 pairs of 512 "
         "units, 32,640 of 256, if the network is that of section 5.1.",
     ),
-    claims=("Dropout increases the number of highly correlated pairs.",),
+    claims=(
+        Claim(
+            "Dropout increases the number of highly correlated pairs (ours: above 0.7 "
+            "and above 0.5).",
+            tuple(
+                difference("dropout", "base", f"pairs_above/{layer}/{bound}", low=0.0)
+                for layer in ("layer_3", "layer_2", "layer_1")
+                for bound in (0.7, 0.5)
+            ),
+        ),
+    ),
 )

@@ -1,7 +1,7 @@
 """Hahn and Choi 2018, figure 2: noise moves saturated units to where there is slope."""
 
 from noisejax.experiments import _hahn2018 as shared
-from noisejax.experiments._experiment import Experiment
+from noisejax.experiments._experiment import Claim, Experiment, level
 
 EXPERIMENT = Experiment(
     name="hahn2018_figure2",
@@ -22,5 +22,13 @@ EXPERIMENT = Experiment(
         "batch of 128 test images, the mean of phi'(z + noise) against phi'(z). The "
         "network without dropout is measured with dropout 0.5 put in.",
     ),
-    claims=("Noise on the net value gives saturated units gradient that they lack.",),
+    claims=(
+        Claim(
+            "Noise on the net value gives saturated units gradient that they lack.",
+            tuple(
+                level("dropout", f"slope_gain/{layer}", low=1.0)
+                for layer in ("layer_2", "layer_3")
+            ),
+        ),
+    ),
 )

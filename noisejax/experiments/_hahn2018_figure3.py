@@ -1,7 +1,9 @@
 """Hahn and Choi 2018, figures 3 and 6: distributions of net values."""
 
 from noisejax.experiments import _hahn2018 as shared
-from noisejax.experiments._experiment import Experiment
+from noisejax.experiments._experiment import Claim, Contrast, Experiment, difference
+
+LAYERS = ("layer_1", "layer_2", "layer_3")
 
 EXPERIMENT = Experiment(
     name="hahn2018_figure3",
@@ -14,11 +16,7 @@ EXPERIMENT = Experiment(
         shared.DOUBLED,
     ),
     scales=shared.scales(),
-    metrics=(
-        "share_saturated/layer_1",
-        "share_saturated/layer_2",
-        "share_saturated/layer_3",
-    ),
+    metrics=tuple(f"share_saturated/{layer}" for layer in LAYERS),
     measurements=("net_values",),
     base=shared.BASE,
     figure="densities of the net values of each layer, one curve per network",
@@ -35,7 +33,32 @@ EXPERIMENT = Experiment(
         "Figure 6 is said to differ less than figure 3; neither is put into numbers.",
     ),
     claims=(
-        "Dropout pushes net values towards the saturated areas, higher layers more.",
-        "GAAF does so too, but less than dropout.",
+        Claim(
+            "Dropout pushes net values towards the saturated areas, higher layers "
+            "more.",
+            (
+                *(
+                    difference("dropout", "base", f"share_saturated/{layer}", low=0.0)
+                    for layer in LAYERS
+                ),
+                Contrast(
+                    (
+                        (1.0, "dropout", "share_saturated/layer_3"),
+                        (-1.0, "base", "share_saturated/layer_3"),
+                        (-1.0, "dropout", "share_saturated/layer_1"),
+                        (1.0, "base", "share_saturated/layer_1"),
+                    ),
+                    low=0.0,
+                ),
+            ),
+        ),
+        Claim(
+            "GAAF does so too, but less than dropout.",
+            tuple(
+                difference(*pair, f"share_saturated/{layer}", low=0.0)
+                for layer in LAYERS
+                for pair in (("gaaf", "base"), ("dropout", "gaaf"))
+            ),
+        ),
     ),
 )

@@ -1,7 +1,7 @@
 """Hahn and Choi 2018, figures 4 and 5: the functions of gradient acceleration."""
 
 from noisejax.experiments import _hahn2018 as shared
-from noisejax.experiments._experiment import Experiment, Row
+from noisejax.experiments._experiment import Claim, Experiment, Row, level
 from noisejax.experiments._scales import instant
 
 EXPERIMENT = Experiment(
@@ -16,10 +16,34 @@ EXPERIMENT = Experiment(
         Row("relu_shape", "the shifted sigmoid shape, for ReLU"),
     ),
     scales={"smoke": instant(), "short": instant(), "paper": instant()},
-    metrics=(),
+    metrics=(
+        "acceleration/largest",
+        "acceleration/slope",
+        "shape/at_-8",
+        "shape/at_0",
+        "shape/at_8",
+    ),
     measurements=("gaaf_functions",),
     figure="g(x) with tanh around 0; s(x) for tanh and for ReLU, with the slopes",
     protocol=("g(x) = (x K - floor(x K) - 0.5) / K with K = 10,000.",),
     ours=("The shapes exp(-|x|) and sigmoid(x + 3): no constants are printed.",),
     inconsistencies=("|g| is called smaller than 1/K; it is at most 0.5/K.",),
+    claims=(
+        Claim(
+            "g does not change the value: |g| K is at most 0.5.",
+            (level("acceleration", "acceleration/largest", high=0.5001),),
+        ),
+        Claim(
+            "The slope of g is 1 almost everywhere.",
+            (level("acceleration", "acceleration/slope", low=0.999, high=1.001),),
+        ),
+        Claim(
+            "The shapes are near 0 where the activation is far from its bend.",
+            (
+                level("tanh_shape", "shape/at_-8", high=0.01),
+                level("tanh_shape", "shape/at_8", high=0.01),
+                level("relu_shape", "shape/at_-8", high=0.01),
+            ),
+        ),
+    ),
 )

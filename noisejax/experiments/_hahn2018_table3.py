@@ -1,7 +1,7 @@
 """Hahn and Choi 2018, table 3: net variance under dropout."""
 
 from noisejax.experiments import _hahn2018 as shared
-from noisejax.experiments._experiment import Experiment, Printed
+from noisejax.experiments._experiment import Claim, Experiment, Printed, level
 
 EXPERIMENT = Experiment(
     name="hahn2018_table3",
@@ -41,5 +41,13 @@ EXPERIMENT = Experiment(
         "that nothing is converted.",
     ),
     inconsistencies=("Two layers print the same 1.07; no spread is printed.",),
-    claims=("Dropout makes a significant variance of the net values.",),
+    claims=(
+        Claim(
+            "Dropout makes a significant variance of the net values (ours: above 0.5).",
+            tuple(
+                level("dropout", f"net_variance/{layer}", low=0.5)
+                for layer in ("last_layer", "layer_3", "layer_2")
+            ),
+        ),
+    ),
 )

@@ -1,7 +1,7 @@
 """Hahn and Choi 2018, table 4: accuracy and epochs on MNIST."""
 
 from noisejax.experiments import _hahn2018 as shared
-from noisejax.experiments._experiment import Experiment, Printed
+from noisejax.experiments._experiment import Claim, Experiment, Printed, difference
 
 PRINTED = {
     "base": (Printed(98.23, 0.075), Printed(82, 16.6)),
@@ -41,7 +41,24 @@ EXPERIMENT = Experiment(
         "a deviation of 0.03 to 0.06 over five runs.",
     ),
     claims=(
-        "Dropout and GAAF are more accurate than the base model, about equally.",
-        "GAAF converges in fewer epochs than dropout.",
+        Claim(
+            "Dropout and GAAF are more accurate than the base model.",
+            tuple(
+                difference(method, "base", "test_accuracy_percent", low=0.0)
+                for method in ("dropout", "gaaf")
+            ),
+        ),
+        Claim(
+            "About equally (ours: within 0.1 %).",
+            (
+                difference(
+                    *("gaaf", "dropout", "test_accuracy_percent"), low=-0.1, high=0.1
+                ),
+            ),
+        ),
+        Claim(
+            "GAAF converges in fewer epochs than dropout.",
+            (difference("gaaf", "dropout", "epochs_to_converge", high=0.0),),
+        ),
     ),
 )

@@ -1,7 +1,14 @@
 """Hahn and Choi 2018, table 5: CIFAR and SVHN, with and without batch normalisation."""
 
 from noisejax.experiments import _hahn2018 as shared
-from noisejax.experiments._experiment import Experiment, Printed, Row, Scale
+from noisejax.experiments._experiment import (
+    Claim,
+    Experiment,
+    Printed,
+    Row,
+    Scale,
+    difference,
+)
 from noisejax.experiments._scales import smoke
 
 DATA = {
@@ -121,7 +128,32 @@ EXPERIMENT = Experiment(
         "together.",
     ),
     claims=(
-        "GAAF improves the base model, and the one with batch normalisation.",
-        "Training accuracies are almost the same with and without GAAF.",
+        Claim(
+            "GAAF improves the base model, and the one with batch normalisation.",
+            tuple(
+                difference(
+                    f"{data}_{method}",
+                    f"{data}_{other}",
+                    "test_accuracy_percent",
+                    low=0.0,
+                )
+                for data in DATA
+                for method, other in (("gaaf", "base"), ("bn_gaaf", "bn"))
+            ),
+        ),
+        Claim(
+            "Training accuracies are almost the same with and without GAAF (ours: "
+            "within 0.5 %).",
+            tuple(
+                difference(
+                    f"{data}_gaaf",
+                    f"{data}_base",
+                    "train_accuracy_percent",
+                    low=-0.5,
+                    high=0.5,
+                )
+                for data in DATA
+            ),
+        ),
     ),
 )

@@ -1,7 +1,7 @@
 """Noh et al. 2017, figure 2: more noise samples at several dropout rates."""
 
 from noisejax.experiments import _noh2017 as shared
-from noisejax.experiments._experiment import Experiment, Row
+from noisejax.experiments._experiment import Claim, Experiment, Row, difference
 
 RATES = (0.1, 0.3, 0.5, 0.7)
 SAMPLES = (1, 4, 8)
@@ -96,7 +96,47 @@ EXPERIMENT = Experiment(
     ),
     inconsistencies=("The figure's values are not printed: figure only.",),
     claims=(
-        "Test errors fall as S rises, whatever the dropout rate.",
-        "With several samples the results are not sensitive to the rate.",
+        Claim(
+            "Test errors fall as S rises, whatever the dropout rate.",
+            tuple(
+                difference(
+                    f"{data}_rate_{rate}_s_{more}",
+                    f"{data}_rate_{rate}_s_{fewer}",
+                    "test_error_percent",
+                    high=0.0,
+                )
+                for data in DATA
+                for rate in RATES
+                for fewer, more in ((1, 4), (4, 8))
+            ),
+        ),
+        Claim(
+            "With several samples the results are not sensitive to the rate (ours: "
+            "0.5 and 0.1 differ by less than 1 %).",
+            tuple(
+                difference(
+                    f"{data}_rate_0.5_s_{samples}",
+                    f"{data}_rate_0.1_s_{samples}",
+                    "test_error_percent",
+                    low=-1.0,
+                    high=1.0,
+                )
+                for data in DATA
+                for samples in (4, 8)
+            ),
+        ),
+        Claim(
+            "Importance weights do better than as many samples weighted equally "
+            "(ours).",
+            tuple(
+                difference(
+                    f"cifar10_rate_0.5_s_{samples}",
+                    f"cifar10_rate_0.5_s_{samples}_equal",
+                    "test_error_percent",
+                    high=0.0,
+                )
+                for samples in (4, 8)
+            ),
+        ),
     ),
 )

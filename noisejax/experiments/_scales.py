@@ -6,7 +6,7 @@ from noisejax.experiments._experiment import Scale, Value
 
 SMOKE = {
     "training.epochs": 1,
-    "training.batch_size": 10,
+    "training.batch_size": 90,
     "training.retrain_epochs": 0,
     "training.patience": 0,
     "data.validation": 0.1,
@@ -35,6 +35,11 @@ def smoke(
     )
 
 
-def instant(changes: tuple[str, ...] = ()) -> Scale:
-    """A scale of an experiment without training."""
-    return Scale(changes=changes, cost="seconds, two cores")
+def instant(changes: tuple[str, ...] = (), *, draws: int = 0) -> Scale:
+    """A scale of an experiment without training.
+
+    Args:
+      changes: from the paper's protocol.
+      draws: of masks.
+    """
+    return Scale(changes=changes, cost="seconds, two cores", draws=draws)

@@ -6,7 +6,7 @@ METRICS = {
     "train_accuracy_percent": "accuracy on the training part, noise-free, at the end",
     "epochs_to_converge": "the best epoch by validation under a fixed patience",
     "code_quality_bits": "KL(target, naive) - KL(target, prediction), summed",
-    "zero_at": "the net values at which an activation is 0",
+    "zero_at": "the net values at which an activation is 0; share: of a grid of them",
     "pairs_above": "pairs of units whose |correlation| is above a bound",
     "gradient_information": "mean |dE/dW| of a layer, through training",
     "net_variance": "variance of net values over 20 draws of the masks",
@@ -14,7 +14,12 @@ METRICS = {
     "share_saturated": "share of net values with phi' below 0.1",
     "shift_correlation": "of shifts with mean activities, per layer",
     "residual": "squared distance to the target, relative, after back-projection",
-    "dropped_share": "probability of a share of units being dropped",
+    "distance_spread": "deviation / mean of the distances of an input's samples",
+    "dropped_share": "of units: near_rate, P(within 0.05 of p); above_rate, P(above "
+    "p); unevenness, deviation / mean of P below p - 0.1; draws_off, total variation "
+    "distance of the draws from the exact law",
+    "acceleration": "of g: largest, max |g| K; slope, where it does not step",
+    "shape": "s(x) at a net value x",
 }
 """Metric -> what it is. A layer or a bound is added behind a slash."""
 

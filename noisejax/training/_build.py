@@ -66,12 +66,18 @@ def build_scheme(rate: float, config: NoiseConfig) -> noise.Scheme | None:
     return SCHEMES[config.scheme](rate, config)
 
 
-def build_model(config: Config, num_classes: int, *, silent: bool = False) -> nn.Module:
+Outputs = int | tuple[int, int]
+"""Classes; or tissues and outcomes, where targets are distributions."""
+
+
+def build_model(
+    config: Config, num_classes: Outputs, *, silent: bool = False
+) -> nn.Module:
     """The network of a run.
 
     Args:
       config: of the run.
-      num_classes: units of the output.
+      num_classes: units of the output; of soft targets (tissues, outcomes).
       silent: leave the noise out; shifts stay, so that the parameters are the same.
 
     Raises:
@@ -127,6 +133,20 @@ def _autoencoder(
     )
 
 
+def _soft_targets(
+    config: Config, num_classes: tuple[int, int], arguments: dict[str, Any]
+) -> nn.Module:
+    return models.SoftTargetMLP(
+        *num_classes,
+        config.model.widths,
+        batch_norm=config.model.batch_norm,
+        pieces=config.model.pieces,
+        **_initial(config),
+        **_dense_precision(config),
+        **arguments,
+    )
+
+
 def _conv_net(config: Config, num_classes: int, arguments: dict[str, Any]) -> nn.Module:
     architecture = models.ARCHITECTURES[config.model.name]
     return models.ConvNet(
@@ -153,9 +173,10 @@ def _wide_resnet(
     )
 
 
-NETWORKS: dict[str, Callable[[Config, int, dict[str, Any]], nn.Module]] = {
+NETWORKS: dict[str, Callable[[Config, Any, dict[str, Any]], nn.Module]] = {
     "mlp": _mlp,
     "autoencoder": _autoencoder,
+    "soft_targets": _soft_targets,
     "wide_resnet": _wide_resnet,
     **dict.fromkeys(models.ARCHITECTURES, _conv_net),
 }

@@ -16,12 +16,21 @@ class DataConfig:
     name: str = field(
         "digits",
         "digits (embedded), mnist, fashion_mnist, cifar10, cifar100, svhn_cropped, "
-        "svhn_cropped_extra (train + extra), or the path of an .npz file with x_train, "
-        "y_train, x_test, y_test",
+        "svhn_cropped_extra (train + extra), splicing_stand_in (GENERATED soft "
+        "targets), or the path of an .npz file: of x_train, y_train, x_test, y_test, "
+        "or, of soft targets, x, y, partition",
     )
     inverted: bool = field(False, "invert the encoding: x becomes 1 - x")
     validation: float = field(
         0.1, "held out for validation: a share in [0, 1), or a number of examples"
+    )
+    validation_per_class: tuple[int, ...] = field(
+        (),
+        "held out per class, in place of validation: one number for each part of the "
+        "training data, such as (400, 200) of svhn_cropped_extra",
+    )
+    test_partition: int = field(
+        0, "of soft targets: the partition that is tested on, the others are trained on"
     )
     preprocess: tuple[str, ...] = field(
         (),
@@ -39,11 +48,12 @@ class ModelConfig:
 
     name: str = field(
         "mlp",
-        "mlp, autoencoder (a learning rate near 0.001 suits it), wide_resnet, or a "
-        "convolutional network: cnn, maxout_cifar, maxout_svhn, vgg, four_conv",
+        "mlp, autoencoder (a learning rate near 0.001 suits it), soft_targets (an mlp "
+        "with a distribution per tissue), wide_resnet, or a convolutional network: "
+        "cnn, maxout_cifar, maxout_svhn, vgg, four_conv",
     )
     widths: tuple[int, ...] = field(
-        (1000, 1000), "units of the hidden layers of an mlp or autoencoder"
+        (1000, 1000), "units of the hidden layers of mlp, autoencoder, soft_targets"
     )
     depth: int = field(28, "of a wide_resnet: 6 n + 4")
     width_factor: float = field(
@@ -211,15 +221,19 @@ def from_dict(values: dict[str, dict[str, Any]]) -> Config:
     """The configuration that `to_dict` gave.
 
     Raises:
-      ValueError: an unknown section or field, or a value of the wrong type.
+      ValueError: no sections of fields, or an unknown section or field.
     """
     config = Config()
     known = sections()
+    if not isinstance(values, dict):
+        raise ValueError(f"a configuration is sections of fields, got {values!r}")
     for section, entries in values.items():
-        if section not in known or not isinstance(entries, dict):
+        if section not in known:
             raise ValueError(
                 f"unknown section {section!r}; the sections are {', '.join(known)}"
             )
+        if not isinstance(entries, dict):
+            raise ValueError(f"the section {section!r} holds fields, got {entries!r}")
         for name, value in entries.items():
             names = [f.name for f in dataclasses.fields(known[section])]
             if name not in names:

@@ -1,18 +1,36 @@
 """Examples as a run sees them: inverted and preprocessed before the first epoch."""
 
 import dataclasses
+import os
+from collections.abc import Sequence
 
 import numpy as np
+from jaxtyping import Int
 
 from noisejax import data
 from noisejax.training._config import Config
 
-FLAT_NETWORKS = ("mlp", "autoencoder")
+FLAT_NETWORKS = ("mlp", "autoencoder", "soft_targets")
 """Networks that flatten whatever they get."""
 
 
-def check_images(config: Config, dataset: data.Dataset) -> None:
-    """Raises a ValueError where images are needed and the examples are none."""
+def load_examples(
+    config: Config, data_dir: str | os.PathLike | None = None
+) -> data.Dataset | data.SoftTargets:
+    """The data set that a configuration names, as `data.load_dataset` finds it."""
+    partition = config.data.test_partition
+    return data.load_dataset(config.data.name, data_dir, test_partition=partition)
+
+
+def check_examples(config: Config, dataset: data.Dataset | data.SoftTargets) -> None:
+    """Raises a ValueError where the examples are none that the network can take."""
+    is_soft = isinstance(dataset, data.SoftTargets)
+    if is_soft != (config.model.name == "soft_targets"):
+        raise ValueError(
+            "model.name=soft_targets goes with data of soft targets, and they with it "
+            "(data.name=splicing_stand_in, or an .npz file of x, y, partition); got "
+            f"model.name={config.model.name} and {dataset.name}"
+        )
     is_flat = len(dataset.shape) != 3 or "pca" in config.data.preprocess
     if config.model.name not in FLAT_NETWORKS and is_flat:
         raise ValueError(
@@ -24,6 +42,38 @@ def check_images(config: Config, dataset: data.Dataset) -> None:
             "data.augment flips and crops images [N, height, width, channels]; the "
             f"examples of {dataset.name} are {_describe(config, dataset)}"
         )
+
+
+def split_examples(
+    config: Config, dataset: data.Dataset | data.SoftTargets, seeds: Sequence[int]
+) -> list[tuple[Int[np.ndarray, " train"], Int[np.ndarray, " held_out"]]]:
+    """The examples that each seed trains on, and those that it is validated on.
+
+    Raises:
+      ValueError: nothing would be left, or the data have not that many.
+    """
+    n, per_class = len(dataset.train_x), config.data.validation_per_class
+    if not per_class:
+        validation = config.data.validation
+        return [data.split_indices(n, validation, seed=int(seed)) for seed in seeds]
+    if isinstance(dataset, data.SoftTargets):
+        raise ValueError(
+            "data.validation_per_class needs classes; soft targets have none: use "
+            "data.validation"
+        )
+    part_sizes = dataset.part_sizes or (n,)
+    if len(part_sizes) != len(per_class):
+        raise ValueError(
+            f"data.validation_per_class must be one number for each of the "
+            f"{len(part_sizes)} parts of the training data of {dataset.name}, got "
+            f"{per_class}"
+        )
+    return [
+        data.split_per_class(
+            dataset.train_y, part_sizes=part_sizes, per_class=per_class, seed=int(seed)
+        )
+        for seed in seeds
+    ]
 
 
 def _describe(config: Config, dataset: data.Dataset) -> str:

@@ -13,6 +13,7 @@ from noisejax import data
 from noisejax.training._check import check_config
 from noisejax.training._config import Config, from_dict
 from noisejax.training._epoch import to_float
+from noisejax.training._examples import load_examples
 from noisejax.training._phases import Examples, build_program
 from noisejax.training._run import newest_state
 from noisejax.training._workdir import RunFolder, read_config
@@ -37,7 +38,7 @@ class TrainedRun:
 
     path: pathlib.Path
     config: Config
-    dataset: data.Dataset
+    dataset: data.Dataset | data.SoftTargets
     train: Examples
     test: Examples
     inverted: bool
@@ -56,6 +57,7 @@ def load_run(
     path: str | os.PathLike,
     *,
     data_dir: str | os.PathLike | None = None,
+    dataset: data.Dataset | data.SoftTargets | None = None,
     seed: int | None = None,
 ) -> TrainedRun:
     """Reads a run back: the network of its best epoch, or of the last retrained one.
@@ -63,6 +65,7 @@ def load_run(
     Args:
       path: the run's folder, as `train` left it.
       data_dir: the TFDS data directory.
+      dataset: in place of the one that the run's configuration names.
       seed: of which network, where the run trained several; None: the first.
 
     Raises:
@@ -78,7 +81,8 @@ def load_run(
         )
     config = from_dict(read_config(folder.config_path))
     check_config(config)
-    dataset = data.load_dataset(config.data.name, data_dir)
+    if dataset is None:
+        dataset = load_examples(config, data_dir)
     program = build_program(config, dataset)
     seeds = [int(s) for s in program.seeds]
     if seed is not None and seed not in seeds:

@@ -17,7 +17,11 @@ from noisejax.training._build import (
 )
 from noisejax.training._config import Config
 from noisejax.training._epoch import all_indices, make_epoch, make_evaluate
-from noisejax.training._examples import check_images, prepare_examples
+from noisejax.training._examples import (
+    check_examples,
+    prepare_examples,
+    split_examples,
+)
 from noisejax.training._nonfinite import make_search
 from noisejax.training._optimizer import build_optimizer, build_schedule
 from noisejax.training._projection import Projection, check_rounds, make_project
@@ -104,7 +108,7 @@ def build_program(config: Config, dataset: data.Dataset) -> Program:
       ValueError: a rate out of range, a batch larger than the data, ...
     """
     training, objective = config.training, config.objective
-    check_images(config, dataset)
+    check_examples(config, dataset)
     dataset, inverted = prepare_examples(config, dataset)
     projecting = training.mode == "back_projection"
     noisy = build_model(config, dataset.num_classes)
@@ -113,9 +117,7 @@ def build_program(config: Config, dataset: data.Dataset) -> Program:
         model = build_model(config, dataset.num_classes, silent=True)
     seeds = training.seed + np.arange(training.num_seeds)
     n = len(dataset.train_x)
-    split = [
-        data.split_indices(n, config.data.validation, seed=int(seed)) for seed in seeds
-    ]
+    split = split_examples(config, dataset, seeds)
     step_config = StepConfig(
         model=model,
         task=task_of(config.model.name),

@@ -19,6 +19,7 @@ from noisejax.training._checkpoint import (
 )
 from noisejax.training._config import Config, from_dict, to_dict
 from noisejax.training._epoch import to_float
+from noisejax.training._examples import load_examples
 from noisejax.training._files import read_json, write_json
 from noisejax.training._loop import Run, run_phase
 from noisejax.training._metrics import MetricsLog, first_rows
@@ -81,7 +82,7 @@ def train(
         else:
             folder.check_free()
         if dataset is None:
-            dataset = data.load_dataset(config.data.name, data_dir)
+            dataset = load_examples(config, data_dir)
         program = build_program(config, dataset)
         identity = {**to_dict(config), DATASET: _describe_dataset(dataset)}
         seeds, progress, left_out = newest_state(program, folder, identity)

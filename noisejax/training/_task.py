@@ -52,10 +52,36 @@ def _relative_squared_error(
     return jnp.sum((outputs - x) ** 2, axis=-1) / jnp.sum(x**2, axis=-1)
 
 
+def _soft_log_prob(
+    logits: Float[Array, "batch tissues outcomes"],
+    x: Array,
+    y: Float[Array, "batch tissues outcomes"],
+) -> Float[Array, " batch"]:
+    """Σ target ln prediction, over tissues and outcomes."""
+    del x
+    return jnp.sum(y * jax.nn.log_softmax(logits), axis=(-2, -1))
+
+
+def _relative_divergence(
+    logits: Float[Array, "batch tissues outcomes"],
+    x: Array,
+    y: Float[Array, "batch tissues outcomes"],
+) -> Float[Array, " batch"]:
+    """KL(target, prediction) over that of a uniform guess of one outcome, ln K."""
+    entropy = -jnp.sum(jax.scipy.special.xlogy(y, y), axis=(-2, -1))
+    divergence = -_soft_log_prob(logits, x, y) - entropy
+    return divergence / (logits.shape[1] * jnp.log(float(logits.shape[2])))
+
+
 CLASSIFICATION = Task(_label_log_prob, _is_wrong)
 RECONSTRUCTION = Task(_gaussian_log_prob, _relative_squared_error)
+SOFT_TARGETS = Task(_soft_log_prob, _relative_divergence)
+
+TASKS = {"autoencoder": RECONSTRUCTION, "soft_targets": SOFT_TARGETS}
+"""Network -> what it is judged by, where that is no classification error."""
 
 
 def task_of(network: str) -> Task:
-    """What a network is judged by: classification error, or relative squared error."""
-    return RECONSTRUCTION if network == "autoencoder" else CLASSIFICATION
+    """What a network is judged by: classification error, relative squared error, or
+    relative divergence from soft targets."""
+    return TASKS.get(network, CLASSIFICATION)
