@@ -92,6 +92,7 @@ class Workdir(RunFolder):
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
+            self._lock.close()
             raise ValueError(
                 f"the workdir {self.path} is in use by another process; wait for it, "
                 "or choose another"
