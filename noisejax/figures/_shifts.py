@@ -123,6 +123,7 @@ def input_shift(
     variance: Float[np.ndarray, " points"],
     *,
     best: float | None = None,
+    ylabel: str = "net variance, layer 1",
     figure: Canvas | None = None,
 ) -> Figure:
     """Draws the variance that dropout makes against a shift of its input (Ba, eq. 7).
@@ -131,6 +132,7 @@ def input_shift(
       phi: shifts of the input, the same for all units.
       variance: mean net variance of the layer above.
       best: the variance with every unit shifted by minus its own mean; None: not drawn.
+      ylabel: names the layer.
       figure: to draw in; None: a new one.
 
     Returns:
@@ -153,7 +155,7 @@ def input_shift(
         if best is not None:
             label = "each unit less its mean"
             ax.axhline(best, color=BLACK, ls=":", lw=0.8, label=label)
-        label_axes(ax, "shift φ of the input", "net variance, layer 1")
+        label_axes(ax, "shift φ of the input", ylabel)
         ax.set_ylim(bottom=0)
         ax.legend()
         return fig
