@@ -1,0 +1,211 @@
+"""Protocols: patience, retraining, several samples, precision, preprocessing."""
+
+import importlib.util
+
+import numpy as np
+import pytest
+from flax import linen as nn
+
+from noisejax import data, training
+from noisejax.training import _phases
+from tests.data.synthetic import arrays
+from tests.training.tiny import config, dataset, read, rows, train
+
+NOT_LEARNING = {"optimizer__learning_rate": 1e-12, "noise__scheme": "none"}
+"""No epoch is better than the first."""
+
+
+def test_patience(tmp_path):
+    """Stops after so many epochs that are no better than the best."""
+    summary = train(tmp_path, training__epochs=9, training__patience=3, **NOT_LEARNING)
+    assert {row["epoch"] for row in rows(tmp_path)} == {1, 2, 3, 4}
+    assert summary["best_epoch"] == [4]  # of equals the longest trained
+
+
+def test_patience_is_renewed(tmp_path):
+    """By each better epoch: by hand from the validation errors."""
+    train(tmp_path, training__epochs=12, training__patience=2)
+    errors = [row["error_percent"] for row in rows(tmp_path, split="validation")]
+    best, stale, expected = np.inf, 0, 0
+    for error in errors:
+        expected += 1
+        best, stale = (error, 0) if error < best else (best, stale + 1)
+        if stale == 2:
+            break
+    assert len(errors) == expected
+
+
+def test_retraining_goes_on_from_the_best_epoch(tmp_path):
+    """On train and validation, further, from the chosen parameters."""
+    summary = train(
+        tmp_path,
+        training__retrain_epochs=3,
+        **NOT_LEARNING,
+    )
+    errors = [row["error_percent"] for row in rows(tmp_path, split="test")]
+    assert len(set(errors)) == 1
+    assert not rows(tmp_path, phase="retrain", split="validation")
+    assert summary["retrain_epochs"] == 3
+
+
+def test_the_mean_of_the_last_half_is_reported(tmp_path):
+    """(Bouthillier et al. 2015, section 5.2.)"""
+    summary = train(tmp_path, training__retrain_epochs=4)
+    errors = [
+        row["error_percent"] for row in rows(tmp_path, phase="retrain", split="test")
+    ]
+    assert summary["test_error_percent"]["mean"] == pytest.approx(np.mean(errors[2:]))
+
+
+def test_retraining_sees_the_validation_part():
+    program = _phases.build_program(config(training__retrain_epochs=1), dataset())
+    first, second = program.phases
+    held_out = set(np.asarray(program.validation[0]).tolist())
+    assert len(held_out) == 40
+    assert not held_out & set(np.asarray(first.indices[0]).tolist())
+    assert set(np.asarray(second.indices[0]).tolist()) == set(range(200))
+
+
+@pytest.mark.parametrize("strategy", ["fold", "vmap", "map", "resample"])
+def test_several_samples(tmp_path, strategy):
+    """The bound improves on one sample's, by effective samples between 1 and S."""
+    train(
+        tmp_path,
+        objective__num_samples=4,
+        objective__strategy=strategy,
+        training__epochs=1,
+    )
+    [row] = rows(tmp_path, split="train")
+    assert row["loss"] < row["loss_at_1"]
+    assert 1 <= row["effective_samples"] <= 4
+    assert not rows(tmp_path, split="test")[0].keys() & {"loss_at_1"}
+
+
+def test_equal_weights_gain_nothing_but_the_mean(tmp_path):
+    train(tmp_path, objective__num_samples=4, objective__weighting="equal")
+    for row in rows(tmp_path, split="train"):
+        assert row["effective_samples"] == pytest.approx(4)
+
+
+def test_one_sample_has_no_such_metrics(tmp_path):
+    train(tmp_path, training__epochs=1)
+    assert set(rows(tmp_path)[0]) == {
+        "phase",
+        "split",
+        "epoch",
+        "seed",
+        "loss",
+        "error_percent",
+    }
+
+
+def test_noise_that_is_off_is_an_error(tmp_path, monkeypatch):
+    """A network that forgets its noise does not train silently without it."""
+    build = _phases.build_model
+
+    def forgetful(own, num_classes, *, silent=False):
+        model = build(own, num_classes, silent=silent)
+        return Forgetful(model, model.input_noise, model.hidden_noise)
+
+    class Forgetful(nn.Module):
+        model: nn.Module
+        input_noise: object
+        hidden_noise: object
+
+        def __call__(self, x, *, train):
+            del train
+            return self.model(x, train=False)
+
+    monkeypatch.setattr(_phases, "build_model", forgetful)
+    with pytest.raises(RuntimeError, match=r"applied 0 noise samples .* asks for 2"):
+        train(tmp_path)
+
+
+def test_bfloat16_products(tmp_path):
+    """Parameters and results stay float32; the numbers change a little."""
+    low = train(tmp_path / "low", training__precision="bfloat16")
+    full = train(tmp_path / "full")
+    assert low["params_sha256"] != full["params_sha256"]
+    loss = full["test_loss"]["mean"]
+    assert low["test_loss"]["mean"] == pytest.approx(loss, rel=0.05)
+
+
+@pytest.mark.parametrize("inverted", [False, True])
+def test_preprocessing(tmp_path, inverted):
+    """Done before the first epoch, behind the inversion: the same as by hand."""
+    steps = {"data__preprocess": ("standardise", "pca"), "data__components": 9}
+    asked = train(tmp_path / "asked", data__inverted=inverted, **steps)
+    own = dataset()
+    if inverted:
+        own = data.Dataset(
+            "own", 1 - own.train_x, own.train_y, 1 - own.test_x, own.test_y, 3
+        )
+    done = data.preprocess(own, ("standardise", "pca"), num_components=9).dataset
+    assert done.train_x.shape == (200, 9)
+    given = train(tmp_path / "given", on=done)
+    assert asked["params_sha256"] == given["params_sha256"]
+    assert asked["num_parameters"] == 9 * 8 + 8 + 8 * 3 + 3
+
+
+def test_an_autoencoder_is_judged_by_its_reconstruction(tmp_path):
+    summary = train(
+        tmp_path,
+        model__name="autoencoder",
+        optimizer__learning_rate=0.001,
+        training__epochs=1,
+    )
+    error = summary["test_error_percent"]["mean"]
+    assert np.isfinite(error)
+    assert error > 0
+
+
+def test_images_with_augmentation(tmp_path):
+    """Other examples, the same parameters to begin with: the loss changes a little."""
+    own = arrays(shape=(6, 6, 1))
+    y_train, y_test = (own[f"y_{part}"].astype(np.int32) for part in ("train", "test"))
+    images = data.Dataset("own", own["x_train"], y_train, own["x_test"], y_test, 3)
+    runs = {
+        augment: train(
+            tmp_path / str(augment),
+            on=images,
+            training__epochs=1,
+            data__augment=augment,
+        )
+        for augment in (False, True)
+    }
+    assert runs[True]["params_sha256"] != runs[False]["params_sha256"]
+    loss = runs[False]["test_loss"]["mean"]
+    assert runs[True]["test_loss"]["mean"] == pytest.approx(loss, rel=0.2)
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("tensorboardX") is not None, reason="it is installed"
+)
+def test_tensorboard_is_asked_for_by_its_name(tmp_path):
+    with pytest.raises(ValueError, match=r"pip install 'noisejax\[tensorboard\]'"):
+        train(tmp_path, training__tensorboard=True)
+    assert not (tmp_path / "config.json").exists()
+
+
+def test_event_files(tmp_path):
+    pytest.importorskip("tensorboardX")
+    train(tmp_path, training__tensorboard=True)
+    assert list((tmp_path / "tensorboard").glob("events.out.tfevents.*"))
+
+
+def test_an_epoch_is_traced_once(tmp_path, monkeypatch):
+    """However many epochs and resumes of a process there are."""
+    program = _phases.build_program(config(), dataset())
+    epoch = program.phases[0].epoch
+    monkeypatch.setattr("noisejax.training._run.build_program", lambda *_: program)
+    train(tmp_path, training__epochs=2)
+    assert epoch._cache_size() == 1
+
+
+def test_metrics_that_are_damaged_are_said_so(tmp_path):
+    train(tmp_path, training__epochs=1)
+    path = tmp_path / "metrics.jsonl"
+    path.write_text(path.read_text() + "{half a")
+    with pytest.raises(ValueError, match=r"metrics.jsonl, line 4: "):
+        training.read_metrics(path)
+    assert read(tmp_path, "summary.json")["epochs"] == 1
