@@ -4,6 +4,7 @@ import inspect
 import os
 import pathlib
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
@@ -32,7 +33,14 @@ EXIT_INTERRUPTED = 130
 
 
 def define_config() -> flags.FlagHolder:
-    """The flag --config, whose fields are flags: --config.section.field=value."""
+    """The flag --config, whose fields are flags: --config.section.field=value.
+
+    Defining it reads the command line, so names of fields are checked before.
+    """
+    try:
+        check_fields(sys.argv[1:])
+    except ValueError as error:
+        _fail(error, EXIT_USER_ERROR)
     return config_flags.DEFINE_config_file(
         "config",
         str(DEFAULT_CONFIG),
@@ -76,7 +84,7 @@ def config_of(
 def run(
     main: Callable[[], int | None] | Callable[[Sequence[str]], int | None],
 ) -> None:
-    """Runs a command: checks field names, says errors in a line, sets exit codes.
+    """Runs a command: says errors in a line, sets exit codes.
 
     Args:
       main: of the command. Where it takes an argument it gets those of the command
@@ -86,19 +94,20 @@ def run(
 
     def parse(argv: Sequence[str]) -> list[str]:
         try:
-            check_fields(argv[1:])
             rest = flags.FLAGS(argv)
             if len(rest) > 1 and not takes_arguments:
                 raise ValueError(f"unexpected arguments: {' '.join(rest[1:])}")
             return rest
         except (ValueError, TypeError, flags.Error) as error:
             _fail(error, EXIT_USER_ERROR)
+        except Exception as error:  # whatever the user's file raises
+            _fail(f"--config cannot be read: {_describe(error)}", EXIT_USER_ERROR)
 
     def guarded(argv: Sequence[str]) -> int | None:
         try:
             use_compilation_cache()
             if not flags.FLAGS["verbosity"].present:
-                logging.set_verbosity(logging.WARNING)  # Orbax tells much
+                _quieten_orbax()
             return main(argv[1:]) if takes_arguments else main()
         except training.TrainingStopped as error:
             _fail(error, EXIT_STOPPED)
@@ -130,6 +139,21 @@ def use_compilation_cache() -> None:
         root = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
         folder = pathlib.Path(root).expanduser() / "noisejax" / "xla"
         jax.config.update("jax_compilation_cache_dir", str(folder))
+
+
+def _quieten_orbax() -> None:
+    """Orbax tells much, and logs a traceback of what it raises anyway."""
+    logging.set_verbosity(logging.WARNING)
+    logging.get_absl_handler().addFilter(
+        lambda record: f"{os.sep}orbax{os.sep}" not in record.pathname
+    )
+
+
+def _describe(error: Exception) -> str:
+    """Kind, message and place of an exception."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    kind = "".join(traceback.format_exception_only(error)).strip()
+    return f"{kind} ({place.filename}, line {place.lineno})"
 
 
 def _fail(error: object, status: int) -> NoReturn:

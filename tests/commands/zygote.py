@@ -10,15 +10,13 @@ import importlib
 import json
 import os
 import resource
+import shutil
 import signal
 import sys
 
 
 def child(request):
     os.environ.update(request["environment"])
-    out = os.open(request["out"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    os.dup2(out, 1)
-    os.dup2(out, 2)
     if request["limit"]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (request["limit"],) * 2)
     sys.argv = [request["module"], *request["arguments"]]
@@ -34,9 +32,14 @@ def main():
     print("ready", file=answers, flush=True)
     for line in sys.stdin:
         request = json.loads(line)
+        # A pipe, as a limit to the size of files would cut a file of the output, too.
+        reading, writing = os.pipe()
         pid = os.fork()
         if not pid:
             answers.close()
+            os.close(reading)
+            for stream in (1, 2):
+                os.dup2(writing, stream)
             signal.set_wakeup_fd(-1)
             status = 1
             try:
@@ -52,7 +55,10 @@ def main():
                 sys.stdout.flush()
                 sys.stderr.flush()
                 os._exit(status)
+        os.close(writing)
         print(pid, file=answers, flush=True)
+        with os.fdopen(reading, "rb") as output, open(request["out"], "wb") as out:
+            shutil.copyfileobj(output, out)
         status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
         print(status, file=answers, flush=True)
 
