@@ -70,9 +70,10 @@ def config_of(
         return recorded
     config = holder.value
     if not isinstance(config, training.Config):
+        reason = f"it gives {config!r}"
         try:
-            reason = f"it gives {type(config).__name__}, {config.data!r}"
-        except Exception as error:  # the flag keeps what the user's file raised
+            getattr(config, "data", None)
+        except OSError as error:  # the flag keeps why a file could not be read
             reason = str(error.__cause__ or error)
         raise ValueError(
             "--config must name a Python file whose get_config() gives a "

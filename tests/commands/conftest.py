@@ -1,0 +1,12 @@
+"""One process to fork all commands from."""
+
+import pytest
+
+from tests.commands.command import Runner
+
+
+@pytest.fixture(scope="session")
+def runner(tmp_path_factory):
+    runner = Runner(tmp_path_factory.mktemp("commands"))
+    yield runner
+    runner.close()
