@@ -23,7 +23,12 @@ EXPERIMENT = Experiment(
         ),
         "paper": Scale(changes=(), cost="about 15 minutes, one H200 (estimate)"),
     },
-    metrics=("residual/before", "residual/after", "distance_spread"),
+    metrics=(
+        "residual/before",
+        "residual/after",
+        "residual/diverged",
+        "distance_spread",
+    ),
     measurements=("back_projected_samples",),
     base=shared.AUTOENCODER_BASE,
     figure="a row per input: itself, then a back-projection per mask; inverse PCA",

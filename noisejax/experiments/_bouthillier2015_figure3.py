@@ -20,7 +20,7 @@ EXPERIMENT = Experiment(
         ),
         "paper": Scale(changes=(), cost="about 5 minutes, one H200 (estimate)"),
     },
-    metrics=("residual/before", "residual/after"),
+    metrics=("residual/before", "residual/after", "residual/diverged"),
     measurements=("units_shut_off",),
     base=shared.AUTOENCODER_BASE,
     figure="the input; each of its five most active units' filters; each one's x*",

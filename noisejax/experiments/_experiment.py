@@ -91,6 +91,7 @@ class Row:
       differs: how this run differs from the paper's at every scale.
       ours: a row that the paper does not have.
       cited: a row that the paper takes from another one and that is not run.
+      may_fail: that its training cannot go on is a result, too.
     """
 
     name: str
@@ -102,6 +103,7 @@ class Row:
     differs: tuple[str, ...] = ()
     ours: bool = False
     cited: bool = False
+    may_fail: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,7 +146,8 @@ class Experiment:
       scales: "smoke", "short", "paper".
       metrics: what is reported, in the order of the columns.
       measurements: on each trained network ("measured"), or what is computed.
-      figure: what the figure shows; "": none.
+      design: factors that are crossed in the rows, of which effects are estimated.
+      figure: what the figure shows; "": paper and ours, row by row.
       protocol: what the paper prints of how it was done.
       ours: settings that the paper leaves open and we chose.
       inconsistencies: of the paper with itself, which its numbers inherit.
@@ -161,6 +164,7 @@ class Experiment:
     metrics: tuple[str, ...]
     base: Overrides = dataclasses.field(default_factory=dict)
     measurements: tuple[str, ...] = ()
+    design: tuple[str, ...] = ()
     figure: str = ""
     protocol: tuple[str, ...] = ()
     ours: tuple[str, ...] = ()

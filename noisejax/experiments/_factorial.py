@@ -90,7 +90,7 @@ EXPERIMENT = Experiment(
         *CONTROLS,
     ),
     scales={
-        "smoke": smoke(),
+        "smoke": smoke(overrides={"training.epochs": 2}),
         "short": Scale(
             changes=("on the embedded digits; 200-200 units; 100 epochs; 5 seeds",),
             cost="about 30 minutes, two cores (estimate)",
@@ -121,6 +121,7 @@ EXPERIMENT = Experiment(
         "training.epochs": 100,
         "training.batch_size": 100,
     },
+    design=("scheme", "shift", "gaaf", "samples"),
     figure="main effects and interactions with their standard errors",
     protocol=(
         "One network, data split, optimizer and number of epochs for all rows; the "

@@ -49,7 +49,7 @@ EXPERIMENT = Experiment(
     scales=shared.scales(),
     metrics=tuple(f"gradient_information/{layer}" for layer in LAYERS),
     measurements=("gradient_information",),
-    base=shared.BASE,
+    base={**shared.BASE, "training.gradients": True},
     protocol=(
         *shared.PROTOCOL,
         "The mean absolute gradient of each weight matrix (eq. 5), averaged over the "

@@ -13,7 +13,8 @@ METRICS = {
     "slope_gain": "mean phi'(z + noise) / mean phi'(z) among saturated units",
     "share_saturated": "share of net values with phi' below 0.1",
     "shift_correlation": "of shifts with mean activities, per layer",
-    "residual": "squared distance to the target, relative, after back-projection",
+    "residual": "squared distance to the target, relative, before and after "
+    "back-projection; diverged: the share of samples that ended farther away",
     "distance_spread": "deviation / mean of the distances of an input's samples",
     "dropped_share": "of units: near_rate, P(within 0.05 of p); above_rate, P(above "
     "p); unevenness, deviation / mean of P below p - 0.1; draws_off, total variation "

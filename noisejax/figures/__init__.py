@@ -12,6 +12,7 @@ from noisejax.figures._dropped_share import dropped_share as dropped_share
 from noisejax.figures._errors import method_errors as method_errors
 from noisejax.figures._errors import noise_levels as noise_levels
 from noisejax.figures._errors import num_samples_errors as num_samples_errors
+from noisejax.figures._estimates import estimates as estimates
 from noisejax.figures._gaaf import acceleration as acceleration
 from noisejax.figures._gaaf import shapes as shapes
 from noisejax.figures._layers import gradient_information as gradient_information

@@ -3,18 +3,23 @@
 import os
 import pathlib
 from collections.abc import Sequence
+from typing import Any
 
 from tqdm import tqdm
 
 from noisejax import data, training
 from noisejax.experiments import Experiment, Row
 from noisejax.reproduction._configuration import row_config
+from noisejax.reproduction._draw import draw_figure
 from noisejax.reproduction._folder import ExperimentFolder
 from noisejax.reproduction._full_width import check_full_width
 from noisejax.reproduction._listing import find_rows
-from noisejax.reproduction._numbers import row_results
 from noisejax.reproduction._results import append_results, read_results, rows_done
+from noisejax.reproduction._rows import compute_row, train_row
 from noisejax.reproduction._table import format_table
+
+Datasets = dict[tuple[str, int], data.Dataset | data.SoftTargets]
+"""Name and test partition -> data."""
 
 
 def reproduce(
@@ -29,12 +34,12 @@ def reproduce(
     """Does an experiment, or what is still missing of it.
 
     Rows that have results are skipped; a row that was cut short goes on from its last
-    checkpoint.
+    checkpoint. Table and figure are made anew from the results that are kept.
 
     Args:
       experiment: which one.
-      workdir: its folder; created. results.jsonl, table.md, the figure, and the runs
-        under rows/ are left there.
+      workdir: its folder; created. results.jsonl, table.md, the figure, the arrays that
+        it is drawn from, and the runs under rows/ are left there.
       scale: "smoke", "short" or "paper".
       only: names of rows; (): those of the scale.
       num_seeds: in place of the scale's.
@@ -49,50 +54,72 @@ def reproduce(
       FileNotFoundError: data are missing; says which, and how to get them.
     """
     rows = find_rows(experiment, scale, only)
-    configs = {
-        row.name: row_config(experiment, row, scale, num_seeds=num_seeds)
-        for row in rows
-    }
+    configs: dict[str, training.Config] = {}
+    if experiment.kind != "computed":
+        configs = {
+            row.name: row_config(experiment, row, scale, num_seeds=num_seeds)
+            for row in rows
+        }
     for config in configs.values():
         training.check_config(config)
-    generated = experiment.scales[scale].generated
     with training.Workdir(workdir) as locked:
         folder = ExperimentFolder(locked.path)
         done = rows_done(read_results(folder.results_path))
-        datasets = _load(experiment, scale, configs, done, data_dir)
-        folder.claim(experiment.name, scale, configs)
-        if generated:
+        missing = [config for name, config in configs.items() if name not in done]
+        datasets = _load(missing, data_dir, experiment.scales[scale].generated)
+        folder.claim(experiment.name, scale, _identities(rows, configs))
+        if experiment.scales[scale].generated:
             for row in experiment.rows_at("paper"):
                 check_full_width(experiment, row)
-        bar = tqdm(total=len(rows), desc=experiment.name, unit="row")
-        with bar:
+        already = sum(row.name in done for row in rows)
+        with tqdm(
+            total=len(rows), initial=already, desc=experiment.name, unit="row"
+        ) as bar:
             for row in rows:
-                if row.name not in done:
-                    bar.set_postfix_str(row.name)
+                if row.name in done:
+                    continue
+                bar.set_postfix_str(row.name)
+                if experiment.kind == "computed":
+                    results = compute_row(folder, experiment, row, scale)
+                else:
                     config = configs[row.name]
-                    _run_row(folder, experiment, row, config, datasets)
+                    dataset = datasets[_key(config)]
+                    results = train_row(folder, experiment, row, config, dataset)
+                append_results(folder.results_path, results)
                 bar.update()
         results = read_results(folder.results_path)
+        draw_figure(folder, experiment, results)
         folder.table_path.write_text(format_table(experiment, scale, results))
         return folder.table_path
 
 
-def _load(experiment, scale, configs, done, data_dir) -> dict[str, data.Dataset]:
+def _identities(
+    rows: Sequence[Row], configs: dict[str, training.Config]
+) -> dict[str, dict[str, Any]]:
+    """What makes each row what it is; of a row without a run its factors."""
+    return {
+        row.name: (
+            training.to_dict(configs[row.name])
+            if row.name in configs
+            else {"factors": dict(row.factors)}
+        )
+        for row in rows
+    }
+
+
+def _key(config: training.Config) -> tuple[str, int]:
+    return config.data.name, config.data.test_partition
+
+
+def _load(
+    configs: Sequence[training.Config],
+    data_dir: str | os.PathLike | None,
+    generated: bool,
+) -> Datasets:
     """The data sets that are still needed, before anything is trained."""
-    names = {c.data.name for row, c in configs.items() if row not in done}
-    if experiment.scales[scale].generated:
-        return {name: data.generate(name) for name in sorted(names)}
-    return {name: data.load_dataset(name, data_dir) for name in sorted(names)}
-
-
-def _run_row(
-    folder: ExperimentFolder,
-    experiment: Experiment,
-    row: Row,
-    config: training.Config,
-    datasets: dict[str, data.Dataset],
-) -> None:
-    path = folder.row_path(row.name)
-    dataset = datasets[config.data.name]
-    summary = training.train(config, path, dataset=dataset, resume=True)
-    append_results(folder.results_path, row_results(row, summary))
+    keys = sorted({_key(config) for config in configs})
+    if generated:
+        return {key: data.generate(key[0]) for key in keys}
+    return {
+        key: data.load_dataset(key[0], data_dir, test_partition=key[1]) for key in keys
+    }

@@ -5,8 +5,6 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-from noisejax import training
-
 
 class ExperimentFolder:
     """Where an experiment leaves its results.
@@ -34,24 +32,36 @@ class ExperimentFolder:
         """The paper's numbers beside ours: table.md."""
         return self.path / "table.md"
 
+    def figure_path(self, name: str) -> pathlib.Path:
+        """The experiment's figure, without its suffix."""
+        return self.path / name
+
+    def arrays_path(self, row: str, seed: int) -> pathlib.Path:
+        """What was measured on a row's network besides numbers."""
+        return self.path / "arrays" / f"{row}_seed_{seed}.npz"
+
     def row_path(self, name: str) -> pathlib.Path:
         """The run of a row."""
         return self.path / "rows" / name
 
     def claim(
-        self, name: str, scale: str, configs: Mapping[str, training.Config]
+        self, name: str, scale: str, rows: Mapping[str, Mapping[str, Any]]
     ) -> None:
         """Writes experiment.json, or adds rows to it.
+
+        Args:
+          name: of the experiment.
+          scale: at which it is done.
+          rows: row -> sections of fields, its configuration.
 
         Raises:
           ValueError: the folder holds another experiment or scale, other files, or a
             row with another configuration.
         """
-        rows = {row: training.to_dict(config) for row, config in configs.items()}
-        rows = json.loads(json.dumps(rows))
+        rows = json.loads(json.dumps(dict(rows)))
         there: dict[str, Any] = {"experiment": name, "scale": scale, "rows": {}}
         if self.identity_path.exists():
-            there = json.loads(self.identity_path.read_text())
+            there = self._read()
         elif self.path.exists() and any(
             item.name != ".lock" for item in self.path.iterdir()
         ):
@@ -77,6 +87,16 @@ class ExperimentFolder:
         partial = self.identity_path.with_name(".experiment.json.partial")
         partial.write_text(json.dumps(there, indent=2) + "\n")
         partial.replace(self.identity_path)
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            there = json.loads(self.identity_path.read_text())
+            there["experiment"], there["scale"], dict(there["rows"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(
+                f"{self.identity_path} is damaged ({error!r}); choose another workdir"
+            ) from error
+        return there
 
 
 def _differences(there: dict, here: dict, rows: list[str]) -> str:

@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 
+from noisejax import data
 from noisejax.experiments import EXPERIMENTS, SCALES, Experiment, Row
 
 EQUIVALENT = {
+    "data.name": lambda name: data.GENERATED_SHAPES[name][0],
+    "objective.num_samples": lambda s: s > 1,
     "noise.input_rate": bool,
     "noise.hidden_rate": bool,
     "noise.hidden_rates": lambda rates: tuple(map(bool, rates)),
@@ -54,8 +57,9 @@ def find_rows(experiment: Experiment, scale: str, only: Sequence[str]) -> list[R
 def distinct_rows(experiment: Experiment, scale: str) -> list[Row]:
     """One row of each distinct network: those alike but for numbers are left out.
 
-    Two rows are alike where the same program trains them: rates that are above 0, rates
-    of learning, epochs and seeds do not count.
+    Two rows are alike where nearly the same program trains them: rates that are above
+    0, how many samples above 1, rates of learning, epochs, seeds and the number of
+    classes do not count.
     """
     rows: dict[str, Row] = {}
     for row in experiment.rows_at(scale):

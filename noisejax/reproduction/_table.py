@@ -6,9 +6,19 @@ from collections.abc import Sequence
 import numpy as np
 
 from noisejax.experiments import METRICS, Experiment, Row
+from noisejax.reproduction._effects import effects
 from noisejax.reproduction._results import Result
+from noisejax.reproduction._verdicts import verdict
+
+MAX_COLUMNS = 2
+"""More metrics go into lines of their own."""
+
+MEAN = "mean ± standard error"
 
 NOT_RUN = "not run"
+NOT_MEASURED = "does not apply"
+UNDEFINED = "undefined"
+"""What stands in place of a number."""
 
 
 def format_table(experiment: Experiment, scale: str, results: Sequence[Result]) -> str:
@@ -22,43 +32,65 @@ def format_table(experiment: Experiment, scale: str, results: Sequence[Result]) 
         f"    python -m noisejax.reproduce --experiment={experiment.name} "
         f"--scale={scale} --workdir=DIR",
         "",
+        f"![{experiment.figure or 'paper and ours'}]({experiment.name}.png)",
+        "",
     ]
-    if experiment.rows:
-        lines += _rows(experiment, results)
-    lines += _bullets("Metrics", [f"{m}: {_meaning(m)}" for m in experiment.metrics])
+    lines += _rows(experiment, results)
+    lines += _effects(experiment, results)
+    lines += _bullets("Metrics", _meanings(experiment.metrics))
     lines += _bullets("Differs from the paper at this scale", chosen.changes)
     lines += _bullets("Settings that are ours", experiment.ours)
     lines += _bullets("Protocol as printed", experiment.protocol)
     lines += _bullets("The paper with itself", experiment.inconsistencies)
-    lines += _bullets("Claims of the paper", experiment.claims)
+    lines += _bullets(
+        "Claims of the paper, and whether they hold here",
+        _claims(experiment, scale, results),
+    )
     lines += _bullets("Run on", _devices(results))
     return "\n".join(lines)
 
 
 def _rows(experiment: Experiment, results: Sequence[Result]) -> list[str]:
+    """A line per row; with many metrics, a line per row and metric."""
+    metrics, long = experiment.metrics, len(experiment.metrics) > MAX_COLUMNS
     head = ["row"]
-    for metric in experiment.metrics:
-        head += [f"{metric}: paper", "ours (mean ± standard error)"]
+    if long:
+        head += ["metric", "paper", f"ours ({MEAN})"]
+    else:
+        for metric in metrics:
+            head += [f"{metric}: paper", f"ours ({MEAN})"]
     head += ["n", "seconds", "differs"]
-    lines = [
-        "| " + " | ".join(head) + " |",
-        "| " + " | ".join("---" for _ in head) + " |",
-    ]
+    lines = [_line(head), _line(["---"] * len(head))]
     for row in experiment.rows:
         mine = [result for result in results if result["row"] == row.name]
-        cells = [row.label + (" (ours)" if row.ours else "")]
-        for metric in experiment.metrics:
-            cells += [_printed(row, metric), _ours(row, metric, mine)]
+        label = row.label + (" (ours)" if row.ours else "")
+        failures = [f"stopped: {r['failed']}" for r in mine if "failed" in r]
+        n = len(mine) - len(failures)
         seconds = f"{sum(result['seconds'] for result in mine):.0f}" if mine else ""
-        cells += [str(len(mine)), seconds, "; ".join(row.differs)]
-        lines.append("| " + " | ".join(cells) + " |")
+        rest = [str(n), seconds, "; ".join([*row.differs, *failures])]
+        pairs = [
+            [_printed(experiment, row, metric), _ours(row, metric, mine)]
+            for metric in metrics
+        ]
+        if long:
+            named = zip(metrics, pairs, strict=True)
+            lines += [_line([label, metric, *pair, *rest]) for metric, pair in named]
+        else:
+            cells = [cell for pair in pairs for cell in pair]
+            lines.append(_line([label, *cells, *rest]))
     return [*lines, ""]
 
 
-def _printed(row: Row, metric: str) -> str:
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _printed(experiment: Experiment, row: Row, metric: str) -> str:
     printed = row.printed.get(metric)
     if printed is None:
-        return "not in the paper" if row.ours else "figure only"
+        if row.ours:
+            return "not in the paper"
+        return "figure only" if experiment.place.startswith("fig") else "not printed"
     text = str(printed.value)
     if printed.deviation is not None:
         text += f" ± {printed.deviation} (SD)"
@@ -68,10 +100,14 @@ def _printed(row: Row, metric: str) -> str:
 def _ours(row: Row, metric: str, results: Sequence[Result]) -> str:
     if row.cited:
         return "cited by the paper, not run"
-    values = [result["numbers"].get(metric) for result in results]
+    values = [
+        result["numbers"][metric] for result in results if metric in result["numbers"]
+    ]
+    if not values:
+        return NOT_MEASURED if results else NOT_RUN
     values = [value for value in values if value is not None]
     if not values:
-        return NOT_RUN
+        return UNDEFINED
     if any(isinstance(value, str) for value in values):
         return str(values[0])
     return show_mean(values)
@@ -89,8 +125,38 @@ def show_mean(values: Sequence[float]) -> str:
     return f"{mean:.{min(digits, 8)}f} ± {error:.{min(digits, 8)}f}"
 
 
-def _meaning(metric: str) -> str:
-    return METRICS[metric.partition("/")[0]]
+def _claims(experiment: Experiment, scale: str, results: Sequence[Result]) -> list[str]:
+    """Each claim with its verdict."""
+    if experiment.scales[scale].generated:
+        return [f"{c.text} No verdict on generated data." for c in experiment.claims]
+    exact = experiment.kind == "computed"
+    return [
+        f"{claim.text} **{verdict(claim, results, exact=exact)}**"
+        for claim in experiment.claims
+    ]
+
+
+def _effects(experiment: Experiment, results: Sequence[Result]) -> list[str]:
+    if not experiment.design:
+        return []
+    metric = experiment.metrics[0]
+    found = effects(experiment.rows, experiment.design, results, metric)
+    lines = [f"**Main effects and interactions on {metric}**", ""]
+    if not found:
+        return [*lines, "- not run: some cells have no result", ""]
+    lines += ["| effect | ours | standard error | 95 % interval | n |"]
+    lines += ["| --- | --- | --- | --- | --- |"]
+    for e in found:
+        cells = [e.name, f"{e.value:.3f}"]
+        cells += [f"{e.standard_error:.3f}", f"[{e.low:.3f}, {e.high:.3f}]"]
+        lines.append(_line([*cells, str(e.num_seeds)]))
+    return [*lines, ""]
+
+
+def _meanings(metrics: Sequence[str]) -> list[str]:
+    """What each metric is, whatever layer or bound stands behind its slash."""
+    names = dict.fromkeys(metric.partition("/")[0] for metric in metrics)
+    return [f"{name}: {METRICS[name]}" for name in names]
 
 
 def _bullets(title: str, items: Sequence[str]) -> list[str]:

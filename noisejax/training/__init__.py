@@ -17,3 +17,4 @@ from noisejax.training._run import recorded_config as recorded_config
 from noisejax.training._run import train as train
 from noisejax.training._summary import show_spread as show_spread
 from noisejax.training._workdir import Workdir as Workdir
+from noisejax.training._workdir import describe_run as describe_run

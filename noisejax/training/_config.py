@@ -153,6 +153,9 @@ class TrainingConfig:
     patience: int = field(0, "stop after so many epochs without a better one; 0: never")
     on_nan: str = field("stop", "when a loss is not finite: stop, or skip the step")
     precision: str = field("float32", "float32, or bfloat16 products with float32 sums")
+    gradients: bool = field(
+        False, "write mean |gradient| of every weight matrix, too (Hahn, eq. 5)"
+    )
     tensorboard: bool = field(False, "write event files, too (needs tensorboardX)")
 
 

@@ -128,6 +128,7 @@ def build_program(config: Config, dataset: data.Dataset) -> Program:
         weighting=objective.weighting,
         max_norm=config.optimizer.max_norm,
         skip_nonfinite=training.on_nan == "skip",
+        gradients=training.gradients,
     )
 
     def phase(name, epochs, offset, indices):

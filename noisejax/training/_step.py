@@ -7,7 +7,7 @@ import jax
 import optax
 from flax import linen as nn
 from jax import numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, PyTree
 
 from noisejax import noise, objectives
 from noisejax.training._optimizer import clip_norms
@@ -29,6 +29,7 @@ class StepConfig:
       weighting: of the samples, "importance" or "equal".
       max_norm: of a unit's incoming weights; 0: none.
       skip_nonfinite: leave steps out whose loss or gradient is not finite.
+      gradients: whether mean |gradient| of each kernel is among the metrics.
     """
 
     model: nn.Module
@@ -39,6 +40,7 @@ class StepConfig:
     weighting: str = "importance"
     max_norm: float = 0.0
     skip_nonfinite: bool = False
+    gradients: bool = False
 
 
 PER_SAMPLE = ("vmap", "map")
@@ -60,6 +62,7 @@ def make_step(config: StepConfig, optimizer: optax.GradientTransformation) -> St
       error: of the noisy network, mean over samples and examples, [].
       loss_at_1, where S > 1: the loss of one sample, which `loss` improves on, [].
       effective_samples, where S > 1: 1 / Σ w², mean over examples, [].
+      gradient/layer/kernel, where asked for: mean |∂E/∂W| (Hahn, eq. 5), [].
 
     Raises:
       RuntimeError: while tracing, where the network applies fewer noise samples than
@@ -115,6 +118,19 @@ def make_step(config: StepConfig, optimizer: optax.GradientTransformation) -> St
         if config.num_samples > 1:
             metrics["loss_at_1"] = -jnp.mean(aux.bound_at_1)
             metrics["effective_samples"] = jnp.mean(aux.effective_samples)
+        if config.gradients:
+            metrics |= _mean_gradients(gradients)
         return new, metrics
 
     return step
+
+
+def _mean_gradients(gradients: PyTree[Array]) -> StepMetrics:
+    """Of every kernel, by its path: of the batch's mean loss."""
+    return {
+        f"gradient/{jax.tree_util.keystr(path, simple=True, separator='/')}": jnp.mean(
+            jnp.abs(leaf)
+        )
+        for path, leaf in jax.tree_util.tree_leaves_with_path(gradients)
+        if leaf.ndim > 1
+    }

@@ -1,0 +1,147 @@
+"""Whether a paper's claims hold in what came out: a sentence each."""
+
+import dataclasses
+import math
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+from scipy import special
+
+from noisejax.experiments import Claim, Contrast
+from noisejax.reproduction._results import Result
+
+CONFIDENCE = 0.95
+
+Numbers = Mapping[tuple[str, str], Mapping[int, float]]
+"""(row, metric) -> seed -> number."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Estimate:
+    """A contrast as it came out.
+
+    Attributes:
+      value: the mean over seeds.
+      low: lower end of the 95 % interval, by Student's law over seeds; -∞ for one seed.
+      high: upper end.
+      num_seeds: n.
+    """
+
+    value: float
+    low: float
+    high: float
+    num_seeds: int
+
+
+def numbers_of(results: Iterable[Result]) -> Numbers:
+    """All finite numbers of some results."""
+    numbers: dict[tuple[str, str], dict[int, float]] = {}
+    for result in results:
+        for metric, value in result["numbers"].items():
+            if value is not None and not isinstance(value, str):
+                by_seed = numbers.setdefault((result["row"], metric), {})
+                by_seed[result["seed"]] = value
+    return numbers
+
+
+def estimate(
+    contrast: Contrast, numbers: Numbers, *, exact: bool = False
+) -> Estimate | None:
+    """A contrast's mean and interval over the seeds that all its rows share.
+
+    Args:
+      contrast: of rows.
+      numbers: that came out.
+      exact: whether they are computed: then the interval is the value.
+
+    Returns:
+      The estimate; None where one of the rows has no number.
+    """
+    keys = [(row, metric) for _, row, metric in contrast.terms]
+    seeds = sorted(set.intersection(*(set(numbers.get(key, ())) for key in keys)))
+    if not seeds:
+        return None
+    values = [
+        sum(
+            weight * numbers[row, metric][seed]
+            for weight, row, metric in contrast.terms
+        )
+        for seed in seeds
+    ]
+    low, high = interval(values)
+    if exact:
+        low, high = min(values), max(values)
+    return Estimate(float(np.mean(values)), low, high, len(seeds))
+
+
+def interval(values: Sequence[float]) -> tuple[float, float]:
+    """The 95 % interval of a mean by Student's law; infinite for a single value."""
+    n = len(values)
+    if n < 2:
+        return -math.inf, math.inf
+    error = float(np.std(values, ddof=1)) / math.sqrt(n)
+    half = float(special.stdtrit(n - 1, 0.5 + CONFIDENCE / 2)) * error
+    mean = float(np.mean(values))
+    return mean - half, mean + half
+
+
+def verdict(claim: Claim, results: Sequence[Result], *, exact: bool = False) -> str:
+    """One sentence: held, not held, or not resolved at this n, with its intervals."""
+    if not claim.contrasts:
+        return "Judged by eye."
+    numbers = numbers_of(results)
+    found = [(c, estimate(c, numbers, exact=exact)) for c in claim.contrasts]
+    run = [(contrast, e) for contrast, e in found if e is not None]
+    if not run:
+        return "Not run."
+    words = [_judge(contrast, e) for contrast, e in run]
+    ns = sorted({e.num_seeds for _, e in run})
+    n = f"n = {ns[0]}" if len(ns) == 1 else f"n = {ns[0]} to {ns[-1]}"
+    if "not held" in words:
+        word = "Not held"
+    elif "not resolved" in words:
+        word = "Not resolved"
+    else:
+        word = "Held"
+    if len(run) < len(found):
+        word += f" in the {len(run)} of {len(found)} comparisons that were run"
+    shown = "; ".join(
+        f"{_describe(c)} = {_show(e, exact)}, {w}"
+        for (c, e), w in zip(run, words, strict=True)
+    )
+    return f"{word} ({'exact' if exact else n}): {shown}."
+
+
+def _judge(contrast: Contrast, e: Estimate) -> str:
+    if contrast.low <= e.low and e.high <= contrast.high:
+        return "held"
+    if e.high < contrast.low or contrast.high < e.low:
+        return "not held"
+    return "not resolved"
+
+
+def _describe(contrast: Contrast) -> str:
+    metrics = list(dict.fromkeys(metric for *_, metric in contrast.terms))
+    if len(contrast.terms) > 4:
+        ups, downs = (
+            [row for weight, row, _ in contrast.terms if sign * weight > 0]
+            for sign in (1, -1)
+        )
+        terms = f"mean of ({', '.join(ups)}) - mean of ({', '.join(downs)})"
+        return f"{terms} of {metrics[0]}"
+    terms = ""
+    for weight, row, metric in contrast.terms:
+        sign = "- " if weight < 0 else "+ "
+        times = "" if abs(weight) == 1 else f"{abs(weight):g} "
+        name = row if len(metrics) == 1 else f"{row}:{metric}"
+        terms += f" {sign}{times}{name}"
+    terms = terms.removeprefix(" + ").strip()
+    return terms if len(metrics) > 1 else f"{terms} of {metrics[0]}"
+
+
+def _show(e: Estimate, exact: bool) -> str:
+    if exact:
+        return f"{e.value:.4g}"
+    if e.num_seeds < 2:
+        return f"{e.value:.4g} (one seed: no interval)"
+    return f"{e.value:.4g} [{e.low:.4g}, {e.high:.4g}]"
