@@ -48,6 +48,7 @@ def refuse_mixing(function: Checked, params: Any, noise: Noise, batch: tuple) ->
         a.shape[:1] != b.shape[:1]
         for a, b in zip(small.avals, large.avals, strict=True)
     ]
+    fixed = [a.shape == b.shape for a, b in zip(small.avals, large.avals, strict=True)]
     of_noise = _reached(small, {"noise"})
     of_batch = _reached(small, {"noise", "batch"})
     for step in _that_matter(small):
@@ -59,7 +60,7 @@ def refuse_mixing(function: Checked, params: Any, noise: Noise, batch: tuple) ->
                     f"{_RULE}takes {step.eqn.primitive.name} over the batch (batch "
                     f"normalisation does so){_WAY_OUT}"
                 )
-            shared = slot in of_noise and not grows[slot] and _is_noise(small, slot)
+            shared = slot in of_noise and fixed[slot] and _is_noise(small, slot)
             if shared and any(grows[out] for out in step.outputs):
                 raise ValueError(
                     f"{_RULE}shares noise of shape {small.avals[slot].shape} among the "
