@@ -104,15 +104,10 @@ def restore_checkpoint(
     for number in reversed(_numbers(folder)):
         path = folder / str(number)
         try:
-            info = read_json(_info_path(folder, number))
-        except ValueError as error:
+            info = _read_info(folder, number)
+        except _DamagedError as error:
             left_out.append(LeftOut(number, str(error)))
             continue
-        if info.get("layout") != LAYOUT:
-            raise ValueError(
-                f"the checkpoint {path} is of layout {info.get('layout')!r}, this "
-                f"noisejax reads layout {LAYOUT}; start again in another workdir"
-            )
         if run is not None:
             check_same(path, info["run"], run)
         check_same(path, info["arrays"], _describe(template))
@@ -132,11 +127,15 @@ def restore_checkpoint(
 
 
 def recorded_run(folder: pathlib.Path) -> dict[str, Any] | None:
-    """What the newest readable checkpoint says that it is of; None without one."""
+    """What the newest readable checkpoint says that it is of; None without one.
+
+    Raises:
+      ValueError: it is of another layout.
+    """
     for number in reversed(_numbers(folder)):
         try:
-            return read_json(_info_path(folder, number))["run"]
-        except (ValueError, KeyError):
+            return _read_info(folder, number)["run"]
+        except _DamagedError:
             continue
     return None
 
@@ -153,6 +152,35 @@ def tidy(folder: pathlib.Path, left_out: list[LeftOut]) -> None:
     if folder.exists():
         for path in folder.glob("*.orbax-checkpoint-tmp*"):
             shutil.rmtree(path, ignore_errors=True)
+        for path in folder.glob("*.partial"):
+            path.unlink()
+
+
+class _DamagedError(Exception):
+    """An info file that is damaged, or not there."""
+
+
+def _read_info(folder: pathlib.Path, number: int) -> dict[str, Any]:
+    """The info file of a checkpoint.
+
+    Raises:
+      _DamagedError: it is not there, or not what `save_checkpoint` wrote.
+      ValueError: it is whole, and of another layout.
+    """
+    path = _info_path(folder, number)
+    try:
+        info = read_json(path)
+    except ValueError as error:
+        raise _DamagedError(str(error)) from error
+    if info.get("layout") != LAYOUT:
+        raise ValueError(
+            f"the checkpoint {path} is of layout {info.get('layout')!r}, this "
+            f"noisejax reads layout {LAYOUT}; start again in another workdir"
+        )
+    for name in ("progress", "run", "made_by", "arrays", "files"):
+        if not isinstance(info.get(name), dict):
+            raise _DamagedError(f"{path} holds no {name}")
+    return info
 
 
 def _as_dict(tree: PyTree[Array]) -> dict[str, Array]:

@@ -37,7 +37,7 @@ def read_json(path: pathlib.Path) -> dict[str, Any]:
         raise ValueError(f"{path} cannot be read: {error}") from error
     if not isinstance(value, dict):
         raise ValueError(f"{path} holds no JSON object")
-    if "checksum" in value and value.pop("checksum") != _checksum(value):
+    if value.pop("checksum", None) != _checksum(value):
         raise ValueError(f"{path} has changed since it was written")
     return value
 

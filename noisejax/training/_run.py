@@ -78,6 +78,7 @@ def train(
             _check_folder(folder, config)
             summary = folder.finished_summary()
             if summary is not None:
+                check_same(folder.summary_path, summary["config"], to_dict(config))
                 return summary
         else:
             folder.check_free()
@@ -149,8 +150,9 @@ def newest_state(
     state = init(program.seeds)
     seeds = Seeds(state=state, best=jax.vmap(first_best)(state))
 
-    def accept(progress):
-        rows, sha256 = progress["rows"], progress["metrics_sha256"]
+    def accept(values):
+        progress = Progress(**values)
+        rows, sha256 = progress.rows, progress.metrics_sha256
         first_rows(folder.metrics_path, folder.mirror_path, rows, sha256)
 
     checkpoint, left_out = restore_checkpoint(

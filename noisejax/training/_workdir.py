@@ -61,7 +61,8 @@ class RunFolder:
             return None
         try:
             summary = read_json(self.summary_path)
-            if summary["metrics_sha256"] == sha256_of_file(self.metrics_path):
+            sha256 = sha256_of_file(self.metrics_path)
+            if "config" in summary and summary["metrics_sha256"] == sha256:
                 return summary
             reason = f"{self.metrics_path} has changed since it was written"
         except (ValueError, KeyError, OSError) as error:

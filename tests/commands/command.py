@@ -65,6 +65,8 @@ class Runner:
         kill_after=None,
         kill_with=signal.SIGKILL,
         kill_when=None,
+        watch=None,
+        kill_at=0,
     ):
         """Runs a command to its end.
 
@@ -76,6 +78,8 @@ class Runner:
           kill_after: seconds after which a signal is sent.
           kill_with: that signal.
           kill_when: sends it as soon as this, called again and again, is true.
+          watch: a folder: operations on its files are counted, and printed at the end.
+          kill_at: number of the operation there before which the process is killed.
         """
         self.count += 1
         out = self.folder / f"{self.count}.out"
@@ -84,6 +88,8 @@ class Runner:
             "arguments": [str(argument) for argument in arguments],
             "environment": environment or {},
             "limit": limit,
+            "watch": str(watch or ""),
+            "kill_at": kill_at,
             "out": str(out),
         }
         self.process.stdin.write(json.dumps(request) + "\n")

@@ -2,8 +2,8 @@
 
 A command is then a real process of its own, with flags, signals and an exit status,
 without the seconds that imports take. It reads a JSON object a line:
-{"module", "arguments", "environment", "limit", "out"} and answers with the child's
-process id, then with its exit status.
+{"module", "arguments", "environment", "limit", "watch", "kill_at", "out"} and answers
+with the child's process id, then with its exit status.
 """
 
 import importlib
@@ -14,6 +14,28 @@ import shutil
 import signal
 import sys
 
+OPERATIONS = ("open", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.truncate")
+"""Audit events of a file's or folder's beginning, end or change of name."""
+
+
+def watch(folder, kill_at):
+    """Counts operations in a folder; before one of them the process kills itself.
+
+    Returns:
+      How many there were so far, as a list of one.
+    """
+    count = [0]
+
+    def hook(event, arguments):
+        if event not in OPERATIONS or folder not in str(arguments[0]):
+            return
+        count[0] += 1
+        if count[0] == kill_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(hook)
+    return count
+
 
 def child(request):
     os.environ.update(request["environment"])
@@ -21,7 +43,12 @@ def child(request):
         resource.setrlimit(resource.RLIMIT_FSIZE, (request["limit"],) * 2)
     sys.argv = [request["module"], *request["arguments"]]
     module = importlib.import_module(request["module"])
-    module._commands.run(module.main)
+    count = watch(request["watch"], request["kill_at"]) if request["watch"] else [0]
+    try:
+        module._commands.run(module.main)
+    finally:
+        if request["watch"]:
+            print(f"file operations: {count[0]}")
 
 
 def main():
