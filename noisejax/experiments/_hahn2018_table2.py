@@ -47,7 +47,11 @@ EXPERIMENT = Experiment(
         shared.DOUBLED,
     ),
     scales=shared.scales(),
-    metrics=tuple(f"gradient_information/{layer}" for layer in LAYERS),
+    metrics=tuple(
+        f"{metric}/{layer}"
+        for metric in ("gradient_information", "gradient_per_example")
+        for layer in LAYERS
+    ),
     measurements=("gradient_information",),
     base={**shared.BASE, "training.gradients": True},
     protocol=(
@@ -58,7 +62,8 @@ EXPERIMENT = Experiment(
     ours=(
         *shared.OURS,
         "Layer k's matrix is the one into hidden layer k; the minibatch gradient's "
-        "mean |.| is accumulated through training, per-example gradients beside it.",
+        "mean |.| is averaged over all steps; beside it that of single examples, "
+        "at the best epoch, over 512 training examples.",
         "Under inverted scaling a weight whose input is dropped has 1 / (1 - rate) of "
         "the gradient that the paper's has: layers 2 and 3 with dropout are multiplied "
         "by 1 - rate = 0.5 before they are compared.",

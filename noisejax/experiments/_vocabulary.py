@@ -9,6 +9,7 @@ METRICS = {
     "zero_at": "the net values at which an activation is 0; share: of a grid of them",
     "pairs_above": "pairs of units whose |correlation| is above a bound",
     "gradient_information": "mean |dE/dW| of a layer, through training",
+    "gradient_per_example": "the same, of single examples at the best epoch",
     "net_variance": "variance of net values over 20 draws of the masks",
     "slope_gain": "mean phi'(z + noise) / mean phi'(z) among saturated units",
     "share_saturated": "share of net values with phi' below 0.1",

@@ -63,7 +63,7 @@ def estimates(
                 ax.errorbar(
                     values,
                     [rows.index(name) + 0.12 * i for name in numbers],
-                    xerr=np.nan_to_num(errors),
+                    xerr=np.where(errors > 0, errors, np.nan),
                     fmt=marker,
                     color=colour,
                     mfc=fill,
@@ -79,6 +79,11 @@ def estimates(
             ax.set_yticks(range(len(rows)), rows)
             ax.set_ylim(len(rows) - 0.4, -0.6)
             label_axes(ax, title, "")
-            if len(labels) > 1:
-                ax.legend()
+        shown = {label for labels in panels.values() for label in labels}
+        if len(shown) > 1:
+            handles, names = max(
+                (ax.get_legend_handles_labels() for ax in axes[:, 0]),
+                key=lambda pair: len(pair[1]),
+            )
+            fig.legend(handles, names, loc="outside upper center", ncols=len(names))
         return fig

@@ -166,7 +166,7 @@ def pictures(saved: Saved) -> Figure:
     drawings: list[Drawing] = []
     for row in saved.rows:
         drawings.append(_pictures(saved.arrays(row)[0]))
-    return figures.page(drawings, columns=1, row_heights_cm=6.5)
+    return figures.page(drawings, columns=1, row_heights_cm=5.6)
 
 
 def _pictures(arrays: dict[str, np.ndarray]) -> Drawing:

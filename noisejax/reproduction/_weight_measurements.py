@@ -1,5 +1,6 @@
 """Measurements of gradients, of the variance of net values, and of shifts."""
 
+import jax
 import numpy as np
 from jax import numpy as jnp
 
@@ -7,6 +8,9 @@ from noisejax import diagnostics, noise, training
 from noisejax.reproduction._measured import Measured
 from noisejax.reproduction._subject import Subject
 from noisejax.reproduction._unit_measurements import BATCH, DRAWS
+
+EXAMPLES = 512
+"""Training examples whose gradients are taken one by one."""
 
 
 def gradient_information(subject: Subject) -> Measured:
@@ -28,7 +32,33 @@ def gradient_information(subject: Subject) -> Measured:
         by_epoch = np.array([row[name] for row in rows]) * _paper_scale(schemes, i)
         numbers[f"gradient_information/layer_{i + 1}"] = by_epoch.mean()
         arrays[f"gradient/layer_{i + 1}"] = by_epoch
-    return Measured(numbers, arrays)
+    return Measured({**numbers, **_per_example(subject, schemes)}, arrays)
+
+
+def _per_example(subject: Subject, schemes: tuple) -> dict[str, float]:
+    """The same at the chosen epoch, of the gradients of single examples (eq. 5)."""
+    model = subject.run.model
+    batch_stats = subject.run.variables["batch_stats"]
+
+    def loss_fn(params, keys, x, y):
+        variables = {"params": params, "batch_stats": batch_stats}
+        (logits, _), _ = model.apply(
+            variables, x, train=True, rngs={"dropout": keys[0]}, mutable=["batch_stats"]
+        )
+        return -jnp.take_along_axis(jax.nn.log_softmax(logits), y[:, None], axis=1)[
+            :, 0
+        ]
+
+    x, y = subject.run.inputs(subject.run.train.x[:EXAMPLES]), subject.run.train.y
+    keys = jax.random.split(subject.key(), len(x))
+    found = diagnostics.gradient_information(
+        loss_fn, subject.params, keys, x, y[: len(x)]
+    )
+    return {
+        f"gradient_per_example/layer_{i + 1}": float(found[f"dense_{i}"]["kernel"])
+        * _paper_scale(schemes, i)
+        for i in subject.layers
+    }
 
 
 def _paper_scale(schemes: tuple, i: int) -> float:

@@ -1,0 +1,285 @@
+"""Rows are done once; what is cut short goes on; what does not fit is refused."""
+
+import json
+
+import numpy as np
+import pytest
+
+from noisejax import data, reproduction, training
+from noisejax.experiments import Row
+from noisejax.reproduction import _driver, _rows
+from tests.reproduction.tiny import ERROR, ROWS, experiment, results
+
+
+@pytest.fixture(autouse=True)
+def digits(monkeypatch):
+    """200 generated images in place of the digits."""
+
+    def load(name, data_dir=None, *, test_partition=0):
+        if name != "digits":
+            return real(name, data_dir, test_partition=test_partition)
+        return data.generate(name)
+
+    real = data.load_dataset
+    monkeypatch.setattr(data, "load_dataset", load)
+
+
+@pytest.fixture
+def trained(monkeypatch):
+    """Names of the rows that are trained from now on."""
+    names = []
+
+    def train(config, path, **options):
+        names.append(path.name)
+        return real(config, path, **options)
+
+    real = training.train
+    monkeypatch.setattr(training, "train", train)
+    return names
+
+
+def run(folder, what=None, **options):
+    return reproduction.reproduce(
+        what or experiment(), folder, **{"scale": "short", **options}
+    )
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    """A finished experiment, to be looked at only."""
+    folder = tmp_path_factory.mktemp("done")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(data, "load_dataset", lambda name, *_, **__: data.generate(name))
+        run(folder)
+    return folder
+
+
+def copy_of(done, tmp_path):
+    import shutil
+
+    folder = tmp_path / "copy"
+    shutil.copytree(done, folder)
+    return folder
+
+
+def test_what_is_left(done):
+    names = {path.name for path in done.iterdir()} - {".lock"}
+    figures = {"tiny.png", "tiny.pdf"}
+    files = {"experiment.json", "results.jsonl", "table.md", "rows"}
+    assert names == files | figures
+    assert (done / "tiny.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_result_says_what_it_depends_on(done):
+    found = results(done)
+    assert [(r["row"], r["seed"]) for r in found] == [
+        *(("dropout", 0), ("dropout", 1), ("none", 0), ("none", 1))
+    ]
+    for result in found:
+        assert set(result) == {
+            *("row", "seed", "numbers", "seconds", "config"),
+            *("device", "versions", "commit"),
+        }
+        summary = json.loads(
+            (done / "rows" / result["row"] / "summary.json").read_text()
+        )
+        errors = summary[ERROR]["per_seed"]
+        assert result["numbers"][ERROR] == errors[result["seed"]]
+        assert result["config"] == summary["config"]
+        assert result["seconds"] > 0
+
+
+def test_the_table_has_paper_and_ours(done):
+    table = (done / "table.md").read_text()
+    errors = [r["numbers"][ERROR] for r in results(done)]
+    lines = {line.split(" | ")[0]: line for line in table.splitlines() if " | " in line}
+    assert "| 1.5 ± 0.1 (SD) | " in lines["| dropout"]
+    mean = np.mean(errors[:2])
+    assert f"{mean:.1f}" in lines["| dropout"] and "±" in lines["| dropout"]
+    assert " | 2 | " in lines["| dropout"]
+    assert "| 2.5 (?) | " in lines["| no noise"]
+    assert "| 3.0 | cited by the paper, not run | " in lines["| another paper's"]
+    assert "Dropout is better. **" in table and "n = 2" in table
+    assert "![paper and ours](tiny.png)" in table
+    for said in ("As printed.", "All of it.", "tiny", "1 x cpu"):
+        assert said in table
+
+
+def test_a_second_call_trains_nothing_and_draws_again(done, tmp_path, trained):
+    folder = copy_of(done, tmp_path)
+    (folder / "tiny.png").unlink()
+    (folder / "table.md").unlink()
+    before = (folder / "results.jsonl").read_bytes()
+    run(folder)
+    assert not trained
+    assert (folder / "results.jsonl").read_bytes() == before
+    assert (folder / "tiny.png").exists()
+    assert (folder / "table.md").read_text() == (done / "table.md").read_text()
+
+
+def test_rows_by_name_then_the_others(tmp_path, trained):
+    run(tmp_path, only=["none"])
+    assert "| dropout | 1.5 ± 0.1 (SD) | not run | 0 |" in (
+        (tmp_path / "table.md").read_text()
+    )
+    run(tmp_path)
+    assert trained == ["none", "dropout"]
+    assert len(results(tmp_path)) == 4
+
+
+def test_a_crash_loses_the_row_in_flight_only(tmp_path, monkeypatch, trained):
+    append, count = _driver.append_results, [0]
+
+    def crash(path, found):
+        count[0] += 1
+        if count[0] == 2:
+            raise KeyboardInterrupt
+        append(path, found)
+
+    monkeypatch.setattr(_driver, "append_results", crash)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path)
+    assert {r["row"] for r in results(tmp_path)} == {"dropout"}
+    del trained[:]
+    run(tmp_path)
+    assert trained == ["none"]
+    assert len(results(tmp_path)) == 4
+
+
+def test_a_line_that_was_cut_short_is_left_out(done, tmp_path, trained):
+    folder = copy_of(done, tmp_path)
+    whole = (folder / "results.jsonl").read_text()
+    lines = whole.splitlines(keepends=True)
+    (folder / "results.jsonl").write_text("".join(lines[:2]) + lines[2][:50])
+    run(folder)
+    assert trained == ["none"]  # and found finished
+    again = results(folder)
+    assert [r["numbers"] for r in again] == [r["numbers"] for r in results(done)]
+
+
+def test_a_damaged_line_is_said(done, tmp_path):
+    folder = copy_of(done, tmp_path)
+    path = folder / "results.jsonl"
+    path.write_text("{" + path.read_text())
+    with pytest.raises(ValueError, match=r"results.jsonl, line 1 cannot be read"):
+        run(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({"num_seeds": 3}, "num_seeds was 2, is 3"),
+        (
+            {"what": experiment(base={**experiment().base, "model.widths": (5,)})},
+            r"model.widths was \[4\], is \[5\]",
+        ),
+        ({"what": experiment(name="other")}, "holds tiny at the scale short"),
+        ({"scale": "paper"}, "holds tiny at the scale short"),
+    ],
+)
+def test_another_configuration_is_refused(done, tmp_path, trained, change, match):
+    folder = copy_of(done, tmp_path)
+    with pytest.raises(ValueError, match=match + r".*choose another workdir"):
+        run(folder, **change)
+    assert not trained
+    assert results(folder) == results(done)
+
+
+def test_a_folder_of_something_else_is_refused(tmp_path):
+    (tmp_path / "thesis.tex").write_text("")
+    with pytest.raises(ValueError, match="holds something else.*another workdir"):
+        run(tmp_path)
+
+
+def test_a_damaged_identity_is_said(done, tmp_path):
+    folder = copy_of(done, tmp_path)
+    (folder / "experiment.json").write_text("{}")
+    with pytest.raises(ValueError, match="experiment.json is damaged"):
+        run(folder)
+
+
+def test_two_at_once_are_refused(tmp_path):
+    with (
+        training.Workdir(tmp_path),
+        pytest.raises(ValueError, match="in use by another process"),
+    ):
+        run(tmp_path)
+
+
+def test_unknown_names_list_those_that_there_are(tmp_path):
+    with pytest.raises(ValueError, match="no row dropuot; its rows are dropout, none"):
+        run(tmp_path, only=["dropuot"])
+    with pytest.raises(ValueError, match="no row cited"):
+        run(tmp_path, only=["cited"])
+    with pytest.raises(ValueError, match="--scale must be one of smoke, short, paper"):
+        run(tmp_path, scale="huge")
+    with pytest.raises(ValueError, match="one of bouthillier2015_figure1, .*factorial"):
+        reproduction.find_experiment("ba2014_table7")
+    assert not list(tmp_path.iterdir())
+
+
+def test_missing_data_are_named_before_anything_is_trained(tmp_path, trained):
+    rows = (ROWS[0], Row("svhn", "svhn", {"data.name": "svhn_cropped"}))
+    with pytest.raises(
+        FileNotFoundError, match="'svhn_cropped'.*noisejax.prepare_data"
+    ):
+        run(tmp_path / "work", experiment(rows), data_dir=tmp_path / "none")
+    assert not trained
+    assert not (tmp_path / "work" / "experiment.json").exists()
+
+
+def fail(config, path, **options):
+    raise training.TrainingError("finding x* diverged")
+
+
+def test_a_row_whose_failure_is_a_result(tmp_path, monkeypatch):
+    rows = (Row("steep", "steep", {}, may_fail=True),)
+    monkeypatch.setattr(training, "train", fail)
+    what = experiment(rows, claims=())
+    monkeypatch.setattr(_driver, "draw_figure", lambda *_: None)
+    run(tmp_path, what)
+    [result] = results(tmp_path)
+    assert result["failed"] == "finding x* diverged" and result["numbers"] == {}
+    assert "| 0 | 0 | stopped: finding x* diverged |" in (
+        (tmp_path / "table.md").read_text()
+    )
+
+
+def test_another_rows_failure_ends_the_run(tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "train", fail)
+    with pytest.raises(training.TrainingError, match="diverged"):
+        run(tmp_path)
+    assert not (tmp_path / "results.jsonl").exists()
+
+
+def test_measured_rows_keep_arrays(tmp_path, trained):
+    what = experiment(kind="measured", measurements=("learning_curves",), claims=())
+    run(tmp_path, what, only=["none"])
+    with np.load(tmp_path / "arrays" / "none_seed_1.npz") as arrays:
+        assert arrays["curve/test"].shape == (1,)
+        assert arrays["curve/test"][0] == results(tmp_path)[1]["numbers"][ERROR]
+    (tmp_path / "arrays" / "none_seed_1.npz").write_text("no zip")
+    run(tmp_path, what, only=["none"])
+    assert trained == ["none"]
+
+
+def test_a_network_is_measured_again_after_a_crash(tmp_path, monkeypatch, trained):
+    """Training is not done twice."""
+    what = experiment(kind="measured", measurements=("learning_curves",), claims=())
+    measure = _rows.measure
+    monkeypatch.setattr(_rows, "measure", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        run(tmp_path, what, only=["none"])
+    monkeypatch.setattr(_rows, "measure", measure)
+    summary = (tmp_path / "rows" / "none" / "summary.json").read_bytes()
+    run(tmp_path, what, only=["none"])
+    assert len(results(tmp_path)) == 2
+    assert (tmp_path / "rows" / "none" / "summary.json").read_bytes() == summary
+
+
+def test_progress_counts_what_is_done(done, tmp_path, capfd):
+    folder = copy_of(done, tmp_path)
+    path = folder / "results.jsonl"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:2]))
+    run(folder)
+    assert "1/2 [" in capfd.readouterr().err

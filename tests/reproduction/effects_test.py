@@ -1,0 +1,60 @@
+"""Effects of the factorial, against a design whose truth is known."""
+
+import numpy as np
+import pytest
+
+from noisejax.experiments import EXPERIMENTS
+from noisejax.reproduction._effects import effects
+from tests.reproduction.tiny import ERROR, result
+
+FACTORIAL = EXPERIMENTS["factorial"]
+SCHEME = {"dropout": 0.0, "random": 1.0, "gaussian": -2.0}
+
+
+def error(f, seed):
+    """Scheme, shift -0.5, GAAF +0.25, S = 4 -1, shift and S together +0.3."""
+    shift, gaaf, four = f["shift"], f["gaaf"], f["samples"] == 4
+    value = SCHEME[f["scheme"]] - 0.5 * shift + 0.25 * gaaf - 1.0 * four
+    return value + 0.3 * (shift and four) + 10 * seed + 0.01 * seed * shift
+
+
+def make(seeds):
+    return [
+        result(row.name, seed, **{ERROR: error(row.factors, seed)})
+        for row in FACTORIAL.rows
+        if "control" not in row.factors
+        for seed in seeds
+    ]
+
+
+def found(results):
+    every = effects(FACTORIAL.rows, FACTORIAL.design, results, ERROR)
+    return {effect.name: effect for effect in every}
+
+
+def test_effects_are_those_of_the_truth():
+    by_name = found(make([0, 1, 2]))
+    values = {name: effect.value for name, effect in by_name.items()}
+    assert values["scheme random"] == pytest.approx(1.0)
+    assert values["scheme gaussian"] == pytest.approx(-2.0)
+    assert values["gaaf"] == pytest.approx(0.25)
+    assert values["shift"] == pytest.approx(-0.5 + 0.3 / 2 + 0.01)
+    assert values["samples"] == pytest.approx(-1.0 + 0.3 / 2)
+    assert values["shift x samples"] == pytest.approx(0.3 / 2)
+    assert values["gaaf x samples"] == pytest.approx(0.0, abs=1e-9)
+    assert len(by_name) == 5 + 2 * 3 + 3  # no interaction of a factor with itself
+
+
+def test_standard_errors_are_over_seeds_of_differences_within_a_seed():
+    shift = found(make([0, 1, 2]))["shift"]
+    assert shift.num_seeds == 3
+    deviation = np.std([0.0, 0.01, 0.02], ddof=1)
+    assert shift.standard_error == pytest.approx(deviation / np.sqrt(3))
+    assert found(make([0, 1, 2]))["gaaf"].standard_error == pytest.approx(0, abs=1e-9)
+    assert np.isnan(found(make([0]))["gaaf"].standard_error)
+
+
+def test_a_cell_that_is_missing_leaves_no_effects():
+    results = make([0, 1])
+    name = next(r.name for r in FACTORIAL.rows if "control" not in r.factors)
+    assert found([r for r in results if r["row"] != name]) == {}

@@ -1,0 +1,132 @@
+"""Claims are judged by Student's interval over seeds, differences within a seed."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from noisejax.experiments import EXPERIMENTS, Claim, Contrast
+from noisejax.reproduction._verdicts import estimate, interval, numbers_of, verdict
+from tests.reproduction.tiny import ERROR, result
+
+
+def of(a, b, seeds=None):
+    """Results of two rows, one number per seed."""
+    rows = [("a", a), ("b", b)]
+    return [
+        result(row, seed, **{ERROR: value})
+        for row, values in rows
+        for seed, value in zip(seeds or range(len(values)), values, strict=False)
+    ]
+
+
+LESS = Contrast(((1.0, "a", ERROR), (-1.0, "b", ERROR)), high=0.0)
+
+
+def test_the_interval_is_students():
+    values = np.array([1.0, 2.0, 4.0, 4.5])
+    expected = stats.t.interval(
+        0.95, 3, loc=values.mean(), scale=stats.sem(values, ddof=1)
+    )
+    assert interval(values) == pytest.approx(expected)
+    assert interval([1.0]) == (-math.inf, math.inf)
+
+
+def test_a_paired_difference():
+    """The spread between seeds that both rows share cancels."""
+    found = estimate(LESS, numbers_of(of([1.0, 11.0, 21.0], [2.0, 12.1, 21.9])))
+    assert found.value == pytest.approx(-1.0)
+    assert (found.low, found.high) == pytest.approx(interval([-1.0, -1.1, -0.9]))
+    assert found.num_seeds == 3
+
+
+def test_only_seeds_that_both_have():
+    numbers = numbers_of([*of([1.0, 2.0], [3.0, 4.0]), result("a", 7, **{ERROR: 9.0})])
+    assert estimate(LESS, numbers).num_seeds == 2
+
+
+def test_weights():
+    contrast = Contrast(((1.0, "a", ERROR), (-5.0, "b", ERROR)))
+    found = estimate(contrast, numbers_of(of([10.0, 10.0], [1.0, 1.0])))
+    assert found.value == 5.0
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "word"),
+    [
+        ([1.0, 1.1, 0.9], [2.0, 2.1, 1.95], "Held (n = 3)"),
+        ([2.0, 2.1, 1.95], [1.0, 1.1, 0.9], "Not held (n = 3)"),
+        ([1.0, 2.0, 3.0], [1.1, 1.0, 4.0], "Not resolved (n = 3)"),
+        ([1.0], [2.0], "Not resolved (n = 1)"),
+        ([], [2.0], "Not run"),
+        ([None, None], [2.0, 1.0], "Not run"),
+    ],
+)
+def test_words(a, b, word):
+    said = verdict(Claim("It is less.", (LESS,)), of(a, b))
+    assert said.startswith(word)
+    assert said.endswith(".") and "\n" not in said
+    if word.endswith("(n = 3)"):
+        assert "a - b of test_error_percent = " in said and "[" in said
+
+
+def test_close_to_each_other():
+    near = Contrast(LESS.terms, low=-0.5, high=0.5)
+    claim = Claim("They are alike.", (near,))
+    close = of([1.0, 2.0, 3.0], [1.01, 2.0, 2.99])
+    assert verdict(claim, close).startswith("Held")
+    apart = of([1.0, 2.0, 3.0], [3.0, 4.01, 4.99])
+    assert verdict(claim, apart).startswith("Not held")
+    wide = of([1.0, 2.0, 3.0], [2.0, 2.0, 2.0])
+    assert verdict(claim, wide).startswith("Not resolved")
+
+
+def test_one_contrast_that_fails_is_enough():
+    claim = Claim("Both.", (LESS, Contrast(((1.0, "a", ERROR),), low=100.0)))
+    said = verdict(claim, of([1.0, 1.1, 0.9], [2.0, 2.1, 1.95]))
+    assert said.startswith("Not held") and ", held; " in said
+
+
+def test_what_was_not_run_is_said():
+    claim = Claim("Both.", (LESS, Contrast(((1.0, "c", ERROR),), low=0.0)))
+    said = verdict(claim, of([1.0, 1.1, 0.9], [2.0, 2.1, 1.95]))
+    assert said.startswith("Held in the 1 of 2 comparisons that were run (n = 3)")
+
+
+def test_what_is_computed_is_exact():
+    said = verdict(Claim("Less.", (LESS,)), of([1.0], [2.0]), exact=True)
+    assert said.startswith("Held (exact)")
+
+
+def test_without_numbers_it_is_judged_by_eye():
+    assert verdict(Claim("It looks alike."), []) == "Judged by eye."
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_every_claim_can_be_held_and_can_fail(name):
+    """Numbers in the middle of what is claimed hold; far outside they do not."""
+    experiment = EXPERIMENTS[name]
+    for claim in experiment.claims:
+        for contrast in claim.contrasts:
+            for shift, word in ((0.0, "Held"), (1e9, "Not held"), (-1e9, "Not held")):
+                low, high = contrast.low, contrast.high
+                middle = np.clip(0.0, low, high)
+                if np.isfinite([low, high]).all():
+                    middle = (low + high) / 2
+                elif np.isfinite(low):
+                    middle = low + 1.0
+                elif np.isfinite(high):
+                    middle = high - 1.0
+                free = (shift > 0 and high == np.inf) or (shift < 0 and low == -np.inf)
+                _, row, metric = contrast.terms[0]
+                weight = contrast.terms[0][0]
+                results = [
+                    result(r, seed, **{m: 0.0})
+                    for _, r, m in contrast.terms[1:]
+                    for seed in (0, 1)
+                ]
+                value = (middle + shift) / weight
+                results += [result(row, seed, **{metric: value}) for seed in (0, 1)]
+                said = verdict(Claim("It.", (contrast,)), results)
+                assert free or said.startswith(word), said
