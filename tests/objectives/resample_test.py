@@ -54,23 +54,23 @@ def test_chosen_for_replayed_samples_it_is_unbiased_too():
 
 
 def test_the_backward_pass_is_of_one_sample():
-    """Operations on a net wide enough for its products to count, at S = 8."""
-    wide = [jnp.ones((512, 256)), jnp.ones((256, 10))]
+    """Operations on a net wide enough for its products to count: S + 3 of 3 S."""
+    deep = [jnp.ones((512, 512)) for _ in range(3)]
     x, y = jnp.ones((32, 512)), jnp.zeros(32, jnp.int32)
 
     def operations(strategy):
-        loss_fn = objectives.iwsgd(wide_log_prob, num_samples=8, strategy=strategy)
+        loss_fn = objectives.iwsgd(deep_log_prob, num_samples=8, strategy=strategy)
         gradient = jax.jit(jax.grad(lambda p, k: loss_fn(p, k, x, y)[0]))
-        return gradient.lower(wide, key()).compile().cost_analysis()["flops"]
+        return gradient.lower(deep, key()).compile().cost_analysis()["flops"]
 
     assert operations("resample") < 0.6 * operations("vmap")
 
 
-def wide_log_prob(params, key, x, y):
-    keys = jax.random.split(key)
-    hidden = jax.nn.relu(noise.dropout(keys[0], x, rate=0.2) @ params[0])
-    hidden = noise.dropout(keys[1], hidden, rate=0.5)
-    return objectives.label_log_prob(hidden @ params[1], y)
+def deep_log_prob(params, key, x, y):
+    *weights, last = params
+    for w, k in zip(weights, jax.random.split(key, len(weights)), strict=True):
+        x = jax.nn.relu(noise.dropout(k, x, rate=0.5) @ w)
+    return objectives.label_log_prob(x @ last, y)
 
 
 def with_statistics(params, key, x, y):
