@@ -79,6 +79,9 @@ def train(
             summary = folder.finished_summary()
             if summary is not None:
                 check_same(folder.summary_path, summary["config"], to_dict(config))
+                if not folder.config_path.exists():
+                    made_by = {k: summary.get(k) for k in describe_run(config)}
+                    write_json(folder.config_path, made_by)
                 return summary
         else:
             folder.check_free()

@@ -1,0 +1,102 @@
+"""A run's folder, damaged at random and resumed, in one process."""
+
+import json
+import pathlib
+import shutil
+
+import numpy as np
+
+from noisejax import training
+from noisejax.training import _run
+from tests.training.stopping import stop_before_epoch
+from tests.training.tiny import config, dataset
+
+FIELDS = {
+    "training__epochs": 2,
+    "training__retrain_epochs": 2,
+    "noise__shift": "both",
+}
+
+STOPS = {"first phase": 1, "second phase": 3, "finished": None}
+"""State of a run -> epochs that are done; None: all, with a summary."""
+
+
+class Damages:
+    """Runs to damage, and what each must come to.
+
+    All runs share one compiled program: the same functions are called.
+    """
+
+    def __init__(self, monkeypatch, folder: pathlib.Path):
+        self.folder = folder
+        self.config = config(**FIELDS)
+        self.dataset = dataset()
+        program = _run.build_program(self.config, self.dataset)
+        monkeypatch.setattr(_run, "build_program", lambda *_: program)
+        for name, epochs in STOPS.items():
+            if epochs is None:
+                self.summary = self.resume(folder / name)
+                continue
+            with monkeypatch.context() as patch:
+                stop_before_epoch(patch, epochs)
+                try:
+                    self.resume(folder / name)
+                except training.TrainingStopped:
+                    continue
+                raise AssertionError(f"{name} was not stopped")
+        self.metrics = (folder / "finished" / "metrics.jsonl").read_bytes()
+
+    def resume(self, folder: pathlib.Path) -> dict:
+        """Trains what is still to be trained."""
+        return training.train(self.config, folder, dataset=self.dataset, resume=True)
+
+    def survive(self, rng: np.random.Generator, number: int) -> list[str]:
+        """Damages a copy of a run, resumes it, and checks what it comes to."""
+        name = list(STOPS)[number % len(STOPS)]
+        copy = self.folder / f"copy {number}"
+        shutil.copytree(self.folder / name, copy)
+        done = [damage(copy, rng) for _ in range(1 + number % 3)]
+        summary = self.resume(copy)
+        for key in ("params_sha256", "test_error_percent", "best_epoch", "config"):
+            assert summary[key] == self.summary[key], (name, done, key)
+        assert (copy / "metrics.jsonl").read_bytes() == self.metrics, (name, done)
+        there = json.loads((copy / "config.json").read_text())["config"]
+        assert there == json.loads(json.dumps(training.to_dict(self.config)))
+        shutil.rmtree(copy)
+        return done
+
+
+def damage(folder: pathlib.Path, rng: np.random.Generator) -> str:
+    """Truncates, empties, lengthens or deletes a file, flips a byte, or takes a folder.
+
+    Returns:
+      What was done.
+    """
+    files = sorted(
+        path for path in folder.rglob("*") if path.is_file() and path.name != ".lock"
+    )
+    kinds = {}
+    for path in files:  # arrays have many files: each kind has the same chance
+        parts = path.relative_to(folder).parts
+        kinds.setdefault(
+            parts[0] if len(parts) < 3 else "/".join(parts[:2]), []
+        ).append(path)
+    kind = sorted(kinds)[rng.integers(len(kinds))]
+    path = kinds[kind][rng.integers(len(kinds[kind]))]
+    content = path.read_bytes()
+    how = rng.choice(["truncate", "empty", "flip", "flip", "append", "delete", "take"])
+    at = int(rng.integers(len(content))) if content else 0
+    if how == "truncate":
+        path.write_bytes(content[:at])
+    elif how == "empty":
+        path.write_bytes(b"")
+    elif how == "flip" and content:
+        flipped = bytes([content[at] ^ (1 << int(rng.integers(8)))])
+        path.write_bytes(content[:at] + flipped + content[at + 1 :])
+    elif how == "append":
+        path.write_bytes(content + b"\x00{half a line")
+    elif how == "take" and path.parent != folder:
+        shutil.rmtree(path.parent)
+    else:
+        path.unlink()
+    return f"{how} {path.relative_to(folder)} at {at} of {len(content)}"
