@@ -28,13 +28,16 @@ from noisejax.backprojection._solver import Dense, Fourier
 MAX_DENSE = 4096
 """Input numbers per example up to which a whole matrix is held, 64 MiB each."""
 
-DAMPING = 0.03
+DAMPING = 0.1
 """Share of the mean eigenvalue that is added to every one."""
 
 STEP_EXAMPLES = 64
 """Examples of the sample on which the step is measured."""
 
 STEP_ITERATIONS = 6
+
+STEP_QUANTILE = 0.25
+"""Share of them for which the step is short enough; for others it is soon halved."""
 
 
 @jax.tree_util.register_dataclass
@@ -162,7 +165,7 @@ def _mean_curvatures(features, x, shapes, solver_class) -> Float[Array, "layers 
 
 
 def _steps(features, x, shapes, weights, solver) -> Float[Array, " parts"]:
-    """1 / the largest eigenvalue of M⁻¹H, in most examples no less."""
+    """1 / the largest eigenvalue of M⁻¹H, H that of an example: a low quantile."""
     x = x[:STEP_EXAMPLES]
     targets = tuple(jnp.zeros((1, *shape[1:]), x.dtype) for shape in shapes)
     start = jnp.asarray(np.random.default_rng(0).standard_normal(x.shape), x.dtype)
@@ -178,7 +181,7 @@ def _steps(features, x, shapes, weights, solver) -> Float[Array, " parts"]:
             return solver.solve(times(v), part)
 
         largest = largest_eigenvalue(preconditioned_times, start, STEP_ITERATIONS)
-        bound = jnp.quantile(largest, 0.9)
+        bound = jnp.quantile(largest, STEP_QUANTILE)
         steps.append(1 / jnp.where(bound > 0, bound, 1))
     return jnp.stack(steps)
 
