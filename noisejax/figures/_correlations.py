@@ -67,7 +67,8 @@ def correlations(
             ax.set_xlim(-1, 1)
             ax.set_ylim(bottom=0)
         remove_unused(axes, len(layers))
-        legend_below(fig, columns=3)
+        if len(histograms) > 1:
+            legend_below(fig, columns=3)
         return fig
 
 
@@ -85,7 +86,7 @@ def correlation_counts(
       figure: to draw in; None: a new one.
 
     Returns:
-      The figure, a panel per layer; a count of 0 has no bar on its logarithmic axis.
+      The figure, a panel per layer; the axis is logarithmic above 1.
 
     Raises:
       ValueError: there is no network or layer; not one count per threshold.
@@ -112,13 +113,15 @@ def correlation_counts(
                 values = counts[label].get(layer, np.zeros(len(places)))
                 _, values = check_series(thresholds=thresholds, **{label: values})
                 ax.bar(x, values, width, color=colour, label=label)
-            ax.set_yscale("log")
-            ax.set_ylim(bottom=0.5)
+            ax.set_yscale("symlog", linthresh=1, linscale=0.4)  # 0 has its place
             ax.set_xticks(places, [f"{t:g}" for t in np.round(thresholds, 4)])
             first = k % columns == 0
             label_axes(ax, "|r| above", "pairs of units" if first else "", layer)
+        largest = max(np.max(by[layer]) for by in counts.values() for layer in by)
+        axes[0, 0].set_ylim(0, 2 * max(largest, 1))
         remove_unused(axes, len(layers))
-        legend_below(fig, columns=3)
+        if len(counts) > 1:
+            legend_below(fig, columns=3)
         return fig
 
 

@@ -37,7 +37,8 @@ def net_values(
       figure: to draw in; None: a new one.
 
     Returns:
-      The figure, a panel per layer; densities count what lies outside the edges.
+      The figure, a panel per layer: where net values are, up to 1 in 10,000. Densities
+      count what lies outside, too.
 
     Raises:
       ValueError: there is no network, no layer, or no bin.
@@ -57,12 +58,15 @@ def net_values(
             drawn = [
                 (i, h[layer]) for i, h in enumerate(histograms.values()) if layer in h
             ]
-            totals = []
+            totals, ends = [], []
             for place, (i, h) in enumerate(drawn):
                 (counts,) = check_series(counts=h["counts"])
                 edges = np.linspace(float(h["low"]), float(h["high"]), len(counts) + 1)
                 total = counts.sum() + float(h["below"]) + float(h["above"])
                 totals.append(total)
+                seen = np.flatnonzero(counts > 1e-4 * total)
+                if len(seen):
+                    ends += [edges[seen[0]], edges[seen[-1] + 1]]
                 density = counts / max(total, 1) / np.diff(edges)
                 look = {"color": colours[i], "ls": DASHES[i % 4]}
                 ax.stairs(density, edges, **look, label=list(histograms)[i])
@@ -81,8 +85,11 @@ def net_values(
             label_axes(ax, "net value z", "density" if first else "", title)
             ax.margins(y=0.2 + 0.16 * len(drawn))
             ax.set_ylim(bottom=0)
+            if ends:  # few net values lie beyond
+                ax.set_xlim(min(ends), max(ends))
         remove_unused(axes, len(layers))
-        legend_below(fig, columns=3)
+        if len(histograms) > 1:
+            legend_below(fig, columns=3)
         return fig
 
 
@@ -133,6 +140,9 @@ def slopes(
                 nets, 0 * nets, 0.3 * top * share, color="0.7", lw=0, label=text
             )
         label_axes(ax, "net value z", "slope of φ", title)
+        seen = nets[np.isfinite(clean)]
+        if len(seen) > 1:
+            ax.set_xlim(seen.min(), seen.max())
         ax.set_ylim(bottom=min(0.0, float(np.nanmin([clean, noisy]))))
         ax.legend()
         return fig

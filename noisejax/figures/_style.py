@@ -61,6 +61,7 @@ ALIASES = {
     "without dropout": "none",
     "no dropout": "none",
     "no noise": "none",
+    "without noise": "none",
     "with dropout": "dropout",
     "standard dropout": "dropout",
     "regular dropout": "dropout",

@@ -177,5 +177,8 @@ def _collector(network: Network, names: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """An array as a number or as lists."""
-    return np.asarray(value).tolist()
+    """An array as a number or as lists, with the digits that float32 has."""
+    value = np.asarray(value)
+    if value.dtype == np.float32:
+        value = value.astype(str).astype(np.float64)
+    return value.tolist()

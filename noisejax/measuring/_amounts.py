@@ -42,14 +42,14 @@ def amounts_for(network: Network) -> Amounts:
 
 
 def chunks(x: Array, *, limit: int, size: int) -> Iterator[np.ndarray]:
-    """The first `limit` examples in chunks of one size; a smaller rest is left out.
+    """The first `limit` examples in chunks of at most `size`, all of one length.
 
-    Where there are fewer than `size`, they are one chunk.
+    Fewer examples than there are chunks are left out at the end.
     """
     x = np.asarray(x[:limit])  # slices of it compile nothing
-    count = len(x)
-    size = min(size, count)
-    for start in range(0, count - size + 1, size):
+    count = -(-len(x) // size)
+    size = len(x) // count
+    for start in range(0, count * size, size):
         yield x[start : start + size]
 
 

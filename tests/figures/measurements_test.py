@@ -43,7 +43,13 @@ def test_correlation_counts():
     heights = [[bar.get_height() for bar in c] for c in first.containers]
     assert heights == [[1, 20], [7, 8]]
     assert [t.get_text() for t in first.get_xticklabels()] == ["0.9", "0.8"]
-    assert (first.get_yscale(), second.get_title()) == ("log", "b")
+    assert (first.get_yscale(), second.get_title()) == ("symlog", "b")
+    assert first.get_ylim() == second.get_ylim() == (0, 40)
+
+
+def test_correlation_counts_of_nothing():
+    (ax,) = figures.correlation_counts({"none": {"a": [0, 0]}}, [0.9, 0.8]).axes
+    assert ax.get_ylim() == (0, 2)
 
 
 def test_dropped_share():
