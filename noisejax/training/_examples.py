@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from jaxtyping import Int
@@ -82,25 +82,51 @@ def _describe(config: Config, dataset: data.Dataset) -> str:
     return f"of shape {dataset.shape}"
 
 
-def prepare_examples(
-    config: Config, dataset: data.Dataset
-) -> tuple[data.Dataset, bool]:
+@dataclasses.dataclass(frozen=True)
+class Prepared:
+    """Examples as a run sees them.
+
+    Attributes:
+      dataset: preprocessed.
+      inverted: whether its examples are still to be inverted on the device.
+      pictures: what the network sees, [N, ...] -> images of the data set, in [0, 1]
+        where they were pixels; None where a step of the preprocessing has no way back.
+    """
+
+    dataset: data.Dataset
+    inverted: bool
+    pictures: Callable[[np.ndarray], np.ndarray] | None
+
+
+def prepare_examples(config: Config, dataset: data.Dataset) -> Prepared:
     """Preprocesses on the host what the configuration says.
 
     The steps are fitted on all training examples, those held out for validation
     included (labels play no part), so that runs of several seeds share their data.
-
-    Returns:
-      The data set, and whether its examples are still to be inverted on the device.
     """
+    inverted, shape = config.data.inverted, dataset.shape
     if not config.data.preprocess:
-        return dataset, config.data.inverted
-    if config.data.inverted:
+
+        def as_they_are(x):
+            x = np.asarray(x).reshape(-1, *shape)
+            return 1 - x if inverted else x
+
+        return Prepared(dataset, inverted, as_they_are)
+    top = np.float32(255 if dataset.train_x.dtype == np.uint8 else 1)
+    if inverted:
         dataset = _invert(dataset)
     done = data.preprocess(
         dataset, config.data.preprocess, num_components=config.data.components
     )
-    return done.dataset, False
+    undo = done.inverse
+    if undo is None:
+        return Prepared(done.dataset, False, None)
+
+    def as_they_were(x):
+        images = np.asarray(undo(np.asarray(x))).reshape(-1, *shape) / top
+        return 1 - images if inverted else images
+
+    return Prepared(done.dataset, False, as_they_were)
 
 
 def _invert(dataset: data.Dataset) -> data.Dataset:

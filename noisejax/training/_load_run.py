@@ -6,6 +6,7 @@ import pathlib
 from typing import Any
 
 import jax
+import numpy as np
 from flax import linen as nn
 from jaxtyping import Array, Float, PyTree, UInt8
 
@@ -13,7 +14,7 @@ from noisejax import data
 from noisejax.training._check import check_config
 from noisejax.training._config import Config, from_dict
 from noisejax.training._epoch import to_float
-from noisejax.training._examples import load_examples
+from noisejax.training._examples import Prepared, load_examples
 from noisejax.training._phases import Examples, build_program
 from noisejax.training._run import newest_state
 from noisejax.training._workdir import RunFolder, read_config
@@ -29,7 +30,7 @@ class TrainedRun:
       dataset: that it was trained and tested on, as it was loaded.
       train: the training examples, preprocessed, those held out for validation too.
       test: the test examples, likewise.
-      inverted: whether examples are still to be inverted.
+      prepared: how they were prepared.
       model: called as model.apply(variables, x, train=...) -> (outputs, activations).
       variables: {"params": ..., "batch_stats": ...} of one seed, of the epoch that its
         test error is reported for.
@@ -41,7 +42,7 @@ class TrainedRun:
     dataset: data.Dataset | data.SoftTargets
     train: Examples
     test: Examples
-    inverted: bool
+    prepared: Prepared
     model: nn.Module
     variables: dict[str, PyTree[Array]]
     seed: int
@@ -49,8 +50,28 @@ class TrainedRun:
     def inputs(
         self, x: UInt8[Array, "batch ..."] | Float[Array, "batch ..."]
     ) -> Float[Array, "batch ..."]:
-        """What the network sees of examples out of `train` or `test`."""
-        return to_float(x, inverted=self.inverted)
+        """What the network sees of examples [B, ...] out of `train` or `test`."""
+        return to_float(x, inverted=self.prepared.inverted)
+
+    def pictures(self, x: Float[Array, "batch ..."]) -> Float[np.ndarray, "batch ..."]:
+        """Images [B, height, width, channels] of what the network sees, [B, ...].
+
+        Raises:
+          ValueError: the examples are no images, or a step of the preprocessing has no
+            way back.
+        """
+        if len(self.dataset.shape) != 3:
+            raise ValueError(
+                f"the examples of {self.dataset.name} are no images: their shape is "
+                f"{self.dataset.shape}"
+            )
+        if self.prepared.pictures is None:
+            raise ValueError(
+                f"data.preprocess={self.config.data.preprocess} has no way back to "
+                "images: gcn and zca lose what they take away; pca and standardise can "
+                "be undone"
+            )
+        return self.prepared.pictures(np.asarray(x))
 
 
 def load_run(
@@ -108,7 +129,7 @@ def load_run(
         dataset=dataset,
         train=program.train,
         test=program.test,
-        inverted=config.data.inverted and not config.data.preprocess,
+        prepared=program.prepared,
         model=program.model,
         variables=variables,
         seed=seeds[i],

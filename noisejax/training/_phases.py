@@ -18,6 +18,7 @@ from noisejax.training._build import (
 from noisejax.training._config import Config
 from noisejax.training._epoch import all_indices, make_epoch, make_evaluate
 from noisejax.training._examples import (
+    Prepared,
     check_examples,
     prepare_examples,
     split_examples,
@@ -90,6 +91,7 @@ class Program:
       validation: [N, m], each seed's indices into `train`; m may be 0.
       phases: in order.
       evaluate: compiled, as `make_evaluate` describes it.
+      prepared: the data set that the examples come from.
     """
 
     model: nn.Module
@@ -99,6 +101,7 @@ class Program:
     validation: Int[Array, "seeds m"]
     phases: tuple[Phase, ...]
     evaluate: Callable
+    prepared: Prepared
 
 
 def build_program(config: Config, dataset: data.Dataset) -> Program:
@@ -109,7 +112,8 @@ def build_program(config: Config, dataset: data.Dataset) -> Program:
     """
     training, objective = config.training, config.objective
     check_examples(config, dataset)
-    dataset, inverted = prepare_examples(config, dataset)
+    prepared = prepare_examples(config, dataset)
+    dataset, inverted = prepared.dataset, prepared.inverted
     projecting = training.mode == "back_projection"
     noisy = build_model(config, dataset.num_classes)
     model = noisy
@@ -195,4 +199,5 @@ def build_program(config: Config, dataset: data.Dataset) -> Program:
             batch_size=min(EVALUATION_BATCH, len(dataset.test_x)),
             inverted=inverted,
         ),
+        prepared=prepared,
     )
