@@ -6,6 +6,14 @@ import chex
 
 from noisejax.training._state import Best, TrainState
 
+KINDS = {
+    "metrics_sha256": str,
+    "seconds": int | float,
+    "seconds_projecting": int | float,
+    "retrain_errors": list,
+}
+"""What a checkpoint keeps besides counts."""
+
 
 @chex.dataclass(frozen=True)
 class Seeds:
@@ -36,3 +44,17 @@ class Progress:
     seconds: float = 0.0
     seconds_projecting: float = 0.0
     retrain_errors: list[list[float]] = dataclasses.field(default_factory=list)
+
+    def __post_init__(self):
+        """Checks what was read from a file.
+
+        Raises:
+          ValueError: a value that no run leaves.
+        """
+        for name in ("phase", "epoch", "rows"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < 0:
+                raise ValueError(f"its progress.{name} is {value!r}")
+        for name, kind in KINDS.items():
+            if not isinstance(getattr(self, name), kind):
+                raise ValueError(f"its progress.{name} is {getattr(self, name)!r}")

@@ -155,6 +155,8 @@ def newest_state(
 
     def accept(values):
         progress = Progress(**values)
+        if progress.phase >= len(program.phases):
+            raise ValueError(f"its progress.phase is {progress.phase}")
         rows, sha256 = progress.rows, progress.metrics_sha256
         first_rows(folder.metrics_path, folder.mirror_path, rows, sha256)
 
