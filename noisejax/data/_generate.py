@@ -32,7 +32,7 @@ def generate(
 
     Args:
       name: of the data set whose shape it has.
-      num_train: training images, at least one per class; of soft targets, the examples
+      num_train: training images; of soft targets, the examples
         of all partitions.
       num_test: test images.
       seed: that decides.

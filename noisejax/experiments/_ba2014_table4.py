@@ -45,7 +45,7 @@ EXPERIMENT = Experiment(
         ),
     ),
     scales={
-        "smoke": smoke(1 / 32, {"data.validation_per_class": (1, 1)}),
+        "smoke": smoke(1 / 32, {"data.validation_per_class": (1, 0)}),
         "short": Scale(
             changes=(
                 "an eighth of the feature maps and units",

@@ -6,7 +6,7 @@ from noisejax.experiments._experiment import Scale, Value
 
 SMOKE = {
     "training.epochs": 1,
-    "training.batch_size": 90,
+    "training.batch_size": 10,
     "training.retrain_epochs": 0,
     "training.patience": 0,
     "data.validation": 0.1,

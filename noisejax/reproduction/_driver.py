@@ -18,6 +18,10 @@ from noisejax.reproduction._results import append_results, read_results, rows_do
 from noisejax.reproduction._rows import compute_row, train_row
 from noisejax.reproduction._table import format_table
 
+GENERATED = 30
+"""Examples of each part, where they are generated: two steps of ten, and a few held
+out."""
+
 Datasets = dict[tuple[str, int], data.Dataset | data.SoftTargets]
 """Name and test partition -> data."""
 
@@ -69,8 +73,7 @@ def reproduce(
         datasets = _load(missing, data_dir, experiment.scales[scale].generated)
         folder.claim(experiment.name, scale, _identities(rows, configs))
         if experiment.scales[scale].generated:
-            for row in experiment.rows_at("paper"):
-                check_full_width(experiment, row)
+            check_full_width(experiment)
         already = sum(row.name in done for row in rows)
         with tqdm(
             total=len(rows), initial=already, desc=experiment.name, unit="row"
@@ -119,7 +122,10 @@ def _load(
     """The data sets that are still needed, before anything is trained."""
     keys = sorted({_key(config) for config in configs})
     if generated:
-        return {key: data.generate(key[0]) for key in keys}
+        return {
+            key: data.generate(key[0], num_train=GENERATED, num_test=GENERATED)
+            for key in keys
+        }
     return {
         key: data.load_dataset(key[0], data_dir, test_partition=key[1]) for key in keys
     }
