@@ -6,6 +6,7 @@ from noisejax.backprojection._augmentation import class_distances as class_dista
 from noisejax.backprojection._augmentation import distances as distances
 from noisejax.backprojection._back_project import BackProjection as BackProjection
 from noisejax.backprojection._back_project import back_project as back_project
+from noisejax.backprojection._curvature import curvature as curvature
 from noisejax.backprojection._from_optax import from_optax as from_optax
 from noisejax.backprojection._gradient_descent import (
     gradient_descent as gradient_descent,

@@ -25,7 +25,7 @@ from noisejax.training._examples import (
 )
 from noisejax.training._nonfinite import make_search
 from noisejax.training._optimizer import build_optimizer, build_schedule
-from noisejax.training._projection import Projection, check_rounds, make_project
+from noisejax.training._projection import Projection, check_rounds, make_projection
 from noisejax.training._step import StepConfig, make_step
 from noisejax.training._task import task_of
 
@@ -152,22 +152,19 @@ def build_program(config: Config, dataset: data.Dataset) -> Program:
             "inverted": inverted,
             "augment": config.data.augment,
         }
-        project = None
+        projection = None
         if projecting:
-            passes = model.num_hidden_places if config.projection.per_layer else 1
-            check_rounds(f"training.{PHASE_FIELDS[name]}", epochs, 1 + passes)
-            project = Projection(
-                passes=passes,
-                project=make_project(
-                    noisy.clone(input_noise=None),
-                    model,
-                    config.projection,
-                    inverted=inverted,
-                ),
+            projection = make_projection(
+                noisy.clone(input_noise=None),
+                model,
+                config.projection,
+                inverted=inverted,
                 epoch=make_epoch(
                     step, batch_size=training.batch_size, inverted=False, shared=False
                 ),
             )
+            field = f"training.{PHASE_FIELDS[name]}"
+            check_rounds(field, epochs, projection.passes)
         return Phase(
             name=name,
             epochs=epochs,
@@ -175,8 +172,8 @@ def build_program(config: Config, dataset: data.Dataset) -> Program:
             indices=indices,
             optimizer=optimizer,
             epoch=make_epoch(step, **form),
-            search=None if project else make_search(step_config, step, **form),
-            projection=project,
+            search=None if projection else make_search(step_config, step, **form),
+            projection=projection,
         )
 
     train_indices = jnp.asarray(np.stack([train for train, _ in split]))

@@ -21,6 +21,7 @@ from noisejax.training._config import ProjectionConfig
 from noisejax.training._epoch import step_key, to_float
 from noisejax.training._errors import TrainingError
 from noisejax.training._over_seeds import over_seeds
+from noisejax.training._project_dataset import SHOWN, advise
 from noisejax.training._state import TrainState
 
 CHUNK = 500
@@ -33,29 +34,39 @@ class Projection:
 
     Attributes:
       passes: epochs on x* in a round, beside the one on x: 1, or one per hidden layer.
-      project: compiled, as `make_project` describes it.
+      project: (state, x, indices, seeds, number), compiled, gives for the examples
+        `indices` [N, n] of each seed: "x_star" [N, passes, n, ...]; means over examples
+        "residual_before" and "residual_after", [N]; "diverged" [N, n].
       epoch: an epoch on examples of each seed's own, as `make_epoch` describes it.
+      advise: (params, x) of one seed -> what to say where x* diverged.
     """
 
     passes: int
     project: Callable
     epoch: Callable
+    advise: Callable[[Any, Array], str]
 
 
-def check_rounds(field: str, epochs: int, stride: int) -> None:
+def check_rounds(field: str, epochs: int, passes: int) -> None:
     """Raises a ValueError where epochs are not whole rounds."""
+    stride = 1 + passes
     if epochs % stride:
         raise ValueError(
             f"training.mode=back_projection counts {stride} epochs a round, one on x "
-            f"and {stride - 1} on x*: {field} must be a multiple of {stride}, got "
+            f"and {passes} on x*: {field} must be a multiple of {stride}, got "
             f"{epochs}"
         )
 
 
-def make_project(
-    noisy: nn.Module, silent: nn.Module, config: ProjectionConfig, *, inverted: bool
-) -> Callable[..., dict[str, Array]]:
-    """Finds x* for the training examples of all seeds.
+def make_projection(
+    noisy: nn.Module,
+    silent: nn.Module,
+    config: ProjectionConfig,
+    *,
+    inverted: bool,
+    epoch: Callable,
+) -> Projection:
+    """How x* is found for the training examples of all seeds.
 
     Args:
       noisy: the network that makes the targets: noise at every hidden layer up to
@@ -63,11 +74,7 @@ def make_project(
       silent: the same without noise.
       config: how x* is found.
       inverted: whether examples are inverted.
-
-    Returns:
-      project(state, x, indices, seeds, number), compiled, gives for the examples
-      `indices` [N, n] of each seed: "x_star" [N, passes, n, ...]; means over examples
-      "residual_before" and "residual_after", [N]; "diverged" [N], how many examples.
+      epoch: on x*, as `make_epoch` describes it.
     """
     layers = [f"noisy_{i}" for i in range(silent.num_hidden_places)]
 
@@ -112,12 +119,22 @@ def make_project(
         found = jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:])[:n], found)
         return {
             "x_star": jnp.moveaxis(found["x_star"], 1, 0),
-            "residual_before": found["residual_before"].mean(),
-            "residual_after": found["residual_after"].mean(),
-            "diverged": found["diverged"].sum(),
+            "residual_before": _finite_mean(found["residual_before"]),
+            "residual_after": _finite_mean(found["residual_after"]),
+            "diverged": found["diverged"],
         }
 
-    return jax.jit(over_seeds(one_seed, (0, None, 0, 0, None)))
+    def advise_seed(params, x):
+        variables, x = {"params": params}, to_float(x, inverted=inverted)
+        method = _method(config, features, variables, x, inverted=False)
+        return advise(features, variables, x, method)
+
+    return Projection(
+        passes=len(layers) if config.per_layer else 1,
+        project=jax.jit(over_seeds(one_seed, (0, None, 0, 0, None))),
+        epoch=epoch,
+        advise=advise_seed,
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -164,7 +181,7 @@ def run_round(
     """
     began = time.perf_counter()
     found = jax.block_until_ready(projection.project(state, x, indices, seeds, number))
-    _check_converged(found, seeds)
+    _check_converged(projection, found, state, x, indices, seeds)
     seconds = time.perf_counter() - began
     state, steps = epoch(state, x, y, indices, seeds, number)
     all_steps = [steps]
@@ -194,12 +211,18 @@ def _method(config, features, variables, x, inverted) -> Any:
     return backprojection.preconditioned(setup)
 
 
-def _check_converged(found: dict[str, Array], seeds: Array) -> None:
+def _finite_mean(residuals: Float[Array, " n"]) -> Float[Array, ""]:
+    """Over the examples that have a target other than 0."""
+    return jnp.mean(residuals, where=jnp.isfinite(residuals))
+
+
+def _check_converged(projection, found, state, x, indices, seeds) -> None:
     diverged = np.asarray(found["diverged"])
     if diverged.any():
-        i = int(np.argmax(diverged))
+        i = int(np.argmax(diverged.any(1)))
+        own = jax.tree.map(lambda leaf: leaf[i], (state.params, indices))
+        bad = np.flatnonzero(diverged[i])
         raise TrainingError(
-            f"finding x* diverged for {diverged[i]} of {found['x_star'].shape[2]} "
-            f"examples, seed {int(seeds[i])}: the steps are too long for this network. "
-            "Use projection.method=stable, or lower projection.learning_rates"
+            f"finding x* diverged for {bad.size} of {diverged.shape[1]} examples, seed "
+            f"{int(seeds[i])}; {projection.advise(own[0], x[own[1][bad[:SHOWN]]])}"
         )

@@ -1,0 +1,191 @@
+"""Back-projection of a whole data set, on the host: batches, progress, errors."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from jax import numpy as jnp
+from jaxtyping import Array, Float, PyTree
+from tqdm import tqdm
+
+from noisejax import backprojection, noise
+
+TargetsFn = Callable[[Any, noise.Key, Array], Sequence[Array]]
+"""(params, key, x [B, ...]) -> noisy activations, as `back_project` takes them."""
+
+SHOWN = 64
+"""Examples that the largest stable step is measured on, once steps went wrong."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ProjectedDataset:
+    """What `project_dataset` found, for N examples and L layers, on the host.
+
+    Attributes:
+      x_star: [N, ...]; with `per_layer` [L, N, ...].
+      residual_before: Σ (f - target)² / Σ target² at x, [L, N].
+      residual_after: at x*; with `per_layer` at each layer's own, [L, N].
+    """
+
+    x_star: Float[np.ndarray, "..."]
+    residual_before: Float[np.ndarray, "layers examples"]
+    residual_after: Float[np.ndarray, "layers examples"]
+
+
+def project_dataset(
+    features_fn: Callable[..., tuple[Array, ...]],
+    params: PyTree[Array],
+    x: Float[np.ndarray, "examples ..."],
+    targets_fn: TargetsFn,
+    *,
+    key: noise.Key,
+    num_steps: int = 20,
+    method: backprojection.Method | None = None,
+    layer_weights: Sequence[float] | None = None,
+    per_layer: bool = False,
+    bounds: tuple[float, float] | None = None,
+    batch_size: int = 1000,
+    progress: bool = True,
+) -> ProjectedDataset:
+    """Finds x* for every example, a batch at a time, in the memory of one batch.
+
+    Args:
+      features_fn: (params, x [B, ...]) -> L noise-free activations.
+      params: of the network.
+      x: all examples, [N, ...], on the host or the device.
+      targets_fn: (params, key, x [B, ...]) -> the noisy ones, drawn for a batch.
+      key: of all draws; batch i sees jax.random.fold_in(key, i).
+      num_steps: as of `backprojection.back_project`, like the next four.
+      method: None: `stable_descent()`.
+      layer_weights: None: all 1.
+      per_layer: whether each layer has an x* of its own.
+      bounds: (lo, hi) of every number of x*; they must hold x.
+      batch_size: examples at once.
+      progress: whether a bar is shown.
+
+    Returns:
+      x* and residuals of all examples.
+
+    Raises:
+      TypeError, ValueError: as of `back_project`; examples that are not finite or lie
+        outside the bounds.
+      FloatingPointError: an x* is not finite, or an objective ends above its start.
+
+    Example:
+      >>> import jax, numpy as np
+      >>> from noisejax import noise, training
+      >>> w = np.eye(3, dtype=np.float32)
+      >>> def features_fn(w, x):
+      ...     return (x @ w,)
+      >>> def targets_fn(w, key, x):
+      ...     return (noise.dropout(key, x @ w, rate=0.5),)
+      >>> x = np.ones((5, 3), np.float32)
+      >>> found = training.project_dataset(
+      ...     features_fn, w, x, targets_fn, key=jax.random.key(0), progress=False
+      ... )
+      >>> sorted({round(float(value)) for value in found.x_star.ravel()})
+      [0, 2]
+
+    Reference:
+      Bouthillier et al., "Dropout as data augmentation", arXiv:1506.08700, 2015.
+    """
+    key, total = noise.as_key(key), len(x)
+    _check_examples(x, bounds, batch_size)
+    size = min(batch_size, total)
+
+    @jax.jit
+    def project(params, method, key, x):
+        found = backprojection.back_project(
+            features_fn,
+            params,
+            x,
+            tuple(targets_fn(params, key, x)),
+            num_steps=num_steps,
+            method=method,
+            layer_weights=layer_weights,
+            per_layer=per_layer,
+            bounds=bounds,
+        )
+        return (
+            found.x_star,
+            found.residual_before,
+            found.residual_after,
+            found.diverged,
+        )
+
+    method = backprojection.stable_descent() if method is None else method
+    axes = (1 if per_layer else 0, 1, 1)  # of the examples, in what is kept
+    parts: list[list[np.ndarray]] = []
+    with tqdm(total=total, desc="x*", unit="example", disable=not progress) as bar:
+        for i, begin in enumerate(range(0, total, size)):
+            count = min(size, total - begin)
+            # The last batch is filled up, so that it needs no program of its own.
+            rows = np.minimum(np.arange(begin, begin + size), total - 1)
+            batch = jnp.asarray(x[rows])
+            found = project(params, method, jax.random.fold_in(key, i), batch)
+            *kept, diverged = (np.asarray(leaf) for leaf in found)
+            bad = np.flatnonzero(diverged[:count])
+            if bad.size:
+                raise FloatingPointError(
+                    f"finding x* diverged for {bad.size} of the examples {begin} to "
+                    f"{begin + count - 1}, first {begin + bad[0]}; "
+                    + advise(features_fn, params, batch[bad[:SHOWN]], method)
+                )
+            parts.append(
+                [
+                    leaf.take(np.arange(count), axis=axis)
+                    for leaf, axis in zip(kept, axes, strict=True)
+                ]
+            )
+            bar.update(count)
+    columns = zip(zip(*parts, strict=True), axes, strict=True)
+    return ProjectedDataset(*(np.concatenate(c, axis=axis) for c, axis in columns))
+
+
+def advise(
+    features_fn: Callable,
+    params: PyTree[Array],
+    x: Float[Array, "batch ..."],
+    method: backprojection.Method,
+) -> str:
+    """Which steps were taken, which would be stable, and what to try."""
+    rates = getattr(method, "learning_rates", None)
+    if rates is None:
+        return (
+            f"with {type(method).__name__}: use stable_descent(), whose steps are "
+            "taken back where they fail, and look for numbers that are not finite in "
+            "the network"
+        )
+    largest = float(
+        jnp.max(backprojection.curvature(features_fn, params, x, layer_weights=rates))
+    )
+    stable = ", ".join(f"{rate * 2 / largest:.3g}" for rate in rates)
+    return (
+        f"the learning rates {', '.join(f'{rate:g}' for rate in rates)} are too large "
+        f"for this network: at these examples rates below {stable} are stable. Use "
+        "those, or stable_descent() (projection.method=stable), which finds its step"
+    )
+
+
+def _check_examples(x, bounds, batch_size: int) -> None:
+    if len(x) < 1 or batch_size < 1:
+        raise ValueError(
+            f"there must be examples and a batch size above 0, got {len(x)} examples "
+            f"and batch_size={batch_size}"
+        )
+    values = np.asarray(x)
+    finite = np.isfinite(values).reshape(len(values), -1).all(axis=1)
+    if not finite.all():
+        raise ValueError(
+            f"x must be finite; {np.sum(~finite)} examples are not, first "
+            f"{int(np.argmin(finite))}"
+        )
+    if bounds is not None and len(bounds) == 2:
+        low, high = values.min(), values.max()
+        if low < bounds[0] or high > bounds[1]:
+            raise ValueError(
+                f"bounds must hold x, whose numbers lie in [{low:g}, {high:g}]; got "
+                f"({bounds[0]:g}, {bounds[1]:g})"
+            )

@@ -1,0 +1,337 @@
+"""How it behaves: transforms, layers, bounds, targets, precision, errors."""
+
+import chex
+import jax
+import numpy as np
+import optax
+import pytest
+from jax import numpy as jnp
+
+from noisejax import backprojection as bp
+from noisejax import noise
+from tests.backprojection.networks import (
+    KEY,
+    features_fn,
+    inputs,
+    make_params,
+    problem,
+)
+
+METHODS = [
+    bp.stable_descent(),
+    bp.preconditioned(),
+    bp.gradient_descent((2.0, 1.0)),
+    bp.from_optax(optax.adam(0.05)),
+]
+
+
+def project(params, x, targets, **options):
+    return bp.back_project(
+        features_fn, params, x, targets, **{"num_steps": 6} | options
+    )
+
+
+def close(a, b, **tolerance):
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(
+            a, b, **{"rtol": 1e-3, "atol": 1e-4} | tolerance
+        ),
+        a,
+        b,
+    )
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda m: type(m).__name__)
+def test_jit_is_eager_and_vmap_a_loop(method):
+    params, x, targets = problem()
+    once = project(params, x, targets, method=method)
+    assert float(once.loss[-1]) < 0.9 * float(once.loss[0])
+    close(
+        jax.jit(project, static_argnames="method")(params, x, targets, method=method)
+        if method != METHODS[1]
+        else jax.jit(lambda *a: project(*a, method=method))(params, x, targets),
+        once,
+    )
+    both = jax.tree.map(lambda a: jnp.stack([a, 0.5 * a]), (params, x, targets))
+    mapped = jax.vmap(lambda *a: project(*a, method=method))(*both)
+    for i in range(2):
+        alone = project(*jax.tree.map(lambda a: a[i], both), method=method)
+        close(jax.tree.map(lambda a: a[i], mapped), alone)
+
+
+@pytest.mark.parametrize("method", METHODS[:1] + METHODS[2:])
+def test_examples_do_not_depend_on_each_other(method):
+    params, x, targets = problem()
+    together = project(params, x, targets, method=method)
+    alone = project(params, x[2:3], [t[2:3] for t in targets], method=method)
+    np.testing.assert_allclose(together.x_star[2:3], alone.x_star, rtol=1e-3, atol=1e-4)
+
+
+def test_new_parameters_do_not_recompile():
+    params, x, targets = problem()
+    traced = chex.assert_max_traces(features_fn, n=8)
+    counted = 0
+
+    def counting(params, x):
+        nonlocal counted
+        counted += 1
+        return traced(params, x)
+
+    run = jax.jit(
+        lambda p, m: bp.back_project(counting, p, x, targets, num_steps=2, method=m)
+    )
+    setups = [bp.preconditioner(features_fn, p, x) for p in (params, make_params(2.0))]
+    run(params, bp.preconditioned(setups[0]))
+    first = counted
+    run(make_params(2.0), bp.preconditioned(setups[1]))
+    assert counted == first
+    bp.back_project(counting, params, x, targets, num_steps=2)
+    eager = counted
+    bp.back_project(counting, make_params(2.0), x, targets, num_steps=2)
+    assert counted <= eager + 1, "only the shapes are looked at again"
+    chex.clear_trace_counter()
+
+
+def test_setup_within_jit_is_the_one_outside():
+    params, x, targets = problem()
+
+    @jax.jit
+    def both(params):
+        setup = bp.preconditioner(features_fn, params, x)
+        return project(params, x, targets, method=bp.preconditioned(setup))
+
+    setup = bp.preconditioner(features_fn, params, x)
+    outside = project(params, x, targets, method=bp.preconditioned(setup))
+    close(both(params), outside)
+
+
+@pytest.mark.parametrize("method", METHODS[:3], ids=lambda m: type(m).__name__)
+def test_per_layer_is_each_layer_alone(method):
+    params, x, targets = problem()
+    weights = (1.0, 3.0)
+    found = project(
+        params, x, targets, method=method, per_layer=True, layer_weights=weights
+    )
+    assert found.x_star.shape == (2, *x.shape) and found.loss.shape == (2, 7)
+    assert found.residual_after.shape == (2, 6) and found.diverged.shape == (6,)
+    for i in range(2):
+        alone = bp.back_project(
+            lambda p, x, i=i: (features_fn(p, x)[i],),
+            params,
+            x,
+            (targets[i],),
+            num_steps=6,
+            method=method.layer(i) if "Gradient" in type(method).__name__ else method,
+            layer_weights=(weights[i],),
+        )
+        np.testing.assert_allclose(found.loss[i], alone.loss, rtol=0.05)
+        if "Precond" not in type(method).__name__:  # whose random signs are others
+            close(found.x_star[i], alone.x_star)
+            close(found.residual_after[i : i + 1], alone.residual_after)
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda m: type(m).__name__)
+def test_bounds_are_kept_and_used(method):
+    params, x, targets = problem(gain=2.0)
+    bounds = (0.2, 0.7)
+    found = project(params, x, targets, method=method, bounds=bounds, num_steps=10)
+    x_star = np.asarray(found.x_star)
+    assert x_star.min() >= np.float32(0.2) and x_star.max() <= np.float32(0.7)
+    assert (x_star == np.float32(0.2)).any() and (x_star != np.asarray(x)).any()
+    free = project(params, x, targets, method=method, num_steps=10)
+    assert np.asarray(free.x_star).min() < 0.2
+
+
+SCHEMES = [
+    noise.Dropout(0.5),
+    noise.Dropout(0.5, scale=False),
+    noise.RandomDropout(0.5),
+    noise.GaussianDropout(0.3),
+    noise.GaussianNoise(0.1),
+    noise.DropPath(0.3),
+]
+
+
+@pytest.mark.parametrize("scheme", SCHEMES, ids=repr)
+def test_targets_from_each_scheme(scheme):
+    found = project(*problem(scheme=scheme), num_steps=20)
+    assert not found.diverged.any()
+    assert float(found.loss[-1]) < float(found.loss[0])
+    assert (np.diff(np.asarray(found.loss)) <= 1e-6).all()
+
+
+def test_targets_from_replayed_and_hand_made_samples():
+    params, x = make_params()[:1], inputs()
+    h = features_fn(params, x)[0]
+    unit = int(jnp.argmax(h[0]))
+    mask = noise.mask_sample(jnp.arange(30)[None] != unit)
+    target = noise.apply(h, mask)
+    one = bp.back_project(features_fn, params, x, (target,), num_steps=200)
+    before = np.asarray(h)[0, unit]
+    after = np.asarray(features_fn(params, one.x_star)[0])[0, unit]
+    assert after < 0.7 * before, "the unit that was shut off is less active"
+    sample = noise.Dropout(0.5).sample(KEY, h.shape)
+    replayed = [
+        bp.back_project(features_fn, params, x, (noise.apply(h, sample),))
+        for _ in range(2)
+    ]
+    np.testing.assert_array_equal(replayed[0].x_star, replayed[1].x_star)
+
+
+def test_bfloat16_products_reach_the_same_objective():
+    def low(params, x):
+        cast = lambda a: a.astype(jnp.bfloat16)
+        return features_fn(jax.tree.map(cast, params), cast(x))
+
+    params, x, targets = problem(batch=64)
+    for method in METHODS[:2]:
+        full = project(params, x, targets, method=method, num_steps=20)
+        half = bp.back_project(low, params, x, targets, method=method, num_steps=20)
+        assert half.x_star.dtype == half.loss.dtype == jnp.float32
+        reached = features_fn(params, half.x_star)
+        loss = sum(
+            ((f - t) ** 2).mean(1).sum() for f, t in zip(reached, targets, strict=True)
+        )
+        np.testing.assert_allclose(loss, full.loss[-1], rtol=0.01)
+
+
+def shapes_in(jaxpr, found=None):
+    found = set() if found is None else found
+    for equation in jaxpr.eqns:
+        if equation.primitive.name == "dot_general":
+            found.update(v.aval.shape for v in equation.outvars)
+        for inside in jax.core.jaxprs_in_params(equation.params):
+            shapes_in(inside, found)
+    return found
+
+
+def test_no_gradient_of_a_weight_is_computed():
+    params, x, targets = problem()
+    run = lambda p: project(p, x, targets).x_star
+    shapes = shapes_in(jax.make_jaxpr(run)(params).jaxpr)
+    weights = {w.shape for w in params} | {w.shape[::-1] for w in params}
+    assert (6, 30) in shapes and not shapes & weights
+    gradient = jax.make_jaxpr(jax.grad(lambda p: features_fn(p, x)[1].sum()))(params)
+    assert shapes_in(gradient.jaxpr) & weights, "the test would see one"
+
+
+def test_divergence_is_flagged():
+    params, x, targets = problem()
+    wild = project(params, x, targets, method=bp.gradient_descent((1e4, 1e4)))
+    assert wild.diverged.all()
+    broken = project(params, x.at[0].set(jnp.nan), targets)
+    np.testing.assert_array_equal(broken.diverged, [True] + 5 * [False])
+
+
+def test_methods_are_hashable_values():
+    assert bp.gradient_descent([3, 2]) == bp.gradient_descent((3.0, 2.0))
+    assert len({hash(bp.stable_descent()), hash(bp.stable_descent())}) == 1
+    setup = bp.preconditioner(features_fn, make_params(), inputs())
+    assert jax.tree.leaves(bp.preconditioned(setup)) and not jax.tree.leaves(METHODS[0])
+    hash(bp.preconditioned(setup))
+
+
+PARAMS, X, TARGETS = problem()
+
+ERRORS = {
+    "number of targets": (dict(targets=TARGETS[:1]), ValueError, "2 for these.*got 1"),
+    "shape of targets": (
+        dict(targets=(TARGETS[0], TARGETS[0])),
+        ValueError,
+        r"layer 1 has features \(6, 20\), got a target \(6, 30\)",
+    ),
+    "targets an array": (dict(targets=TARGETS[0]), TypeError, "in a tuple"),
+    "integer targets": (
+        dict(targets=tuple(jnp.ones(t.shape, int) for t in TARGETS)),
+        TypeError,
+        "floating; the target of layer 0",
+    ),
+    "number of weights": (dict(layer_weights=(1.0,)), ValueError, "2 finite numbers"),
+    "negative weight": (dict(layer_weights=(1.0, -1.0)), ValueError, "not below 0"),
+    "infinite weight": (dict(layer_weights=(1.0, np.inf)), ValueError, "finite"),
+    "no steps": (dict(num_steps=0), ValueError, "integer above 0; got 0"),
+    "half a step": (dict(num_steps=0.5), TypeError, "integer above 0; got 0.5"),
+    "bounds": (dict(bounds=(1.0, 0.0)), ValueError, r"lo < hi; got \(1, 0\)"),
+    "one bound": (dict(bounds=1.0), TypeError, "pair of numbers"),
+    "rates": (
+        dict(method=bp.gradient_descent((1.0,))),
+        ValueError,
+        "rate per layer, 2 for these features, got 1",
+    ),
+    "method": (dict(method="stable"), TypeError, "stable_descent, .*got str"),
+    "no tuple": (dict(features_fn=lambda p, x: x), TypeError, "must return a tuple"),
+    "no batch": (
+        dict(features_fn=lambda p, x: (x.sum(0),)),
+        ValueError,
+        "the 6 examples of x; layer 0",
+    ),
+    "no function": (dict(features_fn=3), TypeError, "got int"),
+    "integer x": (dict(x=jnp.ones((6, 12), int)), TypeError, "floating array"),
+    "scalar examples": (dict(x=jnp.ones(6)), ValueError, r"\[B, ...\]"),
+    "setup": (
+        dict(
+            method=bp.preconditioned(
+                bp.preconditioner(lambda p, x: (x,), None, inputs(8, 5))
+            )
+        ),
+        ValueError,
+        r"it is for 1 layers and examples of shape \(5,\), got 2 layers",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_errors(name):
+    changes, error, match = ERRORS[name]
+    arguments = dict(features_fn=features_fn, params=PARAMS, x=X, targets=TARGETS)
+    arguments |= changes
+    positional = [arguments.pop(k) for k in ("features_fn", "params", "x", "targets")]
+    with pytest.raises(error, match=match):
+        bp.back_project(*positional, **arguments)
+
+
+@pytest.mark.parametrize("rates", [(), (0.0,), (-1.0,), (np.nan,), (np.inf,), [[1.0]]])
+def test_bad_rates(rates):
+    with pytest.raises(ValueError, match="numbers above 0, one per layer"):
+        bp.gradient_descent(rates)
+
+
+def test_errors_of_the_makers():
+    with pytest.raises(TypeError, match="numbers above 0"):
+        bp.gradient_descent("fast")
+    with pytest.raises(TypeError, match="preconditioner.*got ndarray"):
+        bp.preconditioned(np.eye(3))
+    with pytest.raises(TypeError, match="optax.adam.*got float"):
+        bp.from_optax(0.1)
+    f = lambda p, x: (x,)
+    with pytest.raises(ValueError, match="auto.*dense.*fourier.*got 'full'"):
+        bp.preconditioner(f, None, X, kind="full")
+    with pytest.raises(ValueError, match="at most 4096.*got 5000"):
+        bp.preconditioner(f, None, jnp.ones((1, 5000)))
+    with pytest.raises(ValueError, match="kind='dense'"):
+        bp.preconditioner(f, None, X, kind="fourier")
+    with pytest.raises(ValueError, match="damping must be"):
+        bp.preconditioner(f, None, X, damping=0.0)
+
+
+def test_augmentation_measures():
+    rng = np.random.default_rng(0)
+    x, labels = rng.normal(size=(9, 4)).astype("f"), np.arange(9) % 3
+    got = bp.class_distances(jnp.asarray(x), jnp.asarray(labels), num_classes=3)
+    for i in range(3):
+        for j in range(3):
+            a, b = x[labels == i], x[labels == j]
+            squares = ((a[:, None] - b[None]) ** 2).sum(-1)
+            pairs = squares.size - (len(a) if i == j else 0)
+            np.testing.assert_allclose(
+                got[i, j], np.sqrt(squares.sum() / pairs), rtol=1e-4
+            )
+    star = jnp.asarray(rng.normal(size=(2, 9, 4)), jnp.float32)
+    expected = np.linalg.norm(np.asarray(star) - x, axis=-1)
+    np.testing.assert_allclose(bp.distances(jnp.asarray(x), star), expected, rtol=1e-5)
+    with pytest.raises(ValueError, match="x_star must have"):
+        bp.distances(jnp.asarray(x), star[0, :3])
+    with pytest.raises(ValueError, match="labels must be one per example"):
+        bp.class_distances(jnp.asarray(x), jnp.arange(3), num_classes=3)
+    with pytest.raises(ValueError, match="outputs of x and x"):
+        bp.agreement(jnp.ones((2, 3)), jnp.ones((2, 2)))
