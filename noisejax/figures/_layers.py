@@ -67,7 +67,8 @@ def net_variance(
         )
         ax.set_xticks(x, names)
         label_axes(ax, "", "net variance", _title(num_examples, num_draws))
-        ax.margins(y=0.3)
+        tops = [*columns["measured"], *(columns["conditional"] + columns["passed_on"])]
+        ax.set_ylim(0, 1.35 * max(*tops, 1e-12))  # the legend stands above
         ax.legend()
         return fig
 

@@ -17,6 +17,7 @@ WIDTH_CM = 8.0
 """Of a figure, as it is printed: texts are legible at this size."""
 
 STYLE = {
+    "figure.dpi": 150,  # on screens; files have their own
     "font.size": 7,
     "axes.titlesize": 7,
     "axes.labelsize": 7,
