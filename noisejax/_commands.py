@@ -16,7 +16,7 @@ from noisejax import training
 
 DEFAULT_CONFIG = pathlib.Path(__file__).parent / "_default_config.py"
 
-USER_ERRORS = (ValueError, TypeError, OSError, ImportError)
+USER_ERRORS = (ValueError, TypeError, OSError, ImportError, FloatingPointError)
 """What is said in a line, without a traceback."""
 
 EXIT_USER_ERROR = 2

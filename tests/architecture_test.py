@@ -37,7 +37,8 @@ MAY_IMPORT = {
     "_default_config": {"training"},
     "_commands": {"training"},
     "train": {"_commands", "training"},
-    "project": {"_commands", "training", "backprojection", "figures"},
+    "projecting": {"_version", "noise", "backprojection", "figures", "training"},
+    "project": {"_commands", "projecting"},
     "measuring": {
         *("_version", "noise", "activations", "objectives", "diagnostics"),
         *("training", "figures"),
