@@ -9,11 +9,11 @@ from noisejax import backprojection as bp
 from noisejax import noise
 from noisejax.backprojection._objective import Objective
 from tests.backprojection.networks import (
-    KEY,
     conv_features,
     conv_problem,
     features_fn,
     inputs,
+    make_key,
     make_params,
     noisy_features,
     problem,
@@ -79,7 +79,7 @@ def test_linear_layer_has_the_closed_form(name):
     w = jnp.asarray(np.eye(5) + 0.3 * rng.normal(size=(5, 5)), jnp.float32)
     linear = lambda w, x: (x @ w,)
     x = inputs(3, 5)
-    target = noise.dropout(KEY, x @ w, rate=0.5)
+    target = noise.dropout(make_key(), x @ w, rate=0.5)
     found = bp.back_project(
         linear, w, x, (target,), num_steps=400, method=METHODS[name](linear, w, x)
     )
@@ -133,10 +133,10 @@ def test_nothing_to_reach_is_no_residual():
 
 @pytest.mark.parametrize("gain", [1.0, 3.0])
 def test_the_papers_rates_on_a_small_and_a_large_net(gain):
-    """They suit 784 inputs; scaled to the curvature of this net as to that of theirs."""
+    """They suit 784 inputs and 2500 units; a smaller net needs smaller ones."""
     sizes = (64, 200, 200)
     params, x = make_params(gain, sizes), inputs(8, 64)
-    targets = noisy_features(KEY, params, x, noise.RandomDropout(0.5))
+    targets = noisy_features(make_key(), params, x, noise.RandomDropout(0.5))
     found = bp.back_project(
         features_fn, params, x, targets, method=bp.gradient_descent((30.0, 3.0))
     )
@@ -215,4 +215,4 @@ def test_fourier_is_exact_where_all_places_are_alike():
         circular, kernel, x, targets, num_steps=12, method=m
     ).residual_after.max()
     assert run(bp.preconditioned(setup)) < 1e-2
-    assert run(bp.stable_descent()) > 0.1
+    assert run(bp.stable_descent()) > 0.05

@@ -6,7 +6,10 @@ from jax import numpy as jnp
 
 from noisejax import noise
 
-KEY = jax.random.key(0)
+
+def make_key():
+    """A new one every time: a key serves once."""
+    return jax.random.key(0)
 
 
 def make_params(gain=1.0, sizes=(12, 30, 20)):
@@ -44,7 +47,7 @@ def inputs(batch=6, size=12):
 def problem(gain=1.0, scheme=None, batch=6):
     """Parameters, x and targets."""
     params, x = make_params(gain), inputs(batch)
-    targets = noisy_features(KEY, params, x, scheme or noise.Dropout(0.5))
+    targets = noisy_features(make_key(), params, x, scheme or noise.Dropout(0.5))
     return params, x, targets
 
 
@@ -69,7 +72,7 @@ def conv_problem(batch=4):
     ]
     x = jnp.asarray(rng.uniform(size=(batch, 8, 8, 2)), jnp.float32)
     targets = conv_features(params, x)
-    keys = jax.random.split(KEY, 2)
+    keys = jax.random.split(make_key(), 2)
     targets = tuple(
         noise.dropout(k, t, rate=0.3) for k, t in zip(keys, targets, strict=True)
     )
