@@ -15,7 +15,8 @@ METRICS = {
     "share_saturated": "share of net values with phi' below 0.1",
     "shift_correlation": "of shifts with mean activities, per layer",
     "residual": "squared distance to the target, relative, before and after "
-    "back-projection; diverged: the share of samples that ended farther away",
+    "back-projection, the median over samples; diverged: the share that ended farther "
+    "away",
     "distance_spread": "deviation / mean of the distances of an input's samples",
     "dropped_share": "of units: near_rate, P(within 0.05 of p); above_rate, P(above "
     "p); unevenness, deviation / mean of P below p - 0.1; draws_off, total variation "

@@ -1,10 +1,12 @@
 """Runs the rows of an experiment one after another, each once."""
 
+import contextlib
 import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+import jax
 from tqdm import tqdm
 
 from noisejax import data, training
@@ -66,7 +68,8 @@ def reproduce(
         }
     for config in configs.values():
         training.check_config(config)
-    with training.Workdir(workdir) as locked:
+    quickly = experiment.scales[scale].generated
+    with training.Workdir(workdir) as locked, _compiling(quickly):
         folder = ExperimentFolder(locked.path)
         done = rows_done(read_results(folder.results_path))
         missing = [config for name, config in configs.items() if name not in done]
@@ -94,6 +97,18 @@ def reproduce(
         draw_figure(folder, experiment, results)
         folder.table_path.write_text(format_table(experiment, scale, results))
         return folder.table_path
+
+
+@contextlib.contextmanager
+def _compiling(quickly: bool) -> Iterator[None]:
+    """Compiles without optimisation what runs for two steps only, if asked to."""
+    name = "jax_disable_most_optimizations"
+    before = jax.config.values[name]
+    jax.config.update(name, quickly or before)
+    try:
+        yield
+    finally:
+        jax.config.update(name, before)
 
 
 def _identities(
