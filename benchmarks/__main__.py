@@ -20,7 +20,7 @@ from absl import app, flags
 from benchmarks import _bench
 
 QUESTIONS = (
-    *("masks", "iwsgd", "back_projection", "epoch"),
+    *("masks", "iwsgd", "backprojection", "epoch"),
     *("gaaf", "conv_step", "startup"),
 )
 """The files with a `run`, in the order of the page."""

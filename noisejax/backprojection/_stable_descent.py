@@ -23,7 +23,7 @@ class StableDescent(Guarded):
     """
 
     momentum: bool = False
-    num_iterations: int = 3
+    num_iterations: int = 5
     safety: float = 1.1
 
     @property

@@ -119,8 +119,10 @@ def test_per_layer_is_each_layer_alone(method):
             method=method.layer(i) if "Gradient" in type(method).__name__ else method,
             layer_weights=(weights[i],),
         )
-        np.testing.assert_allclose(found.loss[i], alone.loss, rtol=0.05)
-        if "Precond" not in type(method).__name__:  # whose random signs are others
+        # The random signs of a set-up for one layer are others than for two.
+        own = isinstance(method, type(bp.preconditioned()))
+        np.testing.assert_allclose(found.loss[i], alone.loss, rtol=0.3 if own else 0.01)
+        if not own:
             close(found.x_star[i], alone.x_star)
             close(found.residual_after[i : i + 1], alone.residual_after)
 

@@ -1,0 +1,266 @@
+"""Back-projection: what do x* cost over the bare matrix products, and over torch?
+
+The network 784-2500-2500 with rectifiers, trained here for a moment under dropout on
+classes around prototypes; targets under random dropout. The floor is the products that
+20 steps contain, and nothing else: forward and back to the input, and one more forward
+for the last loss.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+from jax import numpy as jnp
+
+from benchmarks._bench import Target, main, measure
+from benchmarks._torch import Torch, to_numpy
+from noisejax import backprojection as bp
+from noisejax import noise
+
+NUM_STEPS = 20
+RATES = (20.0, 2.0)
+"""Short enough for the trained network, where the paper's diverge."""
+
+BARE = "bare products"
+OURS = "20 steps, gradient_descent"
+STABLE = "20 steps, stable_descent"
+HALF = "20 steps, gradient_descent, bfloat16 products"
+TORCH = "torch, frozen weights"
+
+EXAMPLES = 10_000
+"""Over which a set-up is counted."""
+
+Params = list[jax.Array]
+
+
+def run(*, repeats: int, smoke: bool) -> list[dict[str, Any]]:
+    """Compares equal steps, then methods that reach the same objective."""
+    width, batch, num_inputs = (32, 16, 49) if smoke else (2500, 4096, 784)
+    params, x, targets = _problem(num_inputs, width, batch)
+    title = f"{num_inputs}-{width}-{width} ReLU, batch {batch}"
+    return [
+        *_equal_steps(title, params, x, targets, repeats),
+        *_equal_objective(title, params, x, targets, repeats),
+    ]
+
+
+def _equal_steps(title, params, x, targets, repeats):
+    def project(features_fn, method):
+        @jax.jit
+        def call(params, x, targets):
+            return bp.back_project(
+                features_fn, params, x, targets, num_steps=NUM_STEPS, method=method
+            )
+
+        return lambda: call(params, x, targets)
+
+    rival = Torch()
+    calls = {
+        OURS: project(_features, bp.gradient_descent(RATES)),
+        STABLE: project(_features, bp.stable_descent()),
+        HALF: project(_low_features, bp.gradient_descent(RATES)),
+        BARE: _bare(params, x, targets),
+        TORCH: _torch(rival, params, x, targets) if rival else None,
+    }
+
+    def same(results):
+        ours = results[OURS]
+        assert not np.asarray(ours.diverged).any(), "the rates are too large"
+        reached = _objective(params, ours.x_star, targets)
+        half = _objective(params, results[HALF].x_star, targets)
+        np.testing.assert_allclose(half, reached, rtol=0.01, err_msg=HALF)
+        if TORCH in results:
+            np.testing.assert_allclose(
+                to_numpy(results[TORCH]), np.asarray(ours.x_star), rtol=1e-2, atol=1e-3
+            )
+
+    return measure(
+        f"{NUM_STEPS} steps, {title}",
+        calls,
+        reference=BARE,
+        floor=BARE,
+        repeats=repeats,
+        same=same,
+        targets=[
+            Target(OURS, BARE, 1.15),
+            Target(OURS, TORCH, 0.95),
+            Target(HALF, OURS, 0.45),
+        ],
+    )
+
+
+def _equal_objective(title, params, x, targets, repeats):
+    """Every method by as many steps as reach what 20 of the stable one do."""
+
+    @jax.jit
+    def set_up(params, x):
+        return bp.preconditioner(_features, params, x[:512])
+
+    setup = set_up(params, x)
+    methods = {
+        "stable_descent": bp.stable_descent(),
+        "stable_descent, momentum": bp.stable_descent(momentum=True),
+        "preconditioned, no momentum": bp.preconditioned(setup, momentum=False),
+        "preconditioned": bp.preconditioned(setup),
+    }
+
+    def make(num_steps):
+        return jax.jit(
+            lambda params, x, targets, method: bp.back_project(
+                _features, params, x, targets, num_steps=num_steps, method=method
+            )
+        )
+
+    plain = make(NUM_STEPS)(params, x, targets, methods["stable_descent"])
+    steps = {
+        name: _steps_to(float(plain.loss[-1]), params, x, targets, method)
+        for name, method in methods.items()
+    }
+    calls = {}
+    for name, method in methods.items():
+        call = make(steps[name])
+        calls[_named(name, steps)] = lambda call=call, method=method: call(
+            params, x, targets, method
+        )
+    ours_name, stable_name = (
+        _named(name, steps) for name in ("preconditioned", "stable_descent")
+    )
+    calls["set-up"] = lambda: set_up(params, x)
+    records = measure(
+        f"the objective of {NUM_STEPS} stable steps, {title}",
+        calls,
+        reference=stable_name,
+        repeats=repeats,
+        targets=[Target(ours_name, stable_name, 0.25)],
+    )
+    by_name = {record["variant"]: record for record in records}
+    ours, stable = by_name[ours_name], by_name[stable_name]
+    share = min(x.shape[0] / EXAMPLES, 1)
+    seconds = ours["median_s"] + share * by_name["set-up"]["median_s"]
+    ours["with_set_up_ratio"] = seconds / stable["median_s"]
+    print(
+        f"{ours_name}, with its share of a set-up over {EXAMPLES} examples: "
+        f"{ours['with_set_up_ratio']:.3f} x {stable_name}\n",
+        flush=True,
+    )
+    return records
+
+
+def _steps_to(loss, params, x, targets, method) -> int:
+    """The least number of steps that reaches a loss; each is run for its own end."""
+    for num_steps in (*range(1, 11), 15, 20):
+        found = bp.back_project(
+            _features, params, x, targets, num_steps=num_steps, method=method
+        )
+        if float(found.loss[-1]) <= loss * (1 + 1e-4):
+            return num_steps
+    raise AssertionError(f"{method} does not reach {loss} in {num_steps} steps")
+
+
+def _named(name: str, steps: dict[str, int]) -> str:
+    return f"{name}, {steps[name]} steps"
+
+
+def _features(params: Params, x: jax.Array) -> tuple[jax.Array, ...]:
+    features = []
+    for w in params:
+        x = jax.nn.relu(x @ w)
+        features.append(x)
+    return tuple(features)
+
+
+def _low_features(params: Params, x: jax.Array) -> tuple[jax.Array, ...]:
+    low = jax.tree.map(lambda a: a.astype(jnp.bfloat16), (params, x))
+    return _features(*low)
+
+
+def _objective(params, x, targets) -> float:
+    pairs = zip(_features(params, x), targets, strict=True)
+    return float(sum(((f - t) ** 2).mean(axis=1).sum() for f, t in pairs))
+
+
+def _problem(num_inputs, width, batch) -> tuple[Params, jax.Array, Any]:
+    """A network trained for a moment, inputs and their noisy activations."""
+    rng = np.random.default_rng(0)
+    prototypes = rng.uniform(size=(10, num_inputs)) * (rng.random(num_inputs) < 0.5)
+    labels = jnp.asarray(rng.integers(0, 10, batch))
+    x = np.clip(prototypes[labels] + 0.2 * rng.normal(size=(batch, num_inputs)), 0, 1)
+    x = jnp.asarray(x, jnp.float32)
+    sizes = (num_inputs, width, width, 10)
+    params = [
+        jnp.asarray(rng.uniform(-1, 1, s) * np.sqrt(6 / sum(s)), jnp.float32)
+        for s in zip(sizes[:-1], sizes[1:], strict=True)
+    ]
+
+    def noisy(key, params, x):
+        features = []
+        for i, w in enumerate(params):
+            key_here = jax.random.fold_in(key, i)
+            x = noise.random_dropout(key_here, jax.nn.relu(x @ w), rate=0.5)
+            features.append(x)
+        return tuple(features)
+
+    @jax.jit
+    def train(params, key):
+        def loss_fn(params, key, rows):
+            logits = noisy(key, params[:2], x[rows])[-1] @ params[2]
+            chosen = jax.nn.log_softmax(logits)[jnp.arange(len(rows)), labels[rows]]
+            return -chosen.mean()
+
+        def step(params, i):
+            key_rows, key_noise = jax.random.split(jax.random.fold_in(key, i))
+            rows = jax.random.randint(key_rows, (64,), 0, batch)
+            gradients = jax.grad(loss_fn)(params, key_noise, rows)
+            moved = jax.tree.map(lambda p, g: p - 0.05 * g, params, gradients)
+            return moved, ()
+
+        return jax.lax.scan(step, params, jnp.arange(100))[0]
+
+    trained = train(params, jax.random.key(1))[:2]
+    return trained, x, jax.jit(noisy)(jax.random.key(2), trained, x)
+
+
+def _bare(params, x, targets) -> Callable[[], jax.Array]:
+    """The matrix products alone: each step's depend on those before."""
+
+    @jax.jit
+    def products(params, x, targets):
+        w1, w2 = params
+
+        def step(x, _):
+            hidden = x @ w1
+            return (targets[1] + 0 * (hidden @ w2)) @ w2.T @ w1.T * 1e-3, hidden[0, 0]
+
+        x, firsts = jax.lax.scan(step, x, length=NUM_STEPS)
+        return x @ w1 @ w2, firsts
+
+    return lambda: products(params, x, targets)
+
+
+def _torch(rival, params, x, targets) -> Callable[[], Any]:
+    """The same descent with autograd on the input, the weights frozen."""
+    torch = rival.torch
+    weights = [rival.tensor(w) for w in params]
+    start, goals = rival.tensor(x), [rival.tensor(t) for t in targets]
+
+    def objectives(x):
+        for w, goal, rate in zip(weights, goals, RATES, strict=True):
+            x = torch.relu(x @ w)
+            yield rate * ((x - goal) ** 2).mean(dim=1).sum()
+
+    def descend():
+        x = start.clone()
+        for _ in range(NUM_STEPS):
+            x.requires_grad_()
+            (gradient,) = torch.autograd.grad(sum(objectives(x)), x)
+            x = (x - gradient).detach()
+        with torch.no_grad():
+            sum(objectives(x))
+        return x
+
+    return rival.waited(descend)
+
+
+if __name__ == "__main__":
+    main(run)
