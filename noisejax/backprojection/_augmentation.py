@@ -84,7 +84,8 @@ def class_distances(
     crossed = jnp.outer(squares, count)
     total = crossed + crossed.T - 2 * sums @ sums.T
     pairs = jnp.outer(count, count) - jnp.diag(count)
-    return jnp.sqrt(jnp.maximum(total, 0) / pairs)
+    squared = jnp.maximum(total, 0) / jnp.where(pairs > 0, pairs, 1)
+    return jnp.where(pairs > 0, jnp.sqrt(squared), jnp.nan)
 
 
 def agreement(

@@ -51,17 +51,19 @@ def measure(
 
 
 def class_scale(view: View, x: Array, y: Array) -> dict[str, float] | None:
-    """Distances between examples of one class, and of two; None: there is one class."""
+    """Distances between examples of one class, and of two; None: there are no pairs."""
     num_classes = view.run.dataset.num_classes
     if y.ndim != 1 or num_classes < 2:
         return None
     between = np.asarray(
         backprojection.class_distances(x, jnp.asarray(y), num_classes=num_classes)
     )
-    same = np.eye(num_classes, dtype=bool)
+    same, counted = np.eye(num_classes, dtype=bool), np.isfinite(between)
+    if not (counted & same).any() or not (counted & ~same).any():
+        return None
     return {
-        "within_class": float(np.nanmean(between[same])),
-        "between_classes": float(np.nanmean(between[~same])),
+        "within_class": float(between[counted & same].mean()),
+        "between_classes": float(between[counted & ~same].mean()),
     }
 
 

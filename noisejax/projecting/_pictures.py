@@ -35,7 +35,11 @@ def draw_masks(
         for i in range(num_masks)
     ]
     pictures = [view.run.pictures(star) for star in stars]
-    return figures.back_projections(view.run.pictures(x), np.stack(pictures, axis=1))
+    return figures.back_projections(
+        view.run.pictures(x),
+        np.stack(pictures, axis=1),
+        titles=["x", *(f"x* {i + 1}" for i in range(num_masks))],
+    )
 
 
 def draw_units(view: View, x: Array, options: dict[str, Any]) -> Figure:
