@@ -1,0 +1,60 @@
+"""Of data."""
+
+import numpy as np
+
+from noisejax import data
+from tests.bad_inputs.arrays import IMAGES, X, key
+
+DATA = {
+    "load_dataset: an unknown name": (
+        lambda: data.load_dataset("mnit"),
+        "one of digits, .*mnist.* got 'mnit'",
+    ),
+    "load_npz: no file": (lambda: data.load_npz("no/own.npz"), "no such file"),
+    "find_prepared: an empty folder": (
+        lambda: data.find_prepared("mnist", "/nonexistent"),
+        "no prepared dataset 'mnist'.*prepare it with",
+    ),
+    "prepare_dataset: an unknown name": (
+        lambda: data.prepare_dataset("digits"),
+        r"got 'digits' \(digits is embedded\)",
+    ),
+    "generate: an unknown name": (lambda: data.generate("mnit"), "mnit"),
+    "preprocess: an unknown step": (
+        lambda: data.preprocess(data.load_digits(), ("whiten",)),
+        "one of gcn, zca, pca, standardise; got 'whiten'",
+    ),
+    "fit_pca: too many components": (
+        lambda: data.fit_pca(X, num_components=6),
+        r"num_components must lie in 1\.\.",
+    ),
+    "fit_zca: a negative epsilon": (lambda: data.fit_zca(X, epsilon=-1.0), "epsilon"),
+    "random_crop: one image": (
+        lambda: data.random_crop(key(), IMAGES[0]),
+        "images",
+    ),
+    "random_crop: more padding than image": (
+        lambda: data.random_crop(key(), IMAGES, padding=6),
+        r"less than the images' sides \(6, 6\)",
+    ),
+    "random_flip: vectors": (lambda: data.random_flip(key(), X), "images"),
+    "augment: vectors": (lambda: data.augment(key(), X), "images"),
+    "validation_size: a negative share": (
+        lambda: data.validation_size(10, -0.1),
+        "got -0.1",
+    ),
+    "split_indices: more than there are": (
+        lambda: data.split_indices(10, 10, seed=0),
+        "a number of them below 10, got 10",
+    ),
+    "split_per_class: parts of another number": (
+        lambda: data.split_per_class(
+            np.zeros(4, np.int32), part_sizes=(3,), per_class=(1,), seed=0
+        ),
+        "part_sizes",
+    ),
+    "load_soft_targets: no file": (
+        lambda: data.load_soft_targets("no/own.npz", test_partition=0),
+        "no such file",
+    ),
+}
