@@ -2,21 +2,8 @@
 
 from collections.abc import Sequence
 
-from noisejax import data
 from noisejax.experiments import EXPERIMENTS, SCALES, Experiment, Row
-
-EQUIVALENT = {
-    "data.name": lambda name: data.GENERATED_SHAPES[name][0],
-    "objective.num_samples": lambda s: s > 1,
-    "noise.input_rate": bool,
-    "noise.hidden_rate": bool,
-    "noise.hidden_rates": lambda rates: tuple(map(bool, rates)),
-    "model.widths": len,
-}
-"""Field -> what of its value a smoke run tells apart."""
-
-IGNORED = ("data.inverted", "data.test_partition", "training.epochs", "training.seed")
-"""Fields that change no program."""
+from noisejax.reproduction._distinct import distinct_rows
 
 
 def find_experiment(name: str) -> Experiment:
@@ -52,25 +39,6 @@ def find_rows(experiment: Experiment, scale: str, only: Sequence[str]) -> list[R
     if experiment.scales[scale].generated:
         return distinct_rows(experiment, scale)
     return list(experiment.rows_at(scale))
-
-
-def distinct_rows(experiment: Experiment, scale: str) -> list[Row]:
-    """One row of each distinct network: those alike but for numbers are left out.
-
-    Two rows are alike where nearly the same program trains them: rates that are above
-    0, how many samples above 1, rates of learning, epochs, seeds and the number of
-    classes do not count.
-    """
-    rows: dict[str, Row] = {}
-    for row in experiment.rows_at(scale):
-        overrides = experiment.overrides(row, scale)
-        signature = {
-            path: EQUIVALENT[path](value) if path in EQUIVALENT else value
-            for path, value in overrides.items()
-            if not path.startswith("optimizer.") and path not in IGNORED
-        }
-        rows.setdefault(repr(sorted(signature.items())), row)
-    return list(rows.values())
 
 
 def describe_experiments() -> str:

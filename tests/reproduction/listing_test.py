@@ -23,15 +23,55 @@ def names(experiment, scale="smoke"):
     return [row.name for row in find_rows(EXPERIMENTS[experiment], scale, ())]
 
 
-def test_smoke_takes_distinct_networks():
+def overrides(name, row):
+    return EXPERIMENTS[name].overrides(row, "smoke")
+
+
+def test_smoke_takes_every_network():
     assert names("hahn2018_table4") == ["base", "dropout", "gaaf"]
-    assert names("noh2017_table1") == ["cifar10_x4_iterations", "cifar10_s_4"]
-    assert len(names("factorial")) == 28
-    schemes = [
-        EXPERIMENTS["bouthillier2015_figure6"].overrides(row, "smoke")["noise.scheme"]
-        for row in find_rows(EXPERIMENTS["bouthillier2015_figure6"], "smoke", ())
-    ]
-    assert {"dropout", "random_dropout", "random_dropout_per_batch"} == set(schemes)
+    assert len(names("hahn2018_table5")) == 2 * 4  # VGG, four convolutions
+    for name in ("factorial", "ba2014_table2", "ba2014_table6"):
+        rows = {path: set() for path in ("taken", "all")}
+        taken = find_rows(EXPERIMENTS[name], "smoke", ())
+        for key, some in (
+            ("taken", taken),
+            ("all", EXPERIMENTS[name].rows_at("smoke")),
+        ):
+            for row in some:
+                fields = overrides(name, row)
+                kept = ("model.name", "model.gaaf", "model.activation", "noise.shift")
+                known = {"model.gaaf": False, "noise.shift": "none", **fields}
+                rows[key].add(tuple(known.get(path) for path in kept))
+        assert rows["taken"] == rows["all"]
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("factorial", "noise.scheme"),
+        ("factorial", "objective.num_samples"),
+        ("factorial", "training.mode"),
+        ("bouthillier2015_figure4", "projection.method"),
+        ("bouthillier2015_figure6", "noise.scheme"),
+        ("noh2017_figure2", "objective.weighting"),
+        ("noh2017_figure2", "objective.strategy"),
+        ("ba2014_table3", "data.preprocess"),
+    ],
+)
+def test_smoke_takes_every_other_setting_once(name, path):
+    experiment = EXPERIMENTS[name]
+    taken = find_rows(experiment, "smoke", ())
+    every = {overrides(name, row).get(path) for row in experiment.rows_at("smoke")}
+    assert {overrides(name, row).get(path) for row in taken} == every
+    assert len(every) > 1 and len(taken) <= 10
+
+
+def test_noise_that_is_asked_for_is_there():
+    """A scheme at the rate 0 is no noise."""
+    for row in find_rows(EXPERIMENTS["bouthillier2015_figure6"], "smoke", ()):
+        fields = overrides("bouthillier2015_figure6", row)
+        if fields["noise.scheme"].startswith("random_dropout"):
+            assert fields["noise.input_rate"] > 0
 
 
 def test_rows_without_networks_are_all_taken():
