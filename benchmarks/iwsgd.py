@@ -1,0 +1,242 @@
+"""IWSGD: what do S noise samples per example cost, by which strategy?
+
+One SGD step of an MLP 784-1024-1024-10, batch 128, dropout 0.2 on the input and 0.5 on
+the hidden layers. The floor replays masks that are there already: no random numbers.
+torch does it in two ways: the batch repeated S times, and a loop over the samples.
+"""
+
+import math
+from typing import Any
+
+import jax
+import numpy as np
+from jax import lax
+from jax import numpy as jnp
+
+from benchmarks._bench import Target, main, measure
+from benchmarks._torch import Torch, to_numpy
+from noisejax import models, noise, objectives
+
+INPUT_RATE, HIDDEN_RATE, LEARNING_RATE = 0.2, 0.5, 0.01
+
+
+def run(*, repeats: int, smoke: bool) -> list[dict[str, Any]]:
+    """Compares strategies at S = 8 (S = 4 first), then the memory of `map`."""
+    inputs, width, batch = (16, 32, 8) if smoke else (784, 1024, 128)
+    keys = jax.random.split(jax.random.key(0), 5)
+    shapes = ((inputs, width), (width, width), (width, 10))
+    params = [
+        jax.random.normal(k, shape) / math.sqrt(shape[0])
+        for k, shape in zip(keys, shapes, strict=False)
+    ]
+    x = jax.random.uniform(keys[3], (batch, inputs))
+    y = jnp.arange(batch) % 10
+    problem = params, x, y, keys[4]
+    counts = (2,) if smoke else (4, 8)
+    return [r for s in counts for r in _compare(s, problem, repeats)]
+
+
+def make_log_prob(bits: int | None, dot_general=lax.dot_general):
+    """log p(y | x, noise); bits None: the noise is three samples to replay."""
+    rates = (INPUT_RATE, HIDDEN_RATE, HIDDEN_RATE)
+    last = (((1,), (0,)), ((), ()))
+
+    def log_prob(params, noise_, x, y):
+        if bits is None:
+            samples = noise_
+        else:
+            keys = jax.random.split(noise_, len(rates))
+            samples = list(zip(keys, rates, strict=True))
+        for i, (w, sample) in enumerate(zip(params, samples, strict=True)):
+            if i:
+                x = jax.nn.relu(x)
+            if bits is None:
+                x = noise.apply(x, sample)
+            else:
+                x = noise.dropout(sample[0], x, rate=sample[1], bits=bits)
+            x = dot_general(x, w, last)
+        return objectives.label_log_prob(x, y)
+
+    return log_prob
+
+
+def _compare(num_samples: int, problem, repeats: int) -> list[dict[str, Any]]:
+    params, x, y, key = problem
+    ready = _ready_samples(num_samples, params, x, key)
+    low = models.bfloat16_products
+
+    def ours(strategy, bits=32, dot_general=lax.dot_general, count=num_samples):
+        loss_fn = objectives.iwsgd(
+            make_log_prob(bits, dot_general), num_samples=count, strategy=strategy
+        )
+        return Step(loss_fn, problem, None if bits else ready)
+
+    calls = {
+        "fold, 32 bits": ours("fold"),
+        "fold, 8 bits": ours("fold", 8),
+        "fold, 8 bits, bfloat16 products": ours("fold", 8, low),
+        "fold, no random numbers": ours("fold", None),
+        "vmap, 32 bits": ours("vmap"),
+        "map, 32 bits": ours("map"),
+        "resample, 32 bits": ours("resample"),
+        "resample, 8 bits, bfloat16 products": ours("resample", 8, low),
+        "one sample, 32 bits": ours("fold", count=1),
+        "torch, batch repeated": _torch(problem, num_samples, repeated=True),
+        "torch, loop": _torch(problem, num_samples, repeated=False),
+    }
+    rivals = ("torch, batch repeated", "torch, loop")
+    targets = [
+        *(Target("fold, 32 bits", rival, 0.65) for rival in rivals),
+        *(Target("fold, 8 bits, bfloat16 products", rival, 0.5) for rival in rivals),
+        Target("fold, 32 bits", "fold, no random numbers", 1.2),
+        Target("resample, 32 bits", "one sample, 32 bits", 3.0),
+    ]
+
+    def same(results):
+        _check_strategies_agree(num_samples, params, x, y, ready)
+        for name in rivals:  # other masks: the losses agree as means over the batch do
+            if name in results:
+                ours_ = float(np.mean(results["fold, 32 bits"]))
+                assert abs(to_numpy(results[name]) - ours_) < 0.2 * abs(ours_) + 0.1
+
+    return measure(
+        f"step, MLP {x.shape[1]}-{params[0].shape[1]}-{params[1].shape[1]}-10, batch "
+        f"{len(x)}, S = {num_samples}",
+        calls,
+        reference="torch, batch repeated" if calls[rivals[0]] else "fold, 32 bits",
+        floor="fold, no random numbers",
+        repeats=repeats,
+        same=same,
+        targets=targets if num_samples == 8 else (),
+        facts={
+            name: {"temporary_bytes": call.temporary_bytes}
+            for name, call in calls.items()
+            if isinstance(call, Step)
+        }
+        | {"map, 32 bits": _memory_of_map(problem)},
+    )
+
+
+def _ready_samples(num_samples, params, x, key):
+    """Masks of every sample and example, drawn once."""
+    shapes = [x.shape, *((len(x), w.shape[1]) for w in params[:-1])]
+    rates = (INPUT_RATE, HIDDEN_RATE, HIDDEN_RATE)
+
+    def draw(key):
+        keys = jax.random.split(key, len(rates))
+        return [
+            noise.Dropout(rate).sample(k, shape)
+            for k, rate, shape in zip(keys, rates, shapes, strict=True)
+        ]
+
+    return jax.vmap(draw)(jax.random.split(key, num_samples))
+
+
+def _check_strategies_agree(num_samples, params, x, y, ready) -> None:
+    """Loss and gradient on the same masks."""
+    found = [
+        jax.jit(
+            jax.value_and_grad(
+                objectives.iwsgd(
+                    make_log_prob(None), num_samples=num_samples, strategy=strategy
+                ),
+                has_aux=True,
+            )
+        )(params, ready, x, y)
+        for strategy in ("fold", "vmap", "map")
+    ]
+    for (loss, _), gradient in found[1:]:
+        np.testing.assert_allclose(loss, found[0][0][0], rtol=1e-5)
+        for a, b in zip(gradient, found[0][1], strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-6)
+
+
+class Step:
+    """Makes one more step of SGD at each call, and returns its loss."""
+
+    def __init__(self, loss_fn, problem, ready):
+        params, x, y, key = problem
+
+        def step(state, noise_, x, y):
+            params, number = state
+            if noise_ is None:
+                noise_ = jax.random.fold_in(key, number)
+            gradient_fn = jax.value_and_grad(loss_fn, has_aux=True)
+            (loss, _), gradient = gradient_fn(params, noise_, x, y)
+            params = [
+                w - LEARNING_RATE * g for w, g in zip(params, gradient, strict=True)
+            ]
+            return (params, number + 1), loss
+
+        self.arguments = ready, x, y
+        self.state = [jnp.copy(w) for w in params], jnp.int32(0)
+        jitted = jax.jit(step, donate_argnums=0)
+        self.step = jitted
+        compiled = jitted.lower(self.state, *self.arguments).compile()
+        self.temporary_bytes = compiled.memory_analysis().temp_size_in_bytes
+
+    def __call__(self):
+        """The loss of one more step."""
+        self.state, loss = self.step(self.state, *self.arguments)
+        return loss
+
+
+def _memory_of_map(problem) -> dict[str, int]:
+    """Temporaries of the compiled gradient: `map` against one sample, in bytes."""
+    params, x, y, key = problem
+
+    def bytes_of(strategy, num_samples):
+        loss_fn = objectives.iwsgd(
+            make_log_prob(32), num_samples=num_samples, strategy=strategy
+        )
+        gradient = jax.jit(jax.grad(lambda p, k, x, y: loss_fn(p, k, x, y)[0]))
+        compiled = gradient.lower(params, key, x, y).compile()
+        return compiled.memory_analysis().temp_size_in_bytes
+
+    return {
+        "temporary_bytes_map_8": bytes_of("map", 8),
+        "temporary_bytes_map_32": bytes_of("map", 32),
+        "temporary_bytes_vmap_8": bytes_of("vmap", 8),
+        "temporary_bytes_one_sample": bytes_of("fold", 1),
+        "bytes_one_gradient": sum(w.nbytes for w in params),
+    }
+
+
+def _torch(problem, num_samples: int, *, repeated: bool):
+    rival = Torch()
+    if not rival:
+        return None
+    params, x, y, _ = problem
+    torch = rival.torch
+    drop = torch.nn.functional.dropout
+    weights = [rival.tensor(w).requires_grad_() for w in params]
+    sgd = torch.optim.SGD(weights, LEARNING_RATE)
+    images, labels = rival.tensor(x), rival.tensor(y).long()
+
+    def log_prob(x, y):
+        x = drop(x, INPUT_RATE) @ weights[0]
+        for w in weights[1:]:
+            x = drop(torch.relu(x), HIDDEN_RATE) @ w
+        return -torch.nn.functional.cross_entropy(x, y, reduction="none")
+
+    many, many_labels = images.repeat(num_samples, 1), labels.repeat(num_samples)
+
+    def step():
+        if repeated:
+            log_probs = log_prob(many, many_labels).reshape(num_samples, -1)
+        else:
+            log_probs = torch.stack(
+                [log_prob(images, labels) for _ in range(num_samples)]
+            )
+        bound = torch.logsumexp(log_probs, 0) - math.log(num_samples)
+        loss = -bound.mean()
+        sgd.zero_grad(set_to_none=True)
+        loss.backward()
+        sgd.step()
+        return loss.detach()
+
+    return rival.waited(step)
+
+
+if __name__ == "__main__":
+    main(run)
