@@ -242,6 +242,23 @@ def test_data_that_are_not_prepared(runner, tmp_path):
     assert not (tmp_path / "run" / "config.json").exists()
 
 
+def test_data_of_tfds(runner, tmp_path):
+    """Read from the files that TFDS wrote, without TensorFlow."""
+    write_tfds(tmp_path / "tfds", "cifar10", {"train": 60, "test": 20})
+    result = runner.train(
+        f"--workdir={tmp_path / 'run'}",
+        "--config.data.name=cifar10",
+        f"--data_dir={tmp_path / 'tfds'}",
+        *TINY,
+        "--config.training.epochs=1",
+        environment={"NOISEJAX_CACHE": str(tmp_path / "cache")},
+    )
+    assert result.status == 0, result.output
+    assert read(tmp_path / "run", "summary.json")["num_parameters"] == (
+        28 * 28 * 16 + 16 + 16 * 10 + 10
+    )
+
+
 def test_data_in_another_format(runner, tmp_path):
     write_tfds(tmp_path, file_format="tfrecord")
     result = runner.train(

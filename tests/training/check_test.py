@@ -91,6 +91,7 @@ WRONG = {
     "training.patience": [(-1, "0 or more")],
     "training.on_nan": [("ignore", "one of stop, skip")],
     "training.precision": [("float16", "one of float32, bfloat16")],
+    "training.gradients": [(1, "of type bool")],
     "training.tensorboard": [(1, "of type bool")],
     "projection.num_steps": [(0, "1 or more")],
     "projection.method": [("newton", "one of stable, preconditioned")],
