@@ -49,8 +49,8 @@ def _mean_gain(method: str, other: str) -> Contrast:
 
 
 STAND_IN = (
-    "the mouse data are not public: generated data of their shape, unless data.name is "
-    "the path of an .npz file with them; the numbers cannot be compared then"
+    "the mouse data are not public: GENERATED data of their shape stand in, whose "
+    "numbers cannot be compared with the paper's"
 )
 
 EXPERIMENT = Experiment(
