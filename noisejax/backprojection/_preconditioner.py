@@ -49,6 +49,15 @@ class Preconditioner:
       solver: the inverse matrices, for all layers together and then for each alone.
       steps: the step that suits each of them, [1 + L].
       layer_weights: λ of the layers together, [L].
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from noisejax import backprojection
+      >>> setup = backprojection.preconditioner(
+      ...     lambda w, x: (x @ w,), jnp.eye(3), jnp.ones((4, 3))
+      ... )
+      >>> setup.solver.inverses.shape, setup.steps.shape
+      ((2, 3, 3), (2,))
     """
 
     solver: Dense | Fourier

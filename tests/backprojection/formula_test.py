@@ -153,7 +153,7 @@ def test_the_papers_rates_on_a_small_and_a_large_net(gain):
         assert float(stable.loss[-1]) < 0.8 * float(stable.loss[0])
 
 
-def test_stable_step_is_the_largest_eigenvalues():
+def test_stable_step_follows_the_largest_eigenvalue():
     params, x, targets = problem()
     weights = jnp.ones(2)
     objective = Objective(lambda x: features_fn(params, x), targets, weights)
@@ -164,7 +164,7 @@ def test_stable_step_is_the_largest_eigenvalues():
         j = np.asarray(jac(x[i])[0])
         scales = np.repeat([2 / 30, 2 / 20], [30, 20])
         largest = np.linalg.eigvalsh(j.T @ (scales[:, None] * j))[-1]
-        assert 0.8 / largest < float(step[i]) < 1.5 / largest
+        assert 0.8 / largest < float(step[i]) < 2 / largest, "where it is stable"
 
 
 def test_preconditioned_beats_stable_at_equal_steps():
