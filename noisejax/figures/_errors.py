@@ -164,5 +164,7 @@ def _draw_panel(
             label=label,
         )
     if texts:
-        ax.set_xticks(range(len(names)), names, rotation=30, ha="right")
+        long = sum(len(str(name)) for name in names) > 20
+        turn = {"rotation": 30, "ha": "right"} if long else {}
+        ax.set_xticks(range(len(names)), names, **turn)
         ax.set_xlim(-0.5, len(names) - 0.5)

@@ -66,12 +66,16 @@ def shapes(
         Mapping[str, tuple[Float[np.ndarray, " points"], Float[np.ndarray, " points"]]],
     ],
     *,
+    xlabel: str = "x",
+    ylabel: str = "value",
     figure: Canvas | None = None,
 ) -> Figure:
     """Draws activations' slopes and shape functions (Hahn and Choi 2018, figure 5).
 
     Args:
       panels: title, such as "tanh" -> label, such as "s(x)" -> (x, y).
+      xlabel: of x, where it is something else.
+      ylabel: of y, likewise.
       figure: to draw in; None: a new one.
 
     Returns:
@@ -97,7 +101,7 @@ def shapes(
                 x, y = curves[label]
                 x, y = check_series(x=x, y=y)
                 ax.plot(x, y, DASHES[i % 4], color=colour, label=label)
-            label_axes(ax, "x", "value", title)
+            label_axes(ax, xlabel, ylabel, title)
         remove_unused(axes, len(panels))
         legend_below(fig)
         return fig

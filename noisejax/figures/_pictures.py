@@ -132,8 +132,8 @@ def _masks(projected: np.ndarray) -> int:
 
 
 def _height(rows: int, columns: int) -> float:
-    """Such that square pictures fill the width."""
-    return rows * (WIDTH_CM / columns + 0.1) + 0.7
+    """Such that square pictures fill the width, or are 2 cm high."""
+    return rows * (min(WIDTH_CM / columns, 2.0) + 0.1) + 0.7
 
 
 def _show(ax: Axes, image: np.ndarray, low: float, high: float) -> None:

@@ -53,7 +53,8 @@ def shifts_against_activity(
             mean, beta = check_series(mean=mean, beta=beta)
             ends = np.array([mean.min(), mean.max()])
             ax.plot(ends, -ends, ":", color=BLACK, lw=0.8, label="β = -mean")
-            ax.plot(mean, beta, ".", color=GREEN, ms=2, alpha=0.5, mew=0)
+            size = 2 if len(mean) > 300 else 4
+            ax.plot(mean, beta, ".", color=GREEN, ms=size, alpha=0.6, mew=0)
             varied = np.ptp(mean) > 0 and np.ptp(beta) > 0
             r = f"r = {np.corrcoef(mean, beta)[0, 1]:.2f}, " if varied else ""
             first = k % columns == 0
