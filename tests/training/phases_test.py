@@ -2,12 +2,14 @@
 
 import importlib.util
 
+import jax
 import numpy as np
 import pytest
 from flax import linen as nn
 
 from noisejax import data, training
 from noisejax.training import _phases
+from noisejax.training._state import init_state
 from tests.data.synthetic import arrays
 from tests.training.tiny import config, dataset, read, rows, train
 
@@ -64,6 +66,39 @@ def test_retraining_sees_the_validation_part():
     assert len(held_out) == 40
     assert not held_out & set(np.asarray(first.indices[0]).tolist())
     assert set(np.asarray(second.indices[0]).tolist()) == set(range(200))
+
+
+def test_mean_gradients(tmp_path):
+    """Of the first step, by hand; training itself stays as it is."""
+    fields = {
+        "noise__scheme": "none",
+        "training__batch_size": 160,  # all there are: an epoch is a step
+        "training__epochs": 1,
+    }
+    measured = train(tmp_path / "measured", training__gradients=True, **fields)
+    plain = train(tmp_path / "plain", **fields)
+    assert measured["params_sha256"] == plain["params_sha256"]
+    program = _phases.build_program(config(**fields), dataset())
+    [phase] = program.phases
+    own, indices = dataset(), phase.indices[0]
+    state = init_state(
+        program.model, phase.optimizer, program.train.x[:1], program.seeds[0]
+    )
+
+    def loss(params):
+        logits, _ = program.model.apply(
+            {"params": params}, own.train_x[indices], train=False
+        )
+        log_probs = jax.nn.log_softmax(logits)
+        return (
+            -np.float32(1 / 160) * log_probs[np.arange(160), own.train_y[indices]].sum()
+        )
+
+    gradients = jax.grad(loss)(state.params)
+    [row] = rows(tmp_path / "measured", split="train")
+    for layer, leaves in gradients.items():
+        expected = np.abs(leaves["kernel"]).mean()
+        assert row[f"gradient/{layer}/kernel"] == pytest.approx(expected, rel=1e-3)
 
 
 @pytest.mark.parametrize("strategy", ["fold", "vmap", "map", "resample"])
