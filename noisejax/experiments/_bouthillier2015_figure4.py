@@ -143,7 +143,7 @@ EXPERIMENT = Experiment(
         "projection.num_steps": 20,
         "projection.method": "stable",
     },
-    figure="test error by epoch per network; above dropout, below on x and x*",
+    figure="test error of each network by method; the paper draws it by epoch",
     protocol=(
         *shared.MLP_PROTOCOL,
         "x* for every training example from the parameters at the start of the epoch; "

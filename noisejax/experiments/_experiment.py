@@ -56,11 +56,14 @@ class Claim:
 
     Attributes:
       text: a sentence.
-      contrasts: all of which lie where the claim has them; (): it is judged by eye.
+      contrasts: all of which lie where the claim has them.
+      settled: the verdict where there are no contrasts and nothing is run for it; "":
+        then it is judged by eye.
     """
 
     text: str
     contrasts: tuple[Contrast, ...] = ()
+    settled: str = ""
 
 
 def difference(

@@ -5,6 +5,8 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
+from noisejax import training
+
 
 class ExperimentFolder:
     """Where an experiment leaves its results.
@@ -62,6 +64,7 @@ class ExperimentFolder:
         there: dict[str, Any] = {"experiment": name, "scale": scale, "rows": {}}
         if self.identity_path.exists():
             there = self._read()
+            there["rows"] = {k: _with_defaults(v) for k, v in there["rows"].items()}
         elif self.path.exists() and any(
             item.name != ".lock" for item in self.path.iterdir()
         ):
@@ -97,6 +100,15 @@ class ExperimentFolder:
                 f"{self.identity_path} is damaged ({error!r}); choose another workdir"
             ) from error
         return there
+
+
+def _with_defaults(row: dict[str, Any]) -> dict[str, Any]:
+    """A row's configuration with the fields that have come up since: their defaults."""
+    if "factors" in row:  # of a row without a run
+        return row
+    defaults = json.loads(json.dumps(training.to_dict(training.Config())))
+    added = {name: {**defaults[name], **row.get(name, {})} for name in defaults}
+    return {**row, **added}
 
 
 def _differences(there: dict, here: dict, rows: list[str]) -> str:

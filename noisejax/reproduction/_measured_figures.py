@@ -115,7 +115,7 @@ def shifts(saved: Saved) -> Figure:
         arrays = saved.arrays(row)[0]
         shift = by_layer(arrays, "shift")
         layers = {
-            place: (mean.ravel(), shift[place].ravel())
+            f"{row.name}\n{place}": (mean.ravel(), shift[place].ravel())
             for place, mean in by_layer(arrays, "mean").items()
         }
         drawings.append(_shifts(layers))

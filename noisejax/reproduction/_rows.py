@@ -82,11 +82,13 @@ def train_row(
     began = time.perf_counter()
     try:
         summary = training.train(config, path, dataset=dataset, resume=True)
-    except training.TrainingStopped:
-        raise
+    except training.TrainingStopped as error:
+        raise training.TrainingStopped(
+            f"row {row.name} was stopped; the same command goes on with it ({error})"
+        ) from error
     except training.TrainingError as error:
         if not row.may_fail:
-            raise
+            raise training.TrainingError(f"row {row.name}: {error}") from error
         return [_failed(row, config, error, time.perf_counter() - began)]
     results = []
     for i, seed in enumerate(summary["seeds"]):

@@ -35,10 +35,9 @@ def format_table(experiment: Experiment, scale: str, results: Sequence[Result]) 
         f"![{experiment.figure or 'paper and ours'}]({experiment.name}.png)",
         "",
     ]
-    lines += _rows(experiment, results)
+    lines += _rows(experiment, results, chosen.changes)
     lines += _effects(experiment, results)
     lines += _bullets("Metrics", _meanings(experiment.metrics))
-    lines += _bullets("Differs from the paper at this scale", chosen.changes)
     lines += _bullets("Settings that are ours", experiment.ours)
     lines += _bullets("Protocol as printed", experiment.protocol)
     lines += _bullets("The paper with itself", experiment.inconsistencies)
@@ -50,8 +49,16 @@ def format_table(experiment: Experiment, scale: str, results: Sequence[Result]) 
     return "\n".join(lines)
 
 
-def _rows(experiment: Experiment, results: Sequence[Result]) -> list[str]:
-    """A line per row; with many metrics, a line per row and metric."""
+def _rows(
+    experiment: Experiment, results: Sequence[Result], changes: Sequence[str]
+) -> list[str]:
+    """A line per row; with many metrics, a line per row and metric.
+
+    Args:
+      experiment: that the rows are of.
+      results: so far.
+      changes: what differs from the paper in every row that is the paper's.
+    """
     metrics, long = experiment.metrics, len(experiment.metrics) > MAX_COLUMNS
     head = ["row"]
     if long:
@@ -67,7 +74,8 @@ def _rows(experiment: Experiment, results: Sequence[Result]) -> list[str]:
         failures = [f"stopped: {r['failed']}" for r in mine if "failed" in r]
         n = len(mine) - len(failures)
         seconds = f"{sum(result['seconds'] for result in mine):.0f}" if mine else ""
-        rest = [str(n), seconds, "; ".join([*row.differs, *failures])]
+        differs = [*row.differs, *(() if row.ours or not mine else changes)]
+        rest = [str(n), seconds, "; ".join([*differs, *failures])]
         pairs = [
             [_printed(experiment, row, metric), _ours(row, metric, mine)]
             for metric in metrics

@@ -88,7 +88,7 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
 def verdict(claim: Claim, results: Sequence[Result], *, exact: bool = False) -> str:
     """One sentence: held, not held, or not resolved at this n, with its intervals."""
     if not claim.contrasts:
-        return "Judged by eye."
+        return claim.settled or "Judged by eye."
     numbers = numbers_of(results)
     found = [(c, estimate(c, numbers, exact=exact)) for c in claim.contrasts]
     run = [(contrast, e) for contrast, e in found if e is not None]

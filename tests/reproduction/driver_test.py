@@ -96,7 +96,7 @@ def test_the_table_has_paper_and_ours(done):
     assert "| 1.5 ± 0.1 (SD) | " in lines["| dropout"]
     mean = np.mean(errors[:2])
     assert f"{mean:.1f}" in lines["| dropout"] and "±" in lines["| dropout"]
-    assert " | 2 | " in lines["| dropout"]
+    assert " | 2 | " in lines["| dropout"] and lines["| dropout"].endswith("| tiny |")
     assert "| 2.5 (?) | " in lines["| no noise"]
     assert "| 3.0 | cited by the paper, not run | " in lines["| another paper's"]
     assert "Dropout is better. **" in table and "n = 2" in table
@@ -191,6 +191,25 @@ def test_a_folder_of_something_else_is_refused(tmp_path):
         run(tmp_path)
 
 
+def test_a_field_that_has_come_up_since_has_its_default(done, tmp_path, trained):
+    folder = copy_of(done, tmp_path)
+    there = json.loads((folder / "experiment.json").read_text())
+    for row in there["rows"].values():
+        del row["training"]["gradients"]
+    (folder / "experiment.json").write_text(json.dumps(there))
+    run(folder)
+    assert not trained
+
+
+def test_a_run_that_is_stopped_says_how_it_goes_on(tmp_path, monkeypatch):
+    def stop(config, path, **options):
+        raise training.TrainingStopped("continue with --resume")
+
+    monkeypatch.setattr(training, "train", stop)
+    with pytest.raises(training.TrainingStopped, match="the same command goes on"):
+        run(tmp_path)
+
+
 def test_a_damaged_identity_is_said(done, tmp_path):
     folder = copy_of(done, tmp_path)
     (folder / "experiment.json").write_text("{}")
@@ -240,14 +259,14 @@ def test_a_row_whose_failure_is_a_result(tmp_path, monkeypatch):
     run(tmp_path, what)
     [result] = results(tmp_path)
     assert result["failed"] == "finding x* diverged" and result["numbers"] == {}
-    assert "| 0 | 0 | stopped: finding x* diverged |" in (
+    assert "| 0 | 0 | tiny; stopped: finding x* diverged |" in (
         (tmp_path / "table.md").read_text()
     )
 
 
 def test_another_rows_failure_ends_the_run(tmp_path, monkeypatch):
     monkeypatch.setattr(training, "train", fail)
-    with pytest.raises(training.TrainingError, match="diverged"):
+    with pytest.raises(training.TrainingError, match="row dropout: finding x"):
         run(tmp_path)
     assert not (tmp_path / "results.jsonl").exists()
 

@@ -101,5 +101,5 @@ def test_published_sizes():
     maxout = check_full_width(EXPERIMENTS["ba2014_table6"])["cifar10_invariant"]
     assert cnn < maxout / 2
     assert f"{cnn / 1e6:.1f} against {maxout / 1e6:.1f} million" in (
-        EXPERIMENTS["ba2014_table6"].claims[1].text
+        EXPERIMENTS["ba2014_table6"].claims[1].settled
     )

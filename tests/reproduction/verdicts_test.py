@@ -101,6 +101,7 @@ def test_what_is_computed_is_exact():
 
 def test_without_numbers_it_is_judged_by_eye():
     assert verdict(Claim("It looks alike."), []) == "Judged by eye."
+    assert verdict(Claim("It has two.", (), "Held: 2."), []) == "Held: 2."
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
