@@ -1,5 +1,6 @@
 """Which rows a smoke run takes: every network, and every other setting once."""
 
+import dataclasses
 from typing import Any
 
 from noisejax import data, training
@@ -9,28 +10,42 @@ from noisejax.reproduction._configuration import row_config
 OTHERS = (
     *("data.preprocess", "data.augment", "objective.strategy", "objective.weighting"),
     *("optimizer.name", "optimizer.schedule", "training.mode", "training.gradients"),
-    *("projection.method", "projection.per_layer", "noise.bits", "noise.scale"),
+    *("noise.bits", "noise.scale"),
 )
 """Fields that choose other code than the network's."""
 
 
-def distinct_rows(experiment: Experiment, scale: str) -> list[Row]:
+@dataclasses.dataclass(frozen=True)
+class Seen:
+    """Networks and other settings that rows have had so far."""
+
+    networks: set[str] = dataclasses.field(default_factory=set)
+    settings: set[str] = dataclasses.field(default_factory=set)
+
+
+def distinct_rows(
+    experiment: Experiment, scale: str, seen: Seen | None = None
+) -> list[Row]:
     """Rows that together have every network, and each other setting at least once.
 
     A row is taken where its network is new, or one of its other settings: which noise
     there is on the input and on hidden layers, one sample or several, and `OTHERS`.
     Numbers, such as rates above 0 and rates of learning, do not count.
+
+    Args:
+      experiment: whose rows.
+      scale: at which.
+      seen: what other experiments have had already; added to. None: nothing.
     """
-    networks: set[str] = set()
-    settings: set[str] = set()
+    seen = Seen() if seen is None else seen
     taken = []
     for row in experiment.rows_at(scale):
         config = row_config(experiment, row, scale)
         network, others = repr(_network(config)), {repr(s) for s in _settings(config)}
-        if network not in networks or others - settings:
+        if network not in seen.networks or others - seen.settings:
             taken.append(row)
-        networks.add(network)
-        settings |= others
+        seen.networks.add(network)
+        seen.settings.update(others)
     return taken
 
 
@@ -50,6 +65,8 @@ def _settings(config: training.Config) -> list[tuple[str, Any]]:
     places = {"input": noise.input_rate, "hidden": hidden}
     made = [(place, noise.scheme if rate else "none") for place, rate in places.items()]
     others = [(path, _get(fields, path)) for path in OTHERS]
+    if config.training.mode == "back_projection":
+        others.append(("x*", (config.projection.method, config.projection.per_layer)))
     return [*made, ("several samples", config.objective.num_samples > 1), *others]
 
 

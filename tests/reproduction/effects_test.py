@@ -5,6 +5,8 @@ import pytest
 
 from noisejax.experiments import EXPERIMENTS
 from noisejax.reproduction._effects import effects
+from noisejax.reproduction._error_figures import design_effects
+from noisejax.reproduction._saved import Saved
 from tests.reproduction.tiny import ERROR, result
 
 FACTORIAL = EXPERIMENTS["factorial"]
@@ -52,6 +54,18 @@ def test_standard_errors_are_over_seeds_of_differences_within_a_seed():
     assert shift.standard_error == pytest.approx(deviation / np.sqrt(3))
     assert found(make([0, 1, 2]))["gaaf"].standard_error == pytest.approx(0, abs=1e-9)
     assert np.isnan(found(make([0]))["gaaf"].standard_error)
+
+
+def test_the_figure_shows_main_effects_and_interactions():
+    figure = design_effects(Saved(None, FACTORIAL, make([0, 1])))
+    main, both = figure.axes
+    names = [label.get_text() for label in main.get_yticklabels()]
+    assert names == ["scheme random", "scheme gaussian", "shift", "gaaf", "samples"]
+    assert len(both.get_yticklabels()) == 2 * 3 + 3
+    points = main.containers[0].lines[0].get_xdata()
+    assert points == pytest.approx([1.0, -2.0, -0.345, 0.25, -0.85])
+    figure = design_effects(Saved(None, FACTORIAL, make([0])[:3]))
+    assert len(figure.axes) == 1  # errors, row by row
 
 
 def test_a_cell_that_is_missing_leaves_no_effects():

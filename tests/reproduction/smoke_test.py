@@ -1,76 +1,77 @@
-"""Every experiment, end to end on generated data: each distinct network once.
+"""Every experiment, end to end on generated data: each network of all of them once.
 
-Rows whose run another experiment has done already, configuration for configuration, are
-not trained again: the finished run is put where the row looks for it.
+An experiment runs those of its rows whose network, or another setting, no experiment
+before it has had; at least its first. What each would run by itself: `listing_test`.
 """
-
-import json
-import shutil
 
 import pytest
 
-from noisejax import reproduction, training
+from noisejax import reproduction
 from noisejax.experiments import EXPERIMENTS
-from noisejax.reproduction._configuration import row_config
+from noisejax.reproduction._distinct import Seen, distinct_rows
 from noisejax.reproduction._listing import find_rows
 from tests.reproduction.tiny import results
 
 
-@pytest.fixture(scope="module")
-def finished():
-    """Configuration -> folder of the run that has it."""
-    return {}
+def rows_by_experiment():
+    """Name -> the rows that it runs here."""
+    seen, chosen = Seen(), {}
+    for name, experiment in EXPERIMENTS.items():
+        rows = find_rows(experiment, "smoke", ())
+        if experiment.kind != "computed":
+            rows = distinct_rows(experiment, "smoke", seen) or rows[:1]
+        chosen[name] = [row.name for row in rows]
+    return chosen
 
 
-def identity(config):
-    return json.dumps(training.to_dict(config), sort_keys=True)
+ROWS = rows_by_experiment()
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
-def test_smoke(name, tmp_path_factory, finished):
+def test_smoke(name, tmp_path):
     experiment = EXPERIMENTS[name]
-    folder = tmp_path_factory.mktemp(name)
-    rows = find_rows(experiment, "smoke", ())
-    configs = {}
-    if experiment.kind != "computed":
-        configs = {row.name: row_config(experiment, row, "smoke") for row in rows}
-    work = folder / "work"
-    prepared = {
-        row: finished[identity(config)]
-        for row, config in configs.items()
-        if identity(config) in finished
-    }
-
-    def train(config, path, **options):
-        if path.name in prepared and not path.exists():
-            shutil.copytree(prepared[path.name], path)
-        return real(config, path, **options)
-
-    real = training.train
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "train", train)
-        reproduction.reproduce(experiment, work, scale="smoke")
-    for row, config in configs.items():
-        finished.setdefault(identity(config), work / "rows" / row)
-    check(experiment, work, rows)
-
-
-def check(experiment, work, rows):
-    """Each row has its numbers, and the table and the figure are there."""
+    work = tmp_path / "work"
+    only = ROWS[name] if experiment.kind != "computed" else ()
+    reproduction.reproduce(experiment, work, scale="smoke", only=only)
     found = {result["row"]: result for result in results(work)}
-    assert set(found) == {row.name for row in rows}
+    assert list(found) == ROWS[name]
     for result in found.values():
-        if "failed" not in result:
-            numbers = set(result["numbers"])
-            assert numbers & set(experiment.metrics), numbers
+        measured = {m for m, value in result["numbers"].items() if value is not None}
+        assert measured & set(experiment.metrics) or "failed" in result
     reported = {metric for result in found.values() for metric in result["numbers"]}
     assert set(experiment.metrics) <= reported
-    assert (work / f"{experiment.name}.png").stat().st_size > 5_000
+    assert (work / f"{name}.png").stat().st_size > 5_000
     table = (work / "table.md").read_text()
     assert table.startswith(f"# {experiment.title}\n")
-    assert "not run" in table or len(rows) == len(experiment.rows)
+    assert ("| not run |" in table) == (len(found) < len(runnable(experiment)))
     for claim in experiment.claims:
         assert claim.text in table
+
+
+def runnable(experiment):
+    return [row for row in experiment.rows if not row.cited]
+
+
+def test_together_they_have_every_network_and_setting():
+    """As many as all rows of all experiments have."""
+    here, everywhere = Seen(), Seen()
+    for name, experiment in EXPERIMENTS.items():
+        if experiment.kind != "computed":
+            distinct_rows(experiment, "smoke", everywhere)
+            some = [row for row in experiment.rows if row.name in ROWS[name]]
+            distinct_rows(Only(experiment, tuple(some)), "smoke", here)
+    assert here == everywhere
+
+
+class Only:
+    """An experiment with some of its rows."""
+
+    def __init__(self, experiment, rows):
+        self.overrides = experiment.overrides
+        self.rows = rows
+
+    def rows_at(self, scale):
+        return self.rows
 
 
 def test_every_measurement_and_metric_has_its_function():
