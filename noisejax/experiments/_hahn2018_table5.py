@@ -117,7 +117,7 @@ EXPERIMENT = Experiment(
         "Dense widths 512-512; SVHN's convolutions 64, 64, 128, 128, 3x3; no dropout, "
         "no augmentation (the paper mentions neither); mean and deviation per channel.",
         "SGD with Nesterov momentum 0.9, learning rate 0.01, cosine; He "
-        "initialisation; batch 128; 200 epochs; a tenth held out, the best epoch by it "
+        "initialisation; batch 128; 120 epochs; a tenth held out, the best epoch by it "
         "is tested.",
         "Shape sigmoid(x + 3). A control: no GAAF, the learning rate doubled.",
         "Sums of products in float32, operands rounded to bfloat16, at 'paper'.",

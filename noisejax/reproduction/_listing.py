@@ -35,7 +35,7 @@ def find_rows(experiment: Experiment, scale: str, only: Sequence[str]) -> list[R
             f"{', '.join(runnable) or 'none: it trains no network'}"
         )
     if only:
-        return [runnable[name] for name in only]
+        return [runnable[name] for name in dict.fromkeys(only)]
     if experiment.scales[scale].generated:
         return distinct_rows(experiment, scale)
     return list(experiment.rows_at(scale))

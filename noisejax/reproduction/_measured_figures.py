@@ -119,7 +119,7 @@ def shifts(saved: Saved) -> Figure:
             for place, mean in by_layer(arrays, "mean").items()
         }
         drawings.append(_shifts(layers))
-    return figures.page(drawings, columns=1)
+    return figures.page(drawings, columns=1, row_heights_cm=9.0)
 
 
 def _shifts(layers: dict[str, tuple[np.ndarray, np.ndarray]]) -> Drawing:

@@ -75,7 +75,7 @@ def _rows(
         n = len(mine) - len(failures)
         seconds = f"{sum(result['seconds'] for result in mine):.0f}" if mine else ""
         differs = [*row.differs, *(() if row.ours or not mine else changes)]
-        rest = [str(n), seconds, "; ".join([*differs, *failures])]
+        rest = ["" if row.cited else str(n), seconds, "; ".join([*differs, *failures])]
         pairs = [
             [_printed(experiment, row, metric), _ours(row, metric, mine)]
             for metric in metrics

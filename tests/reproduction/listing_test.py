@@ -78,6 +78,12 @@ def test_rows_without_networks_are_all_taken():
     assert names("ba2014_table1") == ["relu", "sigmoid", "tanh", "maxout"]
 
 
+def test_rows_by_name_are_taken_once_in_that_order():
+    experiment = EXPERIMENTS["hahn2018_table4"]
+    taken = find_rows(experiment, "smoke", ["gaaf", "base", "gaaf"])
+    assert [row.name for row in taken] == ["gaaf", "base"]
+
+
 def test_short_takes_its_own_rows_and_paper_all():
     experiment = EXPERIMENTS["ba2014_table3"]
     assert set(names("ba2014_table3", "short")) == set(experiment.scales["short"].rows)
