@@ -41,7 +41,7 @@ MAY_IMPORT = {
     "project": {"_commands", "projecting"},
     "measuring": {
         *("_version", "noise", "activations", "objectives", "diagnostics"),
-        *("training", "figures"),
+        *("models", "training", "figures"),
     },
     "diagnose": {"_commands", "measuring"},
     "plot": {"_commands", "measuring", "figures"},
