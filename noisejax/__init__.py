@@ -7,8 +7,14 @@ from noisejax import noise as noise
 from noisejax._version import __version__ as __version__
 
 
+_LAZY = (
+    *("backprojection", "data", "diagnostics", "figures", "layers", "models"),
+    *("objectives", "training"),
+)
+
+
 def __getattr__(name: str):
-    """Imports the Flax layers when they are first asked for."""
-    if name == "layers":
-        return importlib.import_module("noisejax.layers")
+    """Imports the parts that need more than JAX, when they are first asked for."""
+    if name in _LAZY:
+        return importlib.import_module(f"noisejax.{name}")
     raise AttributeError(f"module 'noisejax' has no attribute {name!r}")

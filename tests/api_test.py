@@ -9,7 +9,10 @@ import pytest
 
 import noisejax
 
-MODULES = ["noise", "activations", "layers", "layers.nnx"]
+MODULES = [
+    *("noise", "activations", "objectives", "backprojection", "diagnostics"),
+    *("layers", "layers.nnx"),
+]
 
 PINNED = {
     "noise": """
@@ -21,6 +24,15 @@ PINNED = {
     "activations": """
         gradient_acceleration gaaf exponential_shape shifted_sigmoid_shape gaaf_tanh
         gaaf_relu
+    """,
+    "objectives": "importance_weights iw_log_likelihood iwsgd",
+    "backprojection": """
+        back_project BackProjection gradient_descent stable_descent preconditioner
+        preconditioned from_optax
+    """,
+    "diagnostics": """
+        net_variance gradient_information node_correlations correlation_counts
+        saturation
     """,
     "layers": "Noise Dropout RandomDropout InvariantDropout functional",
     "layers.nnx": "Noise Dropout RandomDropout InvariantDropout functional",
@@ -43,6 +55,20 @@ SIGNATURES = {
     "noise.round_rate": "(rate, *, bits)",
     "activations.gradient_acceleration": "(x, *, frequency=10000.0)",
     "activations.gaaf": ("(activation, shape_fn, *, frequency=10000.0, value='floor')"),
+    "objectives.importance_weights": "(log_probs)",
+    "objectives.iw_log_likelihood": "(log_probs)",
+    "objectives.iwsgd": (
+        "(log_prob_fn, *, num_samples, strategy='vmap', weighting='importance', "
+        "has_aux=False)"
+    ),
+    "backprojection.back_project": (
+        "(features_fn, params, x, targets, *, num_steps=20, method=None, "
+        "layer_weights=None, per_layer=False, bounds=None)"
+    ),
+    "backprojection.gradient_descent": "(learning_rates)",
+    "backprojection.preconditioned": "(setup=None",
+    "backprojection.preconditioner": "(features_fn, params, x_sample",
+    "backprojection.from_optax": "(tx)",
     "layers.Noise": "(scheme, shift=False",
     "layers.nnx.Noise": "(scheme, shift=False",
 }
@@ -96,6 +122,13 @@ def documented(value):
     return inspect.isfunction(value)
 
 
+MADE_BY_USERS = ("noisejax.noise", "noisejax.activations", "noisejax.layers")
+"""Where classes are made by users; others are results, shown by their functions."""
+
+OPTIONAL = ("bias", "setup")
+"""Arguments with a default that may be given by position."""
+
+
 @pytest.fixture(params=[name for name, value in PUBLIC.items() if documented(value)])
 def item(request):
     return PUBLIC[request.param]
@@ -104,7 +137,8 @@ def item(request):
 def test_it_says_what_it_does_and_shows_it(item):
     doc = inspect.getdoc(item)
     assert doc and doc.splitlines()[0].endswith((".", ":", ")")), doc
-    if not item.__name__.endswith(("Sample", "Gaaf")):
+    is_result = inspect.isclass(item) and not item.__module__.startswith(MADE_BY_USERS)
+    if not is_result and not item.__name__.endswith(("Sample", "Gaaf")):
         assert ">>>" in doc, "an example that runs"
 
 
@@ -145,7 +179,7 @@ def test_defaults_of_functions_of_arrays_are_keyword_only(item):
     if inspect.isclass(item):
         return
     for parameter in inspect.signature(item).parameters.values():
-        if parameter.default is not parameter.empty and parameter.name != "bias":
+        if parameter.default is not parameter.empty and parameter.name not in OPTIONAL:
             assert parameter.kind is parameter.KEYWORD_ONLY, parameter
 
 

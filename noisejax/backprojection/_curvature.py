@@ -12,7 +12,7 @@ from noisejax.backprojection._check import (
     check_layer_weights,
     check_num_steps,
 )
-from noisejax.backprojection._guarded import largest_eigenvalue
+from noisejax.backprojection._eigenvalue import largest_eigenvalue
 from noisejax.backprojection._objective import FeaturesFn, Objective, widened
 
 
@@ -22,7 +22,7 @@ def curvature(
     x: Float[Array, "batch ..."],
     *,
     layer_weights: Float[Array, " layers"] | Sequence[float] | None = None,
-    num_iterations: int = 30,
+    num_iterations: int = 10,
 ) -> Float[Array, " batch"]:
     """The largest eigenvalue of  2 Σ_l λ_l J_l'J_l / N_l  at every example.
 
@@ -34,7 +34,7 @@ def curvature(
       params: of the network.
       x: inputs [B, ...].
       layer_weights: λ, default: all 1.
-      num_iterations: of the power iteration.
+      num_iterations: products, of Lanczos' iteration.
 
     Returns:
       [B], from below: close to the eigenvalue, never above it.

@@ -3,7 +3,6 @@
 import abc
 from typing import NamedTuple
 
-import jax
 from jax import numpy as jnp
 from jaxtyping import Array, Float, Int
 
@@ -89,36 +88,3 @@ class Guarded(Method):
 
     def best(self, state: Guard):
         return state.best
-
-
-def largest_eigenvalue(
-    times, start: Float[Array, "batch ..."], num_iterations: int
-) -> Float[Array, " batch"]:
-    """Of a positive semi-definite matrix per example, by power iteration.
-
-    Args:
-      times: v -> the matrices' product with v.
-      start: the first vectors.
-      num_iterations: products.
-
-    Returns:
-      |H v| of unit vectors v: never above the largest eigenvalue, 0 where H v is 0.
-    """
-
-    def body(_, carry):
-        v, _ = carry
-        w = times(v)
-        norm = _norm(w)
-        return w / along_batch(jnp.where(norm > 0, norm, 1), w), norm
-
-    norm = _norm(start)
-    unit = start / along_batch(jnp.where(norm > 0, norm, 1), start)
-    return jax.lax.fori_loop(0, num_iterations, body, (unit, norm))[1]
-
-
-def _norm(x: Float[Array, "batch ..."]) -> Float[Array, " batch"]:
-    # Scaled first: the squares of tiny gradients are no float32 numbers.
-    axes = tuple(range(1, x.ndim))
-    largest = jnp.max(jnp.abs(x), axis=axes)
-    scale = jnp.where(largest > 0, largest, 1)
-    return scale * jnp.sqrt(jnp.sum((x / along_batch(scale, x)) ** 2, axis=axes))

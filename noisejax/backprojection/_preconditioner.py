@@ -16,7 +16,7 @@ from noisejax.backprojection._check import (
     check_floating_input,
     check_layer_weights,
 )
-from noisejax.backprojection._guarded import largest_eigenvalue
+from noisejax.backprojection._eigenvalue import largest_eigenvalue
 from noisejax.backprojection._objective import (
     Features,
     FeaturesFn,

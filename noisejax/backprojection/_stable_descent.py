@@ -6,7 +6,8 @@ import jax
 import numpy as np
 from jax import numpy as jnp
 
-from noisejax.backprojection._guarded import Guarded, largest_eigenvalue
+from noisejax.backprojection._eigenvalue import largest_eigenvalue
+from noisejax.backprojection._guarded import Guarded
 from noisejax.backprojection._method import Method
 from noisejax.backprojection._objective import along_batch
 
@@ -18,12 +19,12 @@ class StableDescent(Guarded):
 
     Attributes:
       momentum: whether Nesterov's is added.
-      num_iterations: of the power iteration.
+      num_iterations: products with the curvature, of Lanczos' iteration.
       safety: factor of the eigenvalue that it found.
     """
 
     momentum: bool = False
-    num_iterations: int = 5
+    num_iterations: int = 4
     safety: float = 1.1
 
     @property
@@ -45,7 +46,8 @@ def stable_descent(*, momentum: bool = False) -> Method:
       x ← x - 1/L ∇ Σ_l λ_l mean (f_l(x) - target_l)²
       L = max eig 2 Σ_l λ_l J_l'J_l / N_l
 
-    L comes from a few power iterations at the first x, with a safety factor. Where the
+    L comes from a few steps of Lanczos' iteration (power iteration, put to better use)
+    at the first x, with a safety factor. Where the
     network curves more on the way, so that an example gets worse, the step is taken
     back and halved for that example: nothing diverges.
 

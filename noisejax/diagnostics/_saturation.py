@@ -19,8 +19,7 @@ PLAIN = {
 
 
 def plain_activation(activation: activations.Activation) -> activations.Activation:
-    """The activation without gradient acceleration: what its value is and what its
-    slope and curvature mean.
+    """The activation without gradient acceleration, whose curvature means something.
 
     Args:
       activation: any elementwise function; `activations.gaaf(...)` and `gaaf_relu`,
