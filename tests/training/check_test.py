@@ -10,7 +10,7 @@ from noisejax import training
 from tests.training.tiny import config, dataset
 
 WRONG = {
-    "data.name": [(3, "of type str"), ("mnit", "one of digits, .*, mnist")],
+    "data.name": [(3, "of type str"), ("mnit", "one of digits, .*mnist")],
     "data.inverted": [(1, "of type bool"), ("yes", "of type bool")],
     "data.validation": [
         (-0.1, "0 or more"),

@@ -17,3 +17,11 @@ def compilation_cache(tmp_path_factory):
     yield
     for name, value in before.items():
         jax.config.update(name, value)
+
+
+@pytest.fixture
+def quick_compilation():
+    """For tests that ask what is computed, not for its last bit or its speed."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)

@@ -8,6 +8,8 @@ import pytest
 from noisejax import data, training
 from tests.training.tiny import dataset, read, rows, train
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 FIELDS = {
     "data__validation": 0.0,
     "training__batch_size": 20,
@@ -24,7 +26,7 @@ def with_bad(*numbers, value=np.nan):
     return dataclasses.replace(own, train_x=x)
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("value", [np.nan, -np.inf])
 def test_a_bad_example_stops(tmp_path, value):
     """Names the step, the seed and what is not finite."""
     match = r"the activations of layer \w+ are not finite at step \d+ of epoch 1 .*"

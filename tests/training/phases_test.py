@@ -13,6 +13,8 @@ from noisejax.training._state import init_state
 from tests.data.synthetic import arrays
 from tests.training.tiny import config, dataset, read, rows, train
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 NOT_LEARNING = {"optimizer__learning_rate": 1e-12, "noise__scheme": "none"}
 """No epoch is better than the first."""
 

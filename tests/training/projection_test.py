@@ -11,6 +11,8 @@ from noisejax.training._state import init_state
 from tests.training.stopping import train_in_pieces
 from tests.training.tiny import config, dataset, rows, train
 
+QUICK = pytest.mark.usefixtures("quick_compilation")
+
 FIELDS = {
     "training__mode": "back_projection",
     "training__epochs": 4,
@@ -83,6 +85,7 @@ def test_epochs_are_whole_rounds(tmp_path, fields, match):
     assert not (tmp_path / "config.json").exists()
 
 
+@QUICK
 @pytest.mark.parametrize(
     "fields",
     [
@@ -91,8 +94,7 @@ def test_epochs_are_whole_rounds(tmp_path, fields, match):
             "projection__method": "gradient_descent",
             "projection__learning_rates": (0.1,),
         },
-        {"projection__bounded": True},
-        {"data__inverted": True},
+        {"projection__bounded": True, "data__inverted": True},
     ],
     ids=str,
 )
@@ -102,6 +104,7 @@ def test_methods(tmp_path, fields):
     assert row["residual_after"] < row["residual_before"]
 
 
+@QUICK
 def test_each_layer_by_itself(tmp_path):
     """An epoch on x and one for each hidden layer."""
     train(
@@ -113,6 +116,7 @@ def test_each_layer_by_itself(tmp_path):
     assert [row["epoch"] for row in rows(tmp_path, split="test")] == [3]
 
 
+@QUICK
 def test_steps_that_are_too_long_are_said_so(tmp_path):
     with pytest.raises(training.TrainingError, match=r"x\* diverged for \d+ of 160"):
         train(
