@@ -6,7 +6,6 @@ from noisejax import activations as activations
 from noisejax import noise as noise
 from noisejax._version import __version__ as __version__
 
-
 _LAZY = (
     *("backprojection", "data", "diagnostics", "figures", "layers", "models"),
     *("objectives", "training"),
