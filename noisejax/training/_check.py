@@ -136,11 +136,6 @@ def check_config(config: Config) -> None:
             f"training.seed must leave all seeds at most {MAX_SEED}; the last of "
             f"{config.training.num_seeds} would be {last}"
         )
-    if (config.mesh.data, config.mesh.samples) != (1, 1):
-        raise ValueError(
-            "mesh.data and mesh.samples must be 1: this version trains on one device; "
-            f"got {config.mesh.data!r} and {config.mesh.samples!r}"
-        )
 
 
 def _check_data(config: Config) -> None:

@@ -9,6 +9,7 @@ from jax import numpy as jnp
 from jaxtyping import Array, Float, Int, UInt8
 
 from noisejax import data, noise
+from noisejax.training._mesh import ONE_DEVICE, Placement
 from noisejax.training._over_seeds import over_seeds
 from noisejax.training._state import TrainState, seed_key
 from noisejax.training._step import Step, StepConfig
@@ -72,6 +73,7 @@ def make_epoch(
     inverted: bool,
     augment: bool = False,
     shared: bool = True,
+    placement: Placement = ONE_DEVICE,
 ) -> Callable[..., tuple[TrainState, dict[str, Array]]]:
     """An epoch of all seeds at once.
 
@@ -81,6 +83,7 @@ def make_epoch(
       inverted: whether examples are inverted.
       augment: whether they are flipped and cropped.
       shared: whether all seeds see the same examples; else x, y lead with the seeds.
+      placement: of the batches and the seeds.
 
     Returns:
       epoch(states, x, y, indices, seeds, number) -> (states, metrics), compiled, the
@@ -101,17 +104,28 @@ def make_epoch(
             examples = step_examples(
                 x, batch, seed, number, i, inverted=inverted, augment=augment
             )
-            return step(state, examples, y[batch], step_key(seed, number, i))
+            examples, labels = placement.batch((examples, y[batch]))
+            return step(state, examples, labels, step_key(seed, number, i))
 
         return lax.scan(body, state, (jnp.arange(len(batches)), batches))
 
     examples = None if shared else 0
-    mapped = over_seeds(one_seed, (0, examples, examples, 0, 0, None))
-    return jax.jit(mapped, donate_argnums=0)
+    mapped = over_seeds(
+        one_seed, (0, examples, examples, 0, 0, None), placement=placement
+    )
+
+    def epoch(*arguments):
+        return placement.keep_by_seed(mapped(*arguments))
+
+    return jax.jit(epoch, donate_argnums=0)
 
 
 def make_evaluate(
-    config: StepConfig, *, batch_size: int, inverted: bool
+    config: StepConfig,
+    *,
+    batch_size: int,
+    inverted: bool,
+    placement: Placement = ONE_DEVICE,
 ) -> Callable[..., dict[str, Float[Array, " seeds"]]]:
     """Noise-free evaluation of all seeds at once.
 
@@ -128,7 +142,9 @@ def make_evaluate(
 
         def body(totals, batch):
             rows, counted = batch
-            examples, labels = to_float(x[rows], inverted=inverted), y[rows]
+            examples, labels = placement.batch(
+                (to_float(x[rows], inverted=inverted), y[rows])
+            )
             variables = {"params": params, "batch_stats": batch_stats}
             outputs, _ = config.model.apply(variables, examples, train=False)
             sums = [
@@ -145,7 +161,7 @@ def make_evaluate(
         (loss, error), _ = lax.scan(body, [jnp.float32(0)] * 2, batches)
         return {"loss": loss / n, "error": error / n}
 
-    return jax.jit(over_seeds(one_seed, (0, 0, None, None, 0)))
+    return jax.jit(over_seeds(one_seed, (0, 0, None, None, 0), placement=placement))
 
 
 @functools.partial(jax.jit, static_argnums=1)

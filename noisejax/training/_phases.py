@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Callable
 
+import jax
 import numpy as np
 import optax
 from flax import linen as nn
@@ -23,6 +24,7 @@ from noisejax.training._examples import (
     prepare_examples,
     split_examples,
 )
+from noisejax.training._mesh import Placement, build_placement
 from noisejax.training._nonfinite import make_search
 from noisejax.training._optimizer import build_optimizer, build_schedule
 from noisejax.training._projection import Projection, check_rounds, make_projection
@@ -35,6 +37,7 @@ PHASE_FIELDS = {"train": "epochs", "retrain": "retrain_epochs"}
 """Phase -> the field that says how long it is."""
 
 
+@jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Examples:
     """Arrays on the device.
@@ -92,6 +95,7 @@ class Program:
       phases: in order.
       evaluate: compiled, as `make_evaluate` describes it.
       prepared: the data set that the examples come from.
+      placement: of its arrays over devices.
     """
 
     model: nn.Module
@@ -102,6 +106,7 @@ class Program:
     phases: tuple[Phase, ...]
     evaluate: Callable
     prepared: Prepared
+    placement: Placement
 
 
 def build_program(config: Config, dataset: data.Dataset) -> Program:
@@ -114,6 +119,7 @@ def build_program(config: Config, dataset: data.Dataset) -> Program:
     check_examples(config, dataset)
     prepared = prepare_examples(config, dataset)
     dataset, inverted = prepared.dataset, prepared.inverted
+    placement = build_placement(config)
     projecting = training.mode == "back_projection"
     noisy = build_model(config, dataset.num_classes)
     model = noisy
@@ -132,6 +138,7 @@ def build_program(config: Config, dataset: data.Dataset) -> Program:
         weighting=objective.weighting,
         max_norm=config.optimizer.max_norm,
         skip_nonfinite=training.on_nan == "skip",
+        placement=placement,
         gradients=training.gradients,
     )
 
@@ -160,8 +167,13 @@ def build_program(config: Config, dataset: data.Dataset) -> Program:
                 config.projection,
                 inverted=inverted,
                 epoch=make_epoch(
-                    step, batch_size=training.batch_size, inverted=False, shared=False
+                    step,
+                    batch_size=training.batch_size,
+                    inverted=False,
+                    shared=False,
+                    placement=placement,
                 ),
+                placement=placement,
             )
             field = f"training.{PHASE_FIELDS[name]}"
             check_rounds(field, epochs, projection.passes)
@@ -169,12 +181,15 @@ def build_program(config: Config, dataset: data.Dataset) -> Program:
             name=name,
             epochs=epochs,
             offset=offset,
-            indices=indices,
+            indices=placement.by_seed(indices),
             optimizer=optimizer,
-            epoch=make_epoch(step, **form),
+            epoch=make_epoch(step, **form, placement=placement),
             search=None if projection else make_search(step_config, step, **form),
             projection=projection,
         )
+
+    def examples(x, y):
+        return placement.everywhere(Examples(jnp.asarray(x), jnp.asarray(y)))
 
     train_indices = jnp.asarray(np.stack([train for train, _ in split]))
     seeds = jnp.asarray(seeds, jnp.int32)
@@ -186,15 +201,17 @@ def build_program(config: Config, dataset: data.Dataset) -> Program:
         )
     return Program(
         model=model,
-        seeds=seeds,
-        train=Examples(jnp.asarray(dataset.train_x), jnp.asarray(dataset.train_y)),
-        test=Examples(jnp.asarray(dataset.test_x), jnp.asarray(dataset.test_y)),
-        validation=jnp.asarray(np.stack([held_out for _, held_out in split])),
+        seeds=placement.by_seed(seeds),
+        train=examples(dataset.train_x, dataset.train_y),
+        test=examples(dataset.test_x, dataset.test_y),
+        validation=placement.by_seed(jnp.asarray(np.stack([v for _, v in split]))),
         phases=tuple(phases),
         evaluate=make_evaluate(
             step_config,
             batch_size=min(EVALUATION_BATCH, len(dataset.test_x)),
             inverted=inverted,
+            placement=placement,
         ),
         prepared=prepared,
+        placement=placement,
     )

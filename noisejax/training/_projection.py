@@ -20,11 +20,12 @@ from noisejax import backprojection
 from noisejax.training._config import ProjectionConfig
 from noisejax.training._epoch import step_key, to_float
 from noisejax.training._errors import TrainingError
+from noisejax.training._mesh import Placement
 from noisejax.training._over_seeds import over_seeds
 from noisejax.training._project_dataset import SHOWN, advise
 from noisejax.training._state import TrainState
 
-CHUNK = 500
+CHUNK = 512
 """Examples that are projected at once."""
 
 
@@ -65,6 +66,7 @@ def make_projection(
     *,
     inverted: bool,
     epoch: Callable,
+    placement: Placement,
 ) -> Projection:
     """How x* is found for the training examples of all seeds.
 
@@ -75,6 +77,7 @@ def make_projection(
       config: how x* is found.
       inverted: whether examples are inverted.
       epoch: on x*, as `make_epoch` describes it.
+      placement: of the examples and the seeds.
     """
     layers = [f"noisy_{i}" for i in range(silent.num_hidden_places)]
 
@@ -92,7 +95,7 @@ def make_projection(
 
         def chunk(numbered):
             i, rows = numbered
-            examples = to_float(x[rows], inverted=inverted)
+            examples = placement.batch(to_float(x[rows], inverted=inverted))
             key = step_key(seed, number, i, "projection")
             found = backprojection.back_project(
                 features,
@@ -131,7 +134,7 @@ def make_projection(
 
     return Projection(
         passes=len(layers) if config.per_layer else 1,
-        project=jax.jit(over_seeds(one_seed, (0, None, 0, 0, None))),
+        project=jax.jit(over_seeds(one_seed, (0, None, 0, 0, None), placement)),
         epoch=epoch,
         advise=advise_seed,
     )

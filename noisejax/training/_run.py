@@ -152,6 +152,7 @@ def newest_state(
     )
     state = init(program.seeds)
     seeds = Seeds(state=state, best=jax.vmap(first_best)(state))
+    seeds = program.placement.by_seed(seeds)
 
     def accept(values):
         progress = Progress(**values)

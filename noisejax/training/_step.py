@@ -10,6 +10,7 @@ from jax import numpy as jnp
 from jaxtyping import Array, Float, Int, PyTree
 
 from noisejax import noise, objectives
+from noisejax.training._mesh import ONE_DEVICE, Placement
 from noisejax.training._optimizer import clip_norms
 from noisejax.training._state import TrainState
 from noisejax.training._task import Task
@@ -30,6 +31,7 @@ class StepConfig:
       max_norm: of a unit's incoming weights; 0: none.
       skip_nonfinite: leave steps out whose loss or gradient is not finite.
       gradients: whether mean |gradient| of each kernel is among the metrics.
+      placement: of the batch, or of its copies.
     """
 
     model: nn.Module
@@ -40,6 +42,7 @@ class StepConfig:
     weighting: str = "importance"
     max_norm: float = 0.0
     skip_nonfinite: bool = False
+    placement: Placement = ONE_DEVICE
     gradients: bool = False
 
 
@@ -69,9 +72,13 @@ def make_step(config: StepConfig, optimizer: optax.GradientTransformation) -> St
         `expected_samples`: its noise is off though it is asked for.
     """
     noisy = config.expected_samples > 0
+    folded = config.num_samples > 1 and config.strategy == "fold"
+    shard = config.placement.copies if folded else config.placement.batch
 
     def step(state, x, y, key):
         def log_prob(params, key, x, y):
+            if config.strategy != "resample":  # there a call has one example
+                x, y = shard((x, y))
             variables = {"params": params, "batch_stats": state.batch_stats}
             rngs = {"dropout": key} if noisy else None
             with noise.count_samples() as count:

@@ -125,6 +125,10 @@ class Workdir(RunFolder):
             )
 
 
+MAY_CHANGE = {"mesh"}
+"""Sections in which a run may be continued otherwise: the same run, elsewhere."""
+
+
 def check_same(path: pathlib.Path, there: Any, here: dict[str, Any]) -> None:
     """Checks that what a file says of a run is what is asked for.
 
@@ -139,10 +143,11 @@ def check_same(path: pathlib.Path, there: Any, here: dict[str, Any]) -> None:
     here = json.loads(json.dumps(finite(here)))
     there = there if isinstance(there, dict) else {}
     there = {k: v if isinstance(v, dict) else {} for k, v in there.items()}
+    sections = sorted({*there, *here} - MAY_CHANGE)
     differences = [
         f"{section}.{name} is {there.get(section, {}).get(name)!r} there and "
         f"{here.get(section, {}).get(name)!r} here"
-        for section in sorted({*there, *here})
+        for section in sections
         for name in sorted({*there.get(section, {}), *here.get(section, {})})
         if there.get(section, {}).get(name) != here.get(section, {}).get(name)
     ]

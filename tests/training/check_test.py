@@ -102,8 +102,8 @@ WRONG = {
     ],
     "projection.per_layer": [(1, "of type bool")],
     "projection.bounded": [("both", "of type bool")],
-    "mesh.data": [(0, "1 or more"), (2, "on one device")],
-    "mesh.samples": [(1.0, "of type int"), (2, "on one device")],
+    "mesh.data": [(0, "1 or more")],
+    "mesh.samples": [(1.0, "of type int")],
 }
 """Field -> values that it cannot have, and what is said about them."""
 

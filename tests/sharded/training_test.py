@@ -1,0 +1,128 @@
+"""Training over devices: the same masks, the same results to the order of additions."""
+
+import re
+
+import jax
+import numpy as np
+import pytest
+
+from noisejax import training
+from noisejax.training._epoch import to_float
+from noisejax.training._phases import build_program
+from noisejax.training._state import init_state
+from tests.training.stopping import stop_before_epoch
+from tests.training.tiny import config, dataset, rows, train
+
+FIELDS = {"training__batch_size": 16, "noise__shift": "both"}
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """One device: with one sample, with eight, and with eight seeds."""
+    runs = {}
+    for name, fields in OBJECTIVES.items():
+        folder = tmp_path_factory.mktemp(name.replace(" ", "_"))
+        runs[name] = folder, train(folder, **FIELDS, **fields)
+    return runs
+
+
+OBJECTIVES = {
+    "one sample": {},
+    "eight samples": {"objective__num_samples": 8},
+    "eight seeds": {"training__num_seeds": 8},
+    "random dropout": {"noise__scheme": "random_dropout"},
+}
+
+CASES = [
+    ("one sample", (2, 1)),
+    ("one sample", (8, 1)),
+    ("random dropout", (4, 1)),
+    ("eight samples", (4, 1)),
+    ("eight samples", (2, 4)),
+    ("eight samples", (1, 8)),
+    ("eight seeds", (2, 2)),
+    ("eight seeds", (1, 8)),
+]
+
+
+@pytest.mark.parametrize(("name", "mesh"), CASES)
+def test_the_same_on_many_devices(alone, tmp_path, name, mesh):
+    folder, expected = alone[name]
+    data, samples = mesh
+    found = train(
+        tmp_path, **FIELDS, **OBJECTIVES[name], mesh__data=data, mesh__samples=samples
+    )
+    for a, b in zip(rows(tmp_path), rows(folder), strict=True):
+        assert a["loss"] == pytest.approx(b["loss"], rel=1e-4, abs=1e-6), (a, b)
+    errors = found["test_error_percent"]["per_seed"]
+    assert errors == pytest.approx(expected["test_error_percent"]["per_seed"], abs=4)
+
+
+def test_the_batch_is_shared_and_gradients_are_summed(tmp_path):
+    """The compiled epoch works on shards, and its only large traffic is gradients."""
+    program = build_program(config(**FIELDS, mesh__data=8), dataset())
+    text = compiled_text(program)
+    assert "f32[2,16]" in text  # 16 examples on 8 devices, of 16 pixels
+    assert "all-reduce" in text
+    for kind in ("all-to-all", "all-gather"):
+        sizes = communicated(text, kind)
+        assert not [size for size in sizes if size > 64], (kind, sizes)
+
+
+def compiled_text(program):
+    phase = program.phases[0]
+    example = to_float(program.train.x[:1], inverted=False)
+    init = jax.vmap(lambda s: init_state(program.model, phase.optimizer, example, s))
+    state = program.placement.by_seed(jax.jit(init)(program.seeds))
+    train = program.train
+    lowered = phase.epoch.lower(
+        state, train.x, train.y, phase.indices, program.seeds, 1
+    )
+    return lowered.compile().as_text()
+
+
+def communicated(text, kind):
+    """Elements of the results of a collective."""
+    shapes = re.findall(rf"= \w+\[([\d,]*)\][^=]* {kind}\(", text)
+    return [int(np.prod([int(n) for n in s.split(",") if n] or [1])) for s in shapes]
+
+
+@pytest.mark.parametrize(("before", "after"), [(4, 8), (8, 1), (1, 2)])
+def test_a_run_goes_on_over_another_mesh(tmp_path, monkeypatch, before, after):
+    """Saved on some devices, continued on others."""
+    whole = tmp_path / "whole"
+    train(whole, **FIELDS)
+    folder = tmp_path / "pieces"
+    with monkeypatch.context() as patch, pytest.raises(training.TrainingStopped):
+        stop_before_epoch(patch, 1)
+        train(folder, **FIELDS, mesh__data=before)
+    train(folder, **FIELDS, mesh__data=after, resume=True)
+    for a, b in zip(rows(folder), rows(whole), strict=True):
+        assert a["loss"] == pytest.approx(b["loss"], rel=1e-4, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"mesh__data": 16}, "16 x 1 asked for, 8 there"),
+        ({"mesh__data": 3}, "training.batch_size must be a multiple of mesh.data"),
+        ({"mesh__samples": 2}, "training.num_seeds must be a multiple of it"),
+        (
+            {"mesh__samples": 2, "objective__num_samples": 3},
+            "objective.num_samples must be a multiple of mesh.samples",
+        ),
+        (
+            {
+                "mesh__samples": 2,
+                "objective__num_samples": 4,
+                "objective__strategy": "map",
+            },
+            "shared among devices by objective.strategy=fold; got 'map'",
+        ),
+        ({"mesh__data": 0}, "mesh.data must be 1 or more"),
+    ],
+)
+def test_meshes_that_do_not_fit(tmp_path, fields, message):
+    with pytest.raises(ValueError, match=message):
+        train(tmp_path, **{**FIELDS, **fields})
+    assert not (tmp_path / "config.json").exists()
