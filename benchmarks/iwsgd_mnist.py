@@ -29,6 +29,8 @@ flags.DEFINE_string(
     "out", "benchmarks/results/iwsgd_mnist", "Files written: .json and .md."
 )
 
+flags.DEFINE_string("note", "", "A sentence for the page, such as what else ran.")
+
 SAMPLES = 16
 """Of the bound on the test examples."""
 
@@ -124,7 +126,7 @@ def main(argv: list[str]) -> None:
                 f"{where['cores']} cores of {where['cpu']}, Python "
                 f"{where['python']}, JAX {where['versions']['jax']}.",
                 "Seconds are of all seeds together, one after another. L(S): the bound "
-                f"on the test examples in nats, {SAMPLES} noise samples, first seed.",
+                f"on the test examples in nats, {SAMPLES} noise samples, first seed. {FLAGS.note}".strip(),
                 "",
                 table(rows),
                 "",
