@@ -40,8 +40,8 @@ MAY_IMPORT = {
     "projecting": {"_version", "noise", "backprojection", "figures", "training"},
     "project": {"_commands", "projecting"},
     "measuring": {
-        *("_version", "noise", "activations", "objectives", "diagnostics"),
-        *("models", "training", "figures"),
+        *("noise", "activations", "objectives", "diagnostics"),
+        *("backprojection", "models", "training", "figures"),
     },
     "diagnose": {"_commands", "measuring"},
     "plot": {"_commands", "measuring", "figures"},

@@ -21,7 +21,8 @@ def residuals(
       figure: to draw in; None: a new one.
 
     Returns:
-      The figure: median, quartiles, and 5 to 95 percent of the examples.
+      The figure: median, quartiles, and 5 to 95 percent of the examples; without those
+      whose targets are all 0.
 
     Raises:
       ValueError: other shapes, or no examples.
@@ -33,7 +34,7 @@ def residuals(
       >>> len(figures.residuals(before, 0.3 * before).axes)
       1
     """
-    before, after = np.asarray(before), np.asarray(after)
+    before, after = (np.asarray(a, np.float64) for a in (before, after))
     if before.ndim != 2 or before.shape != after.shape or not before.size:
         raise ValueError(
             "residuals are [layers, examples], before and after alike, got shapes "
@@ -44,7 +45,7 @@ def residuals(
         sides = ((before, -0.18, BLACK, "at x"), (after, 0.18, PURPLE, "at x*"))
         for values, offset, colour, label in sides:
             drawn = ax.boxplot(
-                list(values),
+                [layer[np.isfinite(layer)] for layer in values],
                 positions=np.arange(len(values)) + offset,
                 widths=0.3,
                 whis=(5, 95),

@@ -14,6 +14,12 @@ from noisejax import training
 COLUMNS = {"error": "error_percent", "loss": "loss"}
 """Metric -> its name in a row of metrics.jsonl."""
 
+ERRORS = {
+    "autoencoder": "relative squared error (%)",
+    "soft_targets": "relative divergence (%)",
+}
+"""Network -> its error, where that is no share of wrong labels."""
+
 SPLITS = ("train", "validation", "test")
 
 MAX_RUNS = 7
@@ -97,10 +103,10 @@ def _kind(path: pathlib.Path, metric: str) -> str:
         return "loss (nats)"
     try:
         network = json.loads((path / "config.json").read_text())["config"]["model"]
-        reconstructs = network["name"] == "autoencoder"
+        name = network["name"]
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path}/config.json is damaged: {error!r}") from error
-    return "relative squared error (%)" if reconstructs else "error (%)"
+    return ERRORS.get(name, "error (%)")
 
 
 def _curves_of(

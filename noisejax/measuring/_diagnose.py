@@ -5,7 +5,6 @@ import json
 import math
 import os
 import pathlib
-import platform
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +13,6 @@ import numpy as np
 from tqdm import tqdm
 
 from noisejax import figures, noise, training
-from noisejax._version import __version__
 from noisejax.measuring._activity import (
     Measured,
     measure_correlations,
@@ -37,6 +35,7 @@ from noisejax.measuring._noise import (
     measure_input_shift,
     measure_shifts,
 )
+from noisejax.measuring._projected import measure_back_projection
 
 SCHEMA = 1
 """Of diagnose.json; another number is another layout."""
@@ -53,12 +52,12 @@ MEASUREMENTS: dict[str, Callable[[noise.Key, Network, Amounts], Measured]] = {
     "input_shift": measure_input_shift,
     "bound": measure_bound,
     "sharpness": measure_sharpness,
+    "back_projection": measure_back_projection,
 }
 
 ELSEWHERE = {
     "gradient_information_through_training": "of minibatches, accumulated while "
     "training: noisejax.diagnostics.update_gradient_average",
-    "back_projection": "made by: python -m noisejax.project",
 }
 """Measurement -> why a finished run's network alone does not give it here."""
 
@@ -117,11 +116,14 @@ def measure_all(network: Network, amounts: Amounts) -> dict[str, Any]:
 
 def _describe(run: training.TrainedRun) -> dict[str, Any]:
     """Which network on which data, and what its numbers may depend on."""
+    made_by = training.describe_run(run.config)
     digest = hashlib.sha256()
     for leaf in jax.tree.leaves(run.variables):
         digest.update(np.asarray(leaf).tobytes())
     return {
+        **{key: made_by[key] for key in ("config", "versions", "commit")},
         "schema": SCHEMA,
+        "device": made_by["device"]["kind"],
         "run": {
             "path": str(run.path),
             "name": run.path.name,
@@ -129,13 +131,6 @@ def _describe(run: training.TrainedRun) -> dict[str, Any]:
             "variables_sha256": digest.hexdigest(),
             "data": run.dataset.name,
             "shape": list(run.train.x.shape[1:]),
-        },
-        "config": training.to_dict(run.config),
-        "device": jax.devices()[0].device_kind,
-        "versions": {
-            "noisejax": __version__,
-            "jax": jax.__version__,
-            "python": platform.python_version(),
         },
     }
 

@@ -208,6 +208,17 @@ def _sharpness(found: Found, report: Found) -> list[tuple[float, Drawing]]:
     ]
 
 
+def _back_projection(found: Found, report: Found) -> list[tuple[float, Drawing]]:
+    return [
+        (
+            5.5,
+            lambda part: figures.residuals(
+                *(found["residual_before"], found["residual_after"]), figure=part
+            ),
+        )
+    ]
+
+
 MAKERS: dict[str, Callable[[Found, Found], list[tuple[float, Drawing]]]] = {
     "net_variance": _net_variance,
     "gradient_information": _gradients,
@@ -216,6 +227,7 @@ MAKERS: dict[str, Callable[[Found, Found], list[tuple[float, Drawing]]]] = {
     "dropped_share": _dropped_share,
     "input_shift": _input_shift,
     "sharpness": _sharpness,
+    "back_projection": _back_projection,
     "shifts": _shifts,
     "net_values": _net_values,
     "correlations": _correlations,

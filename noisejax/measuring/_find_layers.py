@@ -21,7 +21,13 @@ def network_of(run: TrainedRun) -> Network:
         return _conv_net(run, model)
     if isinstance(model, models.Autoencoder):
         inner = _dense_net(run, _inner(model), ("mlp",))
-        return dataclasses.replace(inner, reconstructs=True)
+        return dataclasses.replace(inner, targets="inputs")
+    if isinstance(model, models.SoftTargetMLP):
+        inner = _dense_net(run, model, ("mlp",))
+        *hidden, output = inner.layers
+        # Its net values are shaped [tissues, outcomes]: measured, not taken apart.
+        layers = (*hidden, dataclasses.replace(output, linear=False))
+        return dataclasses.replace(inner, layers=layers, targets="soft labels")
     return _dense_net(run, model, ())
 
 
@@ -37,7 +43,9 @@ def _inner(model: models.Autoencoder) -> models.MLP:
     )
 
 
-def _dense_net(run: TrainedRun, model: models.MLP, prefix: tuple[str, ...]) -> Network:
+def _dense_net(
+    run: TrainedRun, model: models.MLP | models.SoftTargetMLP, prefix: tuple[str, ...]
+) -> Network:
     count = len(model.widths)
     places = _places(model, count)
     layers = tuple(

@@ -1,5 +1,7 @@
 """Measurements of the loss: errors, gradients, curvature, the bound."""
 
+import math
+
 import jax
 import numpy as np
 from jax import numpy as jnp
@@ -10,6 +12,13 @@ from noisejax.measuring._activity import Measured
 from noisejax.measuring._amounts import Amounts
 from noisejax.measuring._network import Network, NotMeasuredError, plain_model
 
+ERRORS = {
+    "labels": "error_percent",
+    "inputs": "relative_squared_error_percent",
+    "soft labels": "relative_divergence_percent",
+}
+"""What outputs are compared with -> the error."""
+
 
 def measure_error(key: noise.Key, network: Network, amounts: Amounts) -> Measured:
     """Error and loss without noise, over all test examples."""
@@ -19,11 +28,17 @@ def measure_error(key: noise.Key, network: Network, amounts: Amounts) -> Measure
     @jax.jit
     def of_chunk(variables, x, y):
         outputs, _ = network.clean(variables, x)
-        errors = jnp.argmax(outputs, -1) != y
-        if network.reconstructs:
+        log_probs = _log_probs(network, outputs, x, y)
+        if network.targets == "labels":
+            errors = jnp.argmax(outputs, -1) != y
+        elif network.targets == "inputs":
             target = x.reshape(outputs.shape)
             errors = ((outputs - target) ** 2).sum(-1) / (target**2).sum(-1)
-        return errors.sum(), -_log_probs(network, outputs, x, y).sum()
+        else:  # the divergence, over that of a uniform guess of a sure outcome
+            entropy = -jax.scipy.special.xlogy(y, y).sum(axis=(1, 2))
+            _, tissues, outcomes = outputs.shape
+            errors = (-log_probs - entropy) / (tissues * math.log(outcomes))
+        return errors.sum(), -log_probs.sum()
 
     size, n = amounts.chunk, len(run.test.x)
     sums = [
@@ -35,8 +50,7 @@ def measure_error(key: noise.Key, network: Network, amounts: Amounts) -> Measure
         for i in range(0, n, size)
     ]
     error, loss = np.sum(np.asarray(sums, np.float64), axis=0) / n
-    name = "relative_squared_error_percent" if network.reconstructs else "error_percent"
-    return {"n": n, name: 100 * float(error), "loss": float(loss)}
+    return {"n": n, ERRORS[network.targets]: 100 * float(error), "loss": float(loss)}
 
 
 def measure_gradients(key: noise.Key, network: Network, amounts: Amounts) -> Measured:
@@ -154,6 +168,8 @@ def measure_sharpness(key: noise.Key, network: Network, amounts: Amounts) -> Mea
 def _log_probs(
     network: Network, outputs: Array, x: Array, y: Array
 ) -> Float[Array, " batch"]:
-    if network.reconstructs:
+    if network.targets == "inputs":
         return objectives.gaussian_log_prob(outputs, x.reshape(outputs.shape))
+    if network.targets == "soft labels":
+        return objectives.soft_label_log_prob(outputs, y)
     return objectives.label_log_prob(outputs, y)

@@ -55,7 +55,7 @@ class Network:
       prefix: of all paths in the variables.
       normalised: whether net values are normalised over the batch.
       convolutional: whether activations are images.
-      reconstructs: whether the input is its own target.
+      targets: what outputs are compared with: "labels", "inputs", or "soft labels".
     """
 
     run: TrainedRun
@@ -64,7 +64,7 @@ class Network:
     prefix: tuple[str, ...]
     normalised: bool
     convolutional: bool
-    reconstructs: bool = False
+    targets: str = "labels"
 
     @property
     def is_noisy(self) -> bool:

@@ -11,7 +11,7 @@ from tests.commands import command
 MEASURED = {
     *("error", "net_variance", "gradient_information", "correlations", "net_values"),
     *("slope_under_noise", "shifts", "dropped_share", "input_shift", "bound"),
-    "sharpness",
+    *("sharpness", "back_projection"),
 }
 
 

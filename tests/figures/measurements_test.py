@@ -142,6 +142,13 @@ def test_residuals():
     assert ax.get_title() == "n = 3 examples"
 
 
+def test_residuals_of_targets_that_are_all_zero_are_left_out():
+    before = np.array([[1.0, np.inf, 3.0], [np.inf] * 3])
+    (ax,) = figures.residuals(before, before).axes
+    medians = [line.get_ydata()[0] for line in ax.lines if len(line.get_ydata()) == 2]
+    assert 2.0 in medians and ax.get_ylim()[1] < 4
+
+
 def test_shifts_against_activity():
     mean = np.array([0.0, 1.0, 2.0])
     layers = {"input": (mean, -mean), "hidden": (mean.reshape(3, 1), np.ones((3, 1)))}

@@ -24,6 +24,7 @@ from noisejax.measuring._noise import (
     measure_input_shift,
     measure_shifts,
 )
+from noisejax.measuring._projected import measure_back_projection
 from tests.measuring.networks import AMOUNTS, make_network
 
 
@@ -126,6 +127,15 @@ def test_layers_are_the_networks_own(sections, shape, names, linear):
         source = network.shifted(variables, layer, found[layer.source])
         net = layer.product(source, network.weights(variables, layer))  # biases are 0
         np.testing.assert_allclose(net, found[layer.net], atol=1e-5)
+
+
+def test_soft_targets_are_measured_whole():
+    sections = {"model": {"name": "soft_targets", "widths": (7,)}}
+    network = make_network(sections, num_classes=(4, 3))
+    assert [layer.linear for layer in network.layers] == [True, False]
+    found = measure_net_variance(key(), network, AMOUNTS)["layers"]
+    assert found["layer 1"]["conditional"] > 0
+    assert found["output"]["conditional"] is None and found["output"]["measured"] > 0
 
 
 def test_residual_networks_show_their_blocks():
@@ -258,6 +268,16 @@ def test_bound_rises_with_the_samples():
     assert 1 == found["effective_samples"][0] < found["effective_samples"][2] <= 4
 
 
+def test_back_projection_comes_nearer_and_says_how_far_it_went():
+    sections = {"model": {"widths": (40, 40)}, "noise": {"shift": "both"}}
+    network = make_network(sections, beta=0.2)
+    found = measure_back_projection(key(), network, AMOUNTS)
+    before, after = (np.array(found[f"residual_{k}"]) for k in ("before", "after"))
+    assert before.shape == after.shape == (2, 3) and found["n"] == 3
+    assert after.mean() < before.mean() and found["diverged"] == 0
+    assert min(found["distance"]) > 0 and 0 <= found["agreement"] <= 1
+
+
 NOISY = (measure_net_variance, measure_slopes, measure_bound)
 
 
@@ -279,6 +299,12 @@ NOISY = (measure_net_variance, measure_slopes, measure_bound)
             "normalises its net values",
         ),
         (measure_net_values, {"model": {"widths": (7,), "pieces": 2}}, "maxout"),
+        (measure_back_projection, SILENT, "no hidden layer makes noise"),
+        (
+            measure_back_projection,
+            {"model": {"widths": (7,), "batch_norm": True}},
+            "normalised over the batch",
+        ),
     ],
 )
 def test_what_cannot_be_measured_is_said(measure, sections, reason):
