@@ -126,7 +126,8 @@ def main(argv: list[str]) -> None:
                 f"{where['cores']} cores of {where['cpu']}, Python "
                 f"{where['python']}, JAX {where['versions']['jax']}.",
                 "Seconds are of all seeds together, one after another. L(S): the bound "
-                f"on the test examples in nats, {SAMPLES} noise samples, first seed. {FLAGS.note}".strip(),
+                f"on the test examples in nats, {SAMPLES} noise samples, first seed.",
+                FLAGS.note,
                 "",
                 table(rows),
                 "",
