@@ -62,7 +62,7 @@ def correlations(
                 )
             first = k % columns == 0
             n = show_n(np.sum(h[layer]) for h in histograms.values() if layer in h)
-            title = f"{layer} (n = {n} pairs)"
+            title = f"{layer}\nn = {n} pairs"
             label_axes(ax, "correlation r", "density of pairs" if first else "", title)
             ax.set_xlim(-1, 1)
             ax.set_ylim(bottom=0)

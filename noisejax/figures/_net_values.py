@@ -81,7 +81,7 @@ def net_values(
                         fontsize=6,
                     )
             first = k % columns == 0
-            title = f"{layer} (n = {show_n(totals)})"
+            title = f"{layer}\nn = {show_n(totals)}"
             label_axes(ax, "net value z", "density" if first else "", title)
             ax.margins(y=0.2 + 0.16 * len(drawn))
             ax.set_ylim(bottom=0)

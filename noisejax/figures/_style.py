@@ -70,6 +70,9 @@ ALIASES = {
 }
 """Other names of the same things."""
 
+LEGEND_WIDTH = 64
+"""Characters of a legend's size that 8 cm hold."""
+
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 DASHES = ("-", "--", "-.", ":")
 
@@ -172,11 +175,18 @@ def legend_below(
     for ax in figure.axes if not handles else ():
         for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
             by_label.setdefault(label, handle)
-    longest = max(map(len, by_label), default=0)
-    columns = max(1, min(columns, 76 // (longest + 7)))
+    while columns > 1 and _legend_width(list(by_label), columns) > LEGEND_WIDTH:
+        columns -= 1
     figure.legend(
         by_label.values(), by_label, loc="outside lower center", ncols=columns
     )
+
+
+def _legend_width(labels: list[str], columns: int) -> int:
+    """In characters, with 7 for each line drawn; labels fill column after column."""
+    rows = -(-len(labels) // columns)
+    heads = range(0, len(labels), rows)
+    return sum(7 + max(map(len, labels[i : i + rows])) for i in heads)
 
 
 def log_ticks(axis: Axis) -> None:
