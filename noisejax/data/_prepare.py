@@ -54,7 +54,5 @@ def prepare_dataset(
         builder = tfds.builder(name, data_dir=root, file_format="array_record")
         builder.download_and_prepare(file_format="array_record")
     except Exception as error:  # whatever a download makes TFDS raise
-        raise RuntimeError(
-            f"{name} could not be prepared in {root}: {error}"
-        ) from error
+        raise OSError(f"{name} could not be prepared in {root}: {error}") from error
     return find_prepared(name, data_dir), False

@@ -84,7 +84,7 @@ def sample_like(
       The sample, for `apply(x, sample)`.
 
     Raises:
-      TypeError: `key` is no key, `x` not floating, `level` no number.
+      TypeError: `key` is no key, `x` not floating, `scheme` none, `level` no number.
       ValueError: `level` out of range or of another shape.
 
     Example:
@@ -97,6 +97,10 @@ def sample_like(
              [2., 0., 2.]], dtype=float32)
     """
     x = check_floating(x)
+    if not isinstance(scheme, Scheme):
+        raise TypeError(
+            f"scheme must be a noise scheme such as noise.Dropout(0.5), got {scheme!r}"
+        )
     return scheme.sample(key, x.shape, x.dtype, sharding_of(x), level=level)
 
 

@@ -10,6 +10,9 @@ from jaxtyping import Int
 from noisejax import data
 from noisejax.training._config import Config
 
+PADDING = 4
+"""Pixels by which `data.augment` moves an image at most."""
+
 FLAT_NETWORKS = ("mlp", "autoencoder", "soft_targets")
 """Networks that flatten whatever they get."""
 
@@ -37,6 +40,12 @@ def check_examples(config: Config, dataset: data.Dataset | data.SoftTargets) -> 
             f"model.name={config.model.name} needs images [N, height, width, channels];"
             f" the examples of {dataset.name} are {_describe(config, dataset)}"
         )
+    if config.data.augment and not is_flat and min(dataset.shape[:2]) <= PADDING:
+        raise ValueError(
+            f"data.augment crops images reflected by {PADDING} pixels on each side: "
+            f"they must be larger; the examples of {dataset.name} are "
+            f"{_describe(config, dataset)}"
+        )
     if config.data.augment and is_flat:
         raise ValueError(
             "data.augment flips and crops images [N, height, width, channels]; the "
@@ -55,7 +64,15 @@ def split_examples(
     n, per_class = len(dataset.train_x), config.data.validation_per_class
     if not per_class:
         validation = config.data.validation
-        return [data.split_indices(n, validation, seed=int(seed)) for seed in seeds]
+        split = [data.split_indices(n, validation, seed=int(seed)) for seed in seeds]
+        needed = config.training.retrain_epochs or config.training.patience
+        if needed and not len(split[0][1]):
+            raise ValueError(
+                "training.retrain_epochs and training.patience choose an epoch by its "
+                f"validation error: data.validation={validation} of {n} examples is "
+                "none"
+            )
+        return split
     if isinstance(dataset, data.SoftTargets):
         raise ValueError(
             "data.validation_per_class needs classes; soft targets have none: use "
