@@ -20,11 +20,14 @@ EXPERIMENT = Experiment(
         ),
     ),
     scales=shared.scales(),
-    metrics=(
-        "net_variance/last_layer",
-        "net_variance/layer_3",
-        "net_variance/layer_2",
-        "net_variance/layer_1",
+    metrics=tuple(
+        f"{metric}/{layer}"
+        for metric in (
+            "net_variance",
+            "net_variance_conditional",
+            "net_variance_passed_on",
+        )
+        for layer in ("last_layer", "layer_3", "layer_2", "layer_1")
     ),
     measurements=("net_variances",),
     base=shared.BASE,

@@ -11,6 +11,8 @@ METRICS = {
     "gradient_information": "mean |dE/dW| of a layer, through training",
     "gradient_per_example": "the same, of single examples at the best epoch",
     "net_variance": "variance of net values over 20 draws of the masks",
+    "net_variance_conditional": "its part from the noise on the layer's input (eq. 6)",
+    "net_variance_passed_on": "its part from the noise below",
     "slope_gain": "mean phi'(z + noise) / mean phi'(z) among saturated units",
     "share_saturated": "share of net values with phi' below 0.1",
     "shift_correlation": "of shifts with mean activities, per layer",
