@@ -27,13 +27,13 @@ EXPERIMENT = Experiment(
     scales={
         "smoke": smoke(),
         "short": Scale(
-            changes=("20 epochs, 3 seeds",),
+            changes=("20 epochs",),
             cost="about 20 minutes, two cores (estimate: 5 s an epoch)",
             overrides={"training.epochs": 20},
             num_seeds=3,
         ),
         "paper": Scale(
-            changes=("5 seeds",),
+            changes=(),
             cost="about 20 minutes, one H200 (estimate)",
             num_seeds=5,
         ),

@@ -100,7 +100,7 @@ EXPERIMENT = Experiment(
             changes=(
                 "30 epochs",
                 "momentum 0.9 and learning rate 0.02: 30 epochs are too few for 0.99",
-                "3 seeds, which also split off their validation",
+                "seeds also split off their validation",
                 "no rows with sigmoid and tanh units",
             ),
             cost="about 1 hour, two cores (estimate: 70 s a run)",
@@ -117,7 +117,7 @@ EXPERIMENT = Experiment(
             ),
         ),
         "paper": Scale(
-            changes=("5 seeds; the paper does not say how many it ran",),
+            changes=("the paper does not say how many seeds it ran",),
             cost="about 2 hours, one H200 (estimate)",
             num_seeds=5,
         ),

@@ -73,7 +73,7 @@ EXPERIMENT = Experiment(
         "short": Scale(
             changes=(
                 "an eighth of the feature maps and units",
-                "15 epochs, 3 seeds",
+                "15 epochs",
                 "the dense network is not run",
             ),
             cost="about 2 hours, two cores (estimate: 35 s an epoch)",
@@ -88,7 +88,7 @@ EXPERIMENT = Experiment(
             ),
         ),
         "paper": Scale(
-            changes=("3 seeds; the paper does not say how many it ran",),
+            changes=("the paper does not say how many seeds it ran",),
             cost="about 3 hours, one H200 (estimate; the paper: 10 a run, GTX 580)",
             overrides={"training.precision": "bfloat16"},
             num_seeds=3,

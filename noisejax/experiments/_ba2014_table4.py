@@ -50,7 +50,7 @@ EXPERIMENT = Experiment(
             changes=(
                 "an eighth of the feature maps and units",
                 "trained on the 73,257 images of 'train' alone, a tenth held out",
-                "5 epochs, 3 seeds",
+                "5 epochs",
             ),
             cost="about 30 minutes, two cores (estimate: 50 s an epoch)",
             overrides={
@@ -63,7 +63,7 @@ EXPERIMENT = Experiment(
             num_seeds=3,
         ),
         "paper": Scale(
-            changes=("3 seeds; the paper does not say how many it ran",),
+            changes=("the paper does not say how many seeds it ran",),
             cost="about 4 hours, one H200 (estimate; the paper: 27 a run, GTX 580)",
             overrides={"training.precision": "bfloat16"},
             num_seeds=3,

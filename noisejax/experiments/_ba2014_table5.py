@@ -65,12 +65,12 @@ EXPERIMENT = Experiment(
     scales={
         "smoke": smoke(),
         "short": Scale(
-            changes=(STAND_IN, "3 seeds"),
+            changes=(STAND_IN, "the paper has one seed"),
             cost="about 15 minutes, two cores (estimate)",
             num_seeds=3,
         ),
         "paper": Scale(
-            changes=(STAND_IN, "5 seeds; the paper has one"),
+            changes=(STAND_IN, "the paper has one seed"),
             cost="minutes, one H200 (estimate)",
             num_seeds=5,
         ),

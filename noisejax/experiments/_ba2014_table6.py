@@ -56,7 +56,7 @@ EXPERIMENT = Experiment(
             changes=(
                 "CIFAR-10 alone",
                 "a sixteenth of the feature maps and units",
-                "10 epochs, 3 seeds",
+                "10 epochs",
             ),
             cost="about 2 hours, two cores (estimate: 100 s an epoch)",
             overrides={"training.epochs": 10},
@@ -65,7 +65,7 @@ EXPERIMENT = Experiment(
             rows=("cifar10_dropout", "cifar10_invariant"),
         ),
         "paper": Scale(
-            changes=("3 seeds; the paper does not say how many it ran",),
+            changes=("the paper does not say how many seeds it ran",),
             cost="about 8 hours, one H200 (estimate)",
             overrides={"training.precision": "bfloat16"},
             num_seeds=3,

@@ -116,7 +116,6 @@ EXPERIMENT = Experiment(
             changes=(
                 "MNIST, 1500-750 alone, a third as wide",
                 "10 epochs and 4 further ones, mean of the last 2",
-                "3 seeds",
             ),
             cost="about 1 hour, two cores (estimate: x* takes 20 passes an example)",
             overrides={"training.epochs": 10, "training.retrain_epochs": 4},
@@ -129,7 +128,7 @@ EXPERIMENT = Experiment(
             ),
         ),
         "paper": Scale(
-            changes=("3 seeds; the paper does not say how many it ran",),
+            changes=("the paper does not say how many seeds it ran",),
             cost="about 30 hours, one H200 (estimate)",
             num_seeds=3,
         ),

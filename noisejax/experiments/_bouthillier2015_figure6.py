@@ -74,7 +74,6 @@ EXPERIMENT = Experiment(
             changes=(
                 "MNIST, 2500-625 alone, two fifths as wide; four levels per panel",
                 "20 epochs and 6 further ones, mean of the last 3",
-                "3 seeds",
             ),
             cost="about 1.5 hours, two cores (estimate: 3 s an epoch)",
             overrides={"training.epochs": 20, "training.retrain_epochs": 6},
@@ -87,7 +86,7 @@ EXPERIMENT = Experiment(
             ),
         ),
         "paper": Scale(
-            changes=("3 seeds; the paper does not say how many it ran",),
+            changes=("the paper does not say how many seeds it ran",),
             cost="about 200 hours, one H200 (estimate)",
             num_seeds=3,
         ),

@@ -92,7 +92,7 @@ EXPERIMENT = Experiment(
     scales={
         "smoke": smoke(overrides={"training.epochs": 2}),
         "short": Scale(
-            changes=("on the embedded digits; 200-200 units; 100 epochs; 5 seeds",),
+            changes=("on the embedded digits; 200-200 units; 100 epochs",),
             cost="about 30 minutes, two cores (estimate)",
             overrides={
                 "data.name": "digits",
@@ -103,7 +103,7 @@ EXPERIMENT = Experiment(
             num_seeds=5,
         ),
         "paper": Scale(
-            changes=("on MNIST; 10 seeds",),
+            changes=("on MNIST",),
             cost="about 4 hours, one H200 (estimate)",
             num_seeds=10,
         ),

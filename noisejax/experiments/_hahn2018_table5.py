@@ -76,7 +76,7 @@ EXPERIMENT = Experiment(
             changes=(
                 "CIFAR-10 alone",
                 "an eighth of the feature maps and units",
-                "12 epochs, 3 seeds",
+                "12 epochs",
             ),
             cost="about 2.5 hours, two cores (estimate: 50 s an epoch)",
             overrides={"training.epochs": 12},
@@ -88,7 +88,7 @@ EXPERIMENT = Experiment(
             ),
         ),
         "paper": Scale(
-            changes=("3 seeds; the paper does not say how many it ran",),
+            changes=("the paper does not say how many seeds it ran",),
             cost="about 5 hours, one H200 (estimate)",
             overrides={"training.precision": "bfloat16"},
             num_seeds=3,
