@@ -117,7 +117,11 @@ def run(
         except USER_ERRORS as error:
             _fail(error, EXIT_USER_ERROR)
         except KeyboardInterrupt:
-            _fail("interrupted; continue with --resume", EXIT_INTERRUPTED)
+            _fail(
+                "interrupted; what was finished is kept: continue with --resume "
+                "(noisejax.reproduce: with the same command)",
+                EXIT_INTERRUPTED,
+            )
 
     app.run(guarded, flags_parser=parse)
 
