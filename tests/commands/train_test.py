@@ -115,7 +115,7 @@ def test_ctrl_c(runner, tmp_path):
         kill_with=signal.SIGINT,
     )
     assert result.status == 130
-    assert "interrupted; continue with --resume" in result.error
+    assert "interrupted; what was finished is kept" in result.error
 
 
 def test_a_folder_in_use(runner, tmp_path):
