@@ -60,7 +60,7 @@ def dropped_share(
             draws = int(np.sum(counts[label]))
             width = -(-(n + 1) // 40)
             centers, mean, error = _bins(np.asarray(counts[label]), n, width, draws)
-            text = f"{label}, {draws} draws"
+            text = f"{draws:,} draws"
             ax.errorbar(centers, mean, error, fmt=".", color=colour, label=text, lw=0.8)
         label_axes(ax, "share of units dropped", "density", title)
         ax.set_ylim(bottom=0)
