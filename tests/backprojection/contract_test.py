@@ -9,6 +9,7 @@ from jax import numpy as jnp
 
 from noisejax import backprojection as bp
 from noisejax import noise
+from noisejax.objectives._program import equations
 from tests.backprojection.networks import (
     features_fn,
     inputs,
@@ -192,14 +193,14 @@ def test_bfloat16_products_reach_the_same_objective():
         np.testing.assert_allclose(loss, full.loss[-1], rtol=0.01)
 
 
-def shapes_in(jaxpr, found=None):
-    found = set() if found is None else found
-    for equation in jaxpr.eqns:
-        if equation.primitive.name == "dot_general":
-            found.update(v.aval.shape for v in equation.outvars)
-        for inside in jax.core.jaxprs_in_params(equation.params):
-            shapes_in(inside, found)
-    return found
+def shapes_in(jaxpr):
+    """Of all products."""
+    return {
+        v.aval.shape
+        for equation in equations(jaxpr)
+        if equation.primitive.name == "dot_general"
+        for v in equation.outvars
+    }
 
 
 def test_no_gradient_of_a_weight_is_computed():

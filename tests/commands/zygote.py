@@ -68,6 +68,8 @@ def main():
             for stream in (1, 2):
                 os.dup2(writing, stream)
             signal.set_wakeup_fd(-1)
+            # A shell may have started this in the background, where it is ignored.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
             status = 1
             try:
                 child(request)
