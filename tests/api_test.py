@@ -11,7 +11,7 @@ import noisejax
 
 MODULES = [
     *("noise", "activations", "objectives", "backprojection", "diagnostics"),
-    *("layers", "layers.nnx"),
+    *("figures", "layers", "layers.nnx"),
 ]
 
 PINNED = {
