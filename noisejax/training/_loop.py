@@ -27,6 +27,9 @@ from noisejax.training._workdir import Workdir
 Measured = list[tuple[str, dict[str, Array]]]
 """Split -> loss and error, per seed."""
 
+_all_finite = jax.jit(jax.vmap(all_finite))
+"""Of every seed; compiled once, not in every epoch."""
+
 
 @dataclasses.dataclass
 class Run:
@@ -179,7 +182,7 @@ def _stop_if_asked(run: Run, phase: Phase, progress: Progress) -> None:
 
 def _check_finite(run, phase, seeds, state, epoch, losses, stopped) -> None:
     """Stops at NaN or infinity, and finds out where it came from."""
-    whole = np.asarray(jax.jit(jax.vmap(all_finite))((state.params, state.batch_stats)))
+    whole = np.asarray(_all_finite((state.params, state.batch_stats)))
     if run.config.training.on_nan == "skip":
         bad = ~whole | ~np.isfinite(losses).any(1)
     else:

@@ -169,3 +169,20 @@ def test_pixels_are_scaled_to_one(tmp_path):
     # The scaling is fused into the epoch: equal to rounding, not to the last bit.
     for part in ("test_loss", "test_error_percent"):
         np.testing.assert_allclose(a[part]["mean"], b[part]["mean"], rtol=1e-4)
+
+
+def test_later_epochs_trace_nothing(tmp_path):
+    """Five epochs trace as many functions as two."""
+    traced = []
+
+    def listen(event, duration, **_):
+        if event.endswith("jaxpr_trace_duration"):
+            traced.append(duration)
+
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    counts = []
+    for epochs in (2, 2, 5):
+        traced.clear()
+        train(tmp_path / str(len(counts)), training__epochs=epochs)
+        counts.append(len(traced))
+    assert counts[1] == counts[2] > 0
