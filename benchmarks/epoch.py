@@ -182,6 +182,10 @@ def _torch(rival, dataset, width, *, loader=False):
     layers = [f.Flatten(), f.Dropout(0.2), f.Linear(784, width), f.ReLU()]
     layers += [f.Dropout(0.5), f.Linear(width, width), f.ReLU()]
     net = f.Sequential(*layers, f.Dropout(0.5), f.Linear(width, 10)).to(rival.device)
+    for layer in net:
+        if isinstance(layer, f.Linear):  # as ours: the losses are compared
+            f.init.normal_(layer.weight, std=layer.in_features**-0.5)
+            f.init.zeros_(layer.bias)
     sgd = torch.optim.SGD(net.parameters(), LEARNING_RATE, momentum=0.9, nesterov=True)
     x = rival.tensor(dataset.train_x / np.float32(255))
     y = rival.tensor(dataset.train_y).long()
