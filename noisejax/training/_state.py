@@ -124,9 +124,10 @@ def update_best(
       patience: epochs without a better one after which a seed stops; 0: never.
     """
     better = (score <= best.score) & ~best.stopped  # of equals the longer trained
-    choose = lambda new, old: jax.tree.map(  # noqa: E731 (used on four trees below)
-        lambda n, o: jnp.where(better, n, o), new, old
-    )
+
+    def choose(new, old):
+        return jax.tree.map(lambda n, o: jnp.where(better, n, o), new, old)
+
     stale = jnp.where(score < best.score, 0, best.stale + 1)
     return Best(
         params=choose(state.params, best.params),

@@ -28,9 +28,10 @@ def name(request):
 
 
 def test_the_names_are_those_of_linen():
-    public = lambda m: (
-        {n for n in dir(m) if not n.startswith("_")} - {"nnx", "importlib"}
-    )  # noqa: E501
+    def public(module):
+        names = {name for name in dir(module) if not name.startswith("_")}
+        return names - {"nnx", "importlib"}
+
     assert public(layers) == public(linen_layers)
 
 
