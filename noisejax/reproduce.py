@@ -20,6 +20,12 @@ NUM_SEEDS = flags.DEFINE_integer(
 DATA_DIR = flags.DEFINE_string(
     "data_dir", None, "TFDS data directory [~/tensorflow_datasets]."
 )
+RUNS_FROM = flags.DEFINE_list(
+    "runs_from",
+    [],
+    "Folders of other experiments: a row whose configuration was trained there, at the "
+    "same scale, is measured on that run.",
+)
 
 
 def main() -> None:
@@ -38,6 +44,7 @@ def main() -> None:
         only=ONLY.value,
         num_seeds=NUM_SEEDS.value,
         data_dir=DATA_DIR.value,
+        runs_from=RUNS_FROM.value,
     )
     print(table.read_text())
     print(f"results in {table.parent}")

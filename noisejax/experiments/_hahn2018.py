@@ -29,6 +29,7 @@ BASE: Overrides = {
     "training.epochs": 500,
     "training.patience": 50,
     "training.batch_size": 128,
+    "training.gradients": True,
 }
 
 PROTOCOL = (

@@ -53,7 +53,7 @@ EXPERIMENT = Experiment(
         for layer in LAYERS
     ),
     measurements=("gradient_information",),
-    base={**shared.BASE, "training.gradients": True},
+    base=shared.BASE,
     protocol=(
         *shared.PROTOCOL,
         "The mean absolute gradient of each weight matrix (eq. 5), averaged over the "

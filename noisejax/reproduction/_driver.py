@@ -36,6 +36,7 @@ def reproduce(
     only: Sequence[str] = (),
     num_seeds: int | None = None,
     data_dir: str | os.PathLike | None = None,
+    runs_from: Sequence[str | os.PathLike] = (),
 ) -> pathlib.Path:
     """Does an experiment, or what is still missing of it.
 
@@ -50,13 +51,16 @@ def reproduce(
       only: names of rows; (): those of the scale.
       num_seeds: in place of the scale's.
       data_dir: the TFDS data directory.
+      runs_from: folders of other experiments. A row whose configuration was trained
+        there, at the same scale, is measured on that run.
 
     Returns:
       The path of table.md.
 
     Raises:
       ValueError: an unknown scale or row; a folder of another experiment, or of another
-        configuration of the same rows.
+        configuration of the same rows; something in `runs_from` that is no
+        experiment's folder.
       FileNotFoundError: data are missing; says which, and how to get them.
     """
     rows = find_rows(experiment, scale, only)
@@ -68,6 +72,10 @@ def reproduce(
         }
     for config in configs.values():
         training.check_config(config)
+    others = [ExperimentFolder(pathlib.Path(other)) for other in runs_from]
+    trained = {
+        name: _trained(others, scale, config) for name, config in configs.items()
+    }
     quickly = experiment.scales[scale].generated
     with training.Workdir(workdir) as locked, _compiling(quickly):
         folder = ExperimentFolder(locked.path)
@@ -90,13 +98,28 @@ def reproduce(
                 else:
                     config = configs[row.name]
                     dataset = datasets[_key(config)]
-                    results = train_row(folder, experiment, row, config, dataset)
+                    results = train_row(
+                        folder,
+                        experiment,
+                        row,
+                        config,
+                        dataset,
+                        trained=trained[row.name],
+                    )
                 append_results(folder.results_path, results)
                 bar.update()
         results = read_results(folder.results_path)
         draw_figure(folder, experiment, results)
         folder.table_path.write_text(format_table(experiment, scale, results))
         return folder.table_path
+
+
+def _trained(
+    folders: Sequence[ExperimentFolder], scale: str, config: training.Config
+) -> pathlib.Path | None:
+    """A run of a configuration in the first folder that has one."""
+    found = (folder.finished_run(scale, config) for folder in folders)
+    return next(filter(None, found), None)
 
 
 @contextlib.contextmanager

@@ -91,6 +91,31 @@ class ExperimentFolder:
         partial.write_text(json.dumps(there, indent=2) + "\n")
         partial.replace(self.identity_path)
 
+    def finished_run(self, scale: str, config: training.Config) -> pathlib.Path | None:
+        """A finished run of a configuration among the rows, if there is one.
+
+        Args:
+          scale: at which it must have been done: it says which data are generated.
+          config: of the run.
+
+        Raises:
+          ValueError: this is not an experiment's folder.
+        """
+        if not self.identity_path.exists():
+            raise ValueError(
+                f"{self.path} must be the folder of an experiment, it has no "
+                f"{self.identity_path.name}; name the --workdir of another experiment"
+            )
+        there = self._read()
+        if there["scale"] != scale:
+            return None
+        wanted = json.loads(json.dumps(training.to_dict(config)))
+        for row, values in there["rows"].items():
+            path = self.row_path(row)
+            if _with_defaults(values) == wanted and training.is_finished(path):
+                return path
+        return None
+
     def _read(self) -> dict[str, Any]:
         try:
             there = json.loads(self.identity_path.read_text())

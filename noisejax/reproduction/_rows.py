@@ -1,5 +1,6 @@
 """A row: computed, or trained and measured."""
 
+import pathlib
 import time
 from typing import Any
 
@@ -65,6 +66,8 @@ def train_row(
     row: Row,
     config: training.Config,
     dataset: data.Dataset | data.SoftTargets,
+    *,
+    trained: pathlib.Path | None = None,
 ) -> list[Result]:
     """Trains a row, or goes on with it, and measures the networks of all seeds.
 
@@ -74,11 +77,12 @@ def train_row(
       row: of it.
       config: of its run.
       dataset: that it is trained on.
+      trained: a finished run of the same configuration, to be measured in its place.
 
     Returns:
       A result per seed; arrays are written.
     """
-    path = folder.row_path(row.name)
+    path = trained or folder.row_path(row.name)
     began = time.perf_counter()
     try:
         summary = training.train(config, path, dataset=dataset, resume=True)

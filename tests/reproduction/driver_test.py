@@ -302,3 +302,27 @@ def test_progress_counts_what_is_done(done, tmp_path, capfd):
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:2]))
     run(folder)
     assert "1/2 [" in capfd.readouterr().err
+
+
+def test_a_run_of_another_experiment_serves_where_the_configuration_is_the_same(
+    done, tmp_path, trained
+):
+    run(tmp_path / "new", runs_from=[done])
+    assert not any((tmp_path / "new" / "rows").glob("*"))
+    assert set(trained) == {"dropout", "none"}  # finished: read only
+    for ours, theirs in zip(results(tmp_path / "new"), results(done), strict=True):
+        assert ours["numbers"] == theirs["numbers"]
+        assert ours["config"] == theirs["config"]
+    assert (tmp_path / "new" / "tiny.png").exists()
+
+
+def test_a_run_of_another_configuration_does_not_serve(done, tmp_path):
+    run(tmp_path / "new", runs_from=[done], num_seeds=1, only=["none"])
+    assert (tmp_path / "new" / "rows" / "none" / "summary.json").exists()
+
+
+def test_runs_from_something_else(tmp_path):
+    (tmp_path / "other").mkdir()
+    with pytest.raises(ValueError, match="must be the folder of an experiment"):
+        run(tmp_path / "new", runs_from=[tmp_path / "other"])
+    assert not (tmp_path / "new").exists()
