@@ -144,6 +144,11 @@ class TrainingConfig:
     batch_size: int = field(
         100, "examples per step; the last, smaller batch is left out"
     )
+    microbatches: int = field(
+        1,
+        "parts of a batch that run one after another, to save memory: gradients are "
+        "averaged, noise is new in each, batch statistics are of each",
+    )
     seed: int = field(0, "of the first run; the others follow, one by one")
     num_seeds: int = field(1, "runs at once, in one program")
     mode: str = field("noise", "noise, or back_projection (train on x and x*)")

@@ -104,6 +104,12 @@ def _check(config: Config, there: int) -> None:
             "training.batch_size must be a multiple of mesh.data",
             f"got {training.batch_size} and {mesh.data}",
         ),
+        (
+            training.batch_size // training.microbatches % mesh.data == 0,
+            "a microbatch (training.batch_size / training.microbatches) must be a "
+            "multiple of mesh.data",
+            f"got {training.batch_size} / {training.microbatches} and {mesh.data}",
+        ),
     ]
     if mesh.samples > 1 and objective.num_samples > 1:
         rules += [

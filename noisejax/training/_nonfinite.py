@@ -10,6 +10,7 @@ from jax import numpy as jnp
 from jaxtyping import Array, Bool, Int, PyTree
 
 from noisejax.training._epoch import epoch_batches, step_examples, step_key
+from noisejax.training._microbatches import split_batch
 from noisejax.training._state import TrainState
 from noisejax.training._step import Step, StepConfig
 
@@ -90,6 +91,28 @@ def _first_bad(
     rows: Int[np.ndarray, " batch"],
 ) -> str:
     """In the order of computation: activations, loss, gradients by layer."""
+    parts = [(x, y, key, rows)]
+    if config.microbatches > 1:
+        keys = jax.random.split(key, config.microbatches)
+        x, y, rows = split_batch((x, y, rows), config.microbatches)
+        parts = list(zip(x, y, keys, rows, strict=True))
+    for part in parts:
+        where = _first_bad_forward(config, before, *part)
+        if where:
+            return where
+    bad = [name for name, leaf in _named(_kept(after)) if not np.isfinite(leaf).all()]
+    return f"the gradient of {', '.join(bad)} is not finite" if bad else "the loss"
+
+
+def _first_bad_forward(
+    config: StepConfig,
+    before: TrainState,
+    x: Array,
+    y: Array,
+    key: Array,
+    rows: Int[np.ndarray, " batch"],
+) -> str | None:
+    """The same without gradients; None where all is finite."""
     variables = {"params": before.params, "batch_stats": before.batch_stats}
     (outputs, activations), _ = config.model.apply(
         variables, x, train=True, rngs={"dropout": key}, mutable=["batch_stats"]
@@ -100,16 +123,15 @@ def _first_bad(
     if not all_finite(outputs):
         return "the outputs are not finite"
     log_probs = config.task.log_prob(outputs, x, y)
-    if not all_finite(log_probs):
-        bad = rows[~np.isfinite(log_probs)]
-        shown = ", ".join(str(row) for row in bad[:SHOWN])
-        more = f" and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
-        return (
-            f"the loss is {float(-jnp.mean(log_probs))} (training examples "
-            f"{shown}{more} have no finite log-likelihood)"
-        )
-    bad = [name for name, leaf in _named(_kept(after)) if not np.isfinite(leaf).all()]
-    return f"the gradient of {', '.join(bad)} is not finite" if bad else "the loss"
+    if all_finite(log_probs):
+        return None
+    bad = rows[~np.isfinite(log_probs)]
+    shown = ", ".join(str(row) for row in bad[:SHOWN])
+    more = f" and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
+    return (
+        f"the loss is {float(-jnp.mean(log_probs))} (training examples "
+        f"{shown}{more} have no finite log-likelihood)"
+    )
 
 
 def _named(tree: PyTree[Array]) -> list[tuple[str, Any]]:

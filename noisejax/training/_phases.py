@@ -140,6 +140,7 @@ def build_program(config: Config, dataset: data.Dataset) -> Program:
         skip_nonfinite=training.on_nan == "skip",
         placement=placement,
         gradients=training.gradients,
+        microbatches=training.microbatches,
     )
 
     def phase(name, epochs, offset, indices):

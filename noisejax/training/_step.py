@@ -11,6 +11,7 @@ from jaxtyping import Array, Float, Int, PyTree
 
 from noisejax import noise, objectives
 from noisejax.training._mesh import ONE_DEVICE, Placement
+from noisejax.training._microbatches import accumulate
 from noisejax.training._optimizer import clip_norms
 from noisejax.training._state import TrainState
 from noisejax.training._task import Task
@@ -30,8 +31,9 @@ class StepConfig:
       weighting: of the samples, "importance" or "equal".
       max_norm: of a unit's incoming weights; 0: none.
       skip_nonfinite: leave steps out whose loss or gradient is not finite.
-      gradients: whether mean |gradient| of each kernel is among the metrics.
       placement: of the batch, or of its copies.
+      gradients: whether mean |gradient| of each kernel is among the metrics.
+      microbatches: M, parts of a batch that run one after another.
     """
 
     model: nn.Module
@@ -44,6 +46,7 @@ class StepConfig:
     skip_nonfinite: bool = False
     placement: Placement = ONE_DEVICE
     gradients: bool = False
+    microbatches: int = 1
 
 
 PER_SAMPLE = ("vmap", "map")
@@ -75,11 +78,11 @@ def make_step(config: StepConfig, optimizer: optax.GradientTransformation) -> St
     folded = config.num_samples > 1 and config.strategy == "fold"
     shard = config.placement.copies if folded else config.placement.batch
 
-    def step(state, x, y, key):
+    def gradients_of(params, batch_stats, x, y, key):
         def log_prob(params, key, x, y):
             if config.strategy != "resample":  # there a call has one example
                 x, y = shard((x, y))
-            variables = {"params": params, "batch_stats": state.batch_stats}
+            variables = {"params": params, "batch_stats": batch_stats}
             rngs = {"dropout": key} if noisy else None
             with noise.count_samples() as count:
                 (outputs, _), updated = config.model.apply(
@@ -103,10 +106,23 @@ def make_step(config: StepConfig, optimizer: optax.GradientTransformation) -> St
             has_aux=True,
         )
         gradient_fn = jax.value_and_grad(loss_fn, has_aux=True)
-        (loss, aux), gradients = gradient_fn(state.params, key, x, y)
+        (loss, aux), gradients = gradient_fn(params, key, x, y)
         error, batch_stats = aux.user_aux
         if config.strategy in PER_SAMPLE:  # running averages take the mean over samples
             batch_stats = jax.tree.map(lambda leaf: jnp.mean(leaf, axis=0), batch_stats)
+        metrics = {"loss": loss, "error": jnp.mean(error)}
+        if config.num_samples > 1:
+            metrics["loss_at_1"] = -jnp.mean(aux.bound_at_1)
+            metrics["effective_samples"] = jnp.mean(aux.effective_samples)
+        return gradients, batch_stats, metrics
+
+    if config.microbatches > 1:
+        gradients_of = accumulate(gradients_of, config.microbatches)
+
+    def step(state, x, y, key):
+        gradients, batch_stats, metrics = gradients_of(
+            state.params, state.batch_stats, x, y, key
+        )
         updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
         if config.max_norm:
@@ -118,13 +134,11 @@ def make_step(config: StepConfig, optimizer: optax.GradientTransformation) -> St
             step=state.step + 1,
         )
         if config.skip_nonfinite:
-            finite = jnp.isfinite(loss) & jnp.isfinite(optax.tree.norm(gradients))
+            finite = jnp.isfinite(metrics["loss"]) & jnp.isfinite(
+                optax.tree.norm(gradients)
+            )
             skipped = state.replace(step=state.step + 1, skipped=state.skipped + 1)
             new = jax.tree.map(lambda n, s: jnp.where(finite, n, s), new, skipped)
-        metrics = {"loss": loss, "error": jnp.mean(error)}
-        if config.num_samples > 1:
-            metrics["loss_at_1"] = -jnp.mean(aux.bound_at_1)
-            metrics["effective_samples"] = jnp.mean(aux.effective_samples)
         if config.gradients:
             metrics |= _mean_gradients(gradients)
         return new, metrics

@@ -132,6 +132,8 @@ MAY_CHANGE = {"mesh"}
 def check_same(path: pathlib.Path, there: Any, here: dict[str, Any]) -> None:
     """Checks that what a file says of a run is what is asked for.
 
+    A field that came up after the file was written had its default then.
+
     Args:
       path: of the file, for the message.
       there: sections of fields, as the file has them.
@@ -143,6 +145,8 @@ def check_same(path: pathlib.Path, there: Any, here: dict[str, Any]) -> None:
     here = json.loads(json.dumps(finite(here)))
     there = there if isinstance(there, dict) else {}
     there = {k: v if isinstance(v, dict) else {} for k, v in there.items()}
+    added = json.loads(json.dumps(to_dict(Config())))
+    there = {k: {**added.get(k, {}), **v} for k, v in there.items()}
     sections = sorted({*there, *here} - MAY_CHANGE)
     differences = [
         f"{section}.{name} is {there.get(section, {}).get(name)!r} there and "

@@ -31,12 +31,14 @@ OBJECTIVES = {
     "eight samples": {"objective__num_samples": 8},
     "eight seeds": {"training__num_seeds": 8},
     "random dropout": {"noise__scheme": "random_dropout"},
+    "microbatches": {"training__microbatches": 4},
 }
 
 CASES = [
     ("one sample", (2, 1)),
     ("one sample", (8, 1)),
     ("random dropout", (4, 1)),
+    ("microbatches", (4, 1)),
     ("eight samples", (4, 1)),
     ("eight samples", (2, 4)),
     ("eight samples", (1, 8)),
@@ -118,6 +120,10 @@ def test_a_run_goes_on_over_another_mesh(tmp_path, monkeypatch, before, after):
                 "objective__strategy": "map",
             },
             "shared among devices by objective.strategy=fold; got 'map'",
+        ),
+        (
+            {"mesh__data": 8, "training__microbatches": 4},
+            "a microbatch .* must be a multiple of mesh.data; got 16 / 4 and 8",
         ),
         ({"mesh__data": 0}, "mesh.data must be 1 or more"),
     ],

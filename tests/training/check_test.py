@@ -84,6 +84,10 @@ WRONG = {
     "optimizer.max_norm": [(-1.0, "0 or more"), (math.nan, "0 or more")],
     "training.epochs": [(0, "1 or more"), (2.0, "of type int"), (-3, "1 or more")],
     "training.batch_size": [(0, "1 or more"), (161, "has 160 examples")],
+    "training.microbatches": [
+        (0, "1 or more"),
+        (3, "must divide training.batch_size: got 3 and 20"),
+    ],
     "training.seed": [(-1, "0 or more"), (2**31, "at most 2147483647")],
     "training.num_seeds": [(0, "1 or more"), ("3", "of type int")],
     "training.mode": [("sleep", "one of noise, back_projection")],
