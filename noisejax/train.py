@@ -15,6 +15,19 @@ RESUME = flags.DEFINE_bool(
     "Continue the run in the workdir, or begin it. Its configuration need not be given "
     "again.",
 )
+COORDINATOR = flags.DEFINE_string(
+    "coordinator", None, "Several processes: HOST:PORT of process 0, for all the same."
+)
+NUM_PROCESSES = flags.DEFINE_integer("num_processes", None, "How many there are.")
+PROCESS_ID = flags.DEFINE_integer("process_id", None, "Which this is, from 0 on.")
+DISTRIBUTED = flags.DEFINE_bool(
+    "distributed",
+    False,
+    "Several processes, found out by JAX: under SLURM, Open MPI, Kubernetes, on TPUs.",
+)
+JOIN_TIMEOUT = flags.DEFINE_integer(
+    "join_timeout", 300, "Seconds in which all processes must have come."
+)
 flags.adopt_module_key_flags(_commands)  # so that --help shows the fields
 
 
@@ -22,6 +35,9 @@ def main() -> None:
     """Trains, and says what came out and where it lies."""
     if not WORKDIR.value:
         raise ValueError("--workdir must name the folder of the run")
+    processes = (COORDINATOR.value, NUM_PROCESSES.value, PROCESS_ID.value)
+    if DISTRIBUTED.value or any(value is not None for value in processes):
+        training.join_processes(*processes, timeout=JOIN_TIMEOUT.value)
     recorded = training.recorded_config(WORKDIR.value) if RESUME.value else None
     finished = RESUME.value and training.is_finished(WORKDIR.value)
     summary = training.train(
@@ -30,6 +46,8 @@ def main() -> None:
         data_dir=DATA_DIR.value,
         resume=RESUME.value,
     )
+    if not training.is_first():
+        return
     if finished:
         print("this run was finished already: nothing to do")
     print(f"test error {training.show_spread(summary['test_error_percent'])}")

@@ -12,6 +12,8 @@ from noisejax.training._errors import TrainingStopped as TrainingStopped
 from noisejax.training._load_run import TrainedRun as TrainedRun
 from noisejax.training._load_run import load_run as load_run
 from noisejax.training._metrics import read_metrics as read_metrics
+from noisejax.training._processes import is_first as is_first
+from noisejax.training._processes import join_processes as join_processes
 from noisejax.training._project_dataset import ProjectedDataset as ProjectedDataset
 from noisejax.training._project_dataset import project_dataset as project_dataset
 from noisejax.training._run import is_finished as is_finished

@@ -11,6 +11,7 @@ from jaxtyping import Array, PyTree
 from orbax.checkpoint import v1 as ocp
 
 from noisejax.training._files import finite, read_json, sha256_of_file, write_json
+from noisejax.training._processes import share, together
 from noisejax.training._workdir import check_same
 
 KEEP = 2
@@ -47,22 +48,29 @@ def save_checkpoint(folder: pathlib.Path, checkpoint: Checkpoint) -> None:
       folder: of the checkpoints.
       checkpoint: its number is one above the highest there.
     """
-    folder.mkdir(exist_ok=True)
-    number = max(_numbers(folder), default=0) + 1
+
+    def begin():
+        folder.mkdir(exist_ok=True)
+        return max(_numbers(folder), default=0) + 1
+
+    def finish():
+        info = {
+            "layout": LAYOUT,
+            "progress": checkpoint.progress,
+            "run": checkpoint.run,
+            "made_by": checkpoint.made_by,
+            "arrays": _describe(arrays),
+            "files": _hash_files(folder / str(number)),
+        }
+        write_json(_info_path(folder, number), info)
+        for old in _numbers(folder)[:-KEEP]:
+            _info_path(folder, old).unlink(missing_ok=True)
+            shutil.rmtree(folder / str(old), ignore_errors=True)
+
     arrays = _as_dict(checkpoint.arrays)
-    ocp.save(folder / str(number), arrays)
-    info = {
-        "layout": LAYOUT,
-        "progress": checkpoint.progress,
-        "run": checkpoint.run,
-        "made_by": checkpoint.made_by,
-        "arrays": _describe(arrays),
-        "files": _hash_files(folder / str(number)),
-    }
-    write_json(_info_path(folder, number), info)
-    for old in _numbers(folder)[:-KEEP]:
-        _info_path(folder, old).unlink(missing_ok=True)
-        shutil.rmtree(folder / str(old), ignore_errors=True)
+    number = share(together(begin, first_only=True))
+    together(lambda: ocp.save(folder / str(number), arrays))
+    together(finish, first_only=True)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,30 +108,52 @@ def restore_checkpoint(
         lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=a.sharding),
         _as_dict(like),
     )
-    left_out = []
-    for number in reversed(_numbers(folder)):
+    left_out: list[LeftOut] = []
+    for number in reversed(share(_numbers(folder))):
         path = folder / str(number)
-        try:
-            info = _read_info(folder, number)
-        except _DamagedError as error:
-            left_out.append(LeftOut(number, str(error)))
-            continue
-        if run is not None:
-            check_same(path, info["run"], run)
-        check_same(path, info["arrays"], _describe(template))
-        try:
-            if _hash_files(path) != info["files"]:
-                raise ValueError("its files have changed since they were written")
-            accept(info["progress"])
-            arrays = ocp.load(path, template)
-        except Exception as error:  # whatever Orbax raises
-            left_out.append(LeftOut(number, f"{path}: {error}"))
+
+        def read(number=number, path=path):
+            return _read_whole(folder, number, run, _describe(template), accept)
+
+        info, reason = share(together(read, first_only=True))
+        if info is not None:
+            try:
+                arrays = together(lambda path=path: ocp.load(path, template))
+            except Exception as error:  # whatever Orbax raises
+                reason = f"{path}: {error}"
+        if reason:
+            left_out.append(LeftOut(number, reason))
             continue
         leaves = [arrays[name] for name in template]
         state = jax.tree.unflatten(jax.tree.structure(like), leaves)
         restored = Checkpoint(state, info["progress"], info["run"], info["made_by"])
         return restored, left_out
     return None, left_out
+
+
+def _read_whole(
+    folder: pathlib.Path,
+    number: int,
+    run: dict[str, Any] | None,
+    arrays: dict[str, Any],
+    accept: Callable[[dict[str, Any]], None],
+) -> tuple[dict[str, Any] | None, str]:
+    """The info of a checkpoint whose files are whole; else None, and the reason."""
+    path = folder / str(number)
+    try:
+        info = _read_info(folder, number)
+    except _DamagedError as error:
+        return None, str(error)
+    if run is not None:
+        check_same(path, info["run"], run)
+    check_same(path, info["arrays"], arrays)
+    try:
+        if _hash_files(path) != info["files"]:
+            raise ValueError("its files have changed since they were written")
+        accept(info["progress"])
+    except Exception as error:  # whatever a file holds
+        return None, f"{path}: {error}"
+    return info, ""
 
 
 def recorded_run(folder: pathlib.Path) -> dict[str, Any] | None:

@@ -18,11 +18,12 @@ from noisejax.training._errors import TrainingError, TrainingStopped
 from noisejax.training._metrics import MetricsLog, Row
 from noisejax.training._nonfinite import all_finite
 from noisejax.training._phases import Examples, Phase, Program
+from noisejax.training._processes import gather, is_first, on_host, together
 from noisejax.training._progress import Progress, Seeds
 from noisejax.training._projection import run_round
 from noisejax.training._state import TrainState, restart, update_best
 from noisejax.training._tensorboard import EventFiles
-from noisejax.training._workdir import Workdir
+from noisejax.training._workdir import RunFolder
 
 Measured = list[tuple[str, dict[str, Array]]]
 """Split -> loss and error, per seed."""
@@ -39,7 +40,7 @@ class Run:
       config: of the run.
       program: what it computes with.
       folder: where its results go.
-      log: of its metrics.
+      log: of its metrics; None: another process writes it.
       events: likewise, for TensorBoard.
       identity: what its checkpoints are of.
       made_by: versions and device.
@@ -48,8 +49,8 @@ class Run:
 
     config: Config
     program: Program
-    folder: Workdir
-    log: MetricsLog
+    folder: RunFolder
+    log: MetricsLog | None
     events: EventFiles
     identity: dict[str, Any]
     made_by: dict[str, Any]
@@ -64,11 +65,15 @@ def run_phase(run: Run, phase: Phase, seeds: Seeds, progress: Progress) -> Seeds
         seeds = seeds.replace(state=begin(seeds))
     judge = _make_judge(run.config.training.patience)
     with tqdm(
-        total=phase.epochs, initial=progress.epoch, desc=phase.name, unit="epoch"
+        total=phase.epochs,
+        initial=progress.epoch,
+        desc=phase.name,
+        unit="epoch",
+        disable=not is_first(),
     ) as bar:
         began = time.perf_counter()
         while progress.epoch < phase.epochs:
-            stopped = np.asarray(seeds.best.stopped) & (not retraining)
+            stopped = on_host(seeds.best.stopped) & (not retraining)
             if stopped.all():
                 break
             _stop_if_asked(run, phase, progress)
@@ -77,7 +82,8 @@ def run_phase(run: Run, phase: Phase, seeds: Seeds, progress: Progress) -> Seeds
             if retraining:
                 errors = dict(measured)["test"]["error"]
                 progress.retrain_errors.append([100 * float(e) for e in errors])
-            rows = _as_rows(phase, progress.epoch, measured, run.program.seeds, stopped)
+            numbers = run.program.seed_numbers
+            rows = _as_rows(phase, progress.epoch, measured, numbers, stopped)
             now = time.perf_counter()
             progress.seconds, began = progress.seconds + now - began, now
             _keep(run, phase, seeds, progress, rows)
@@ -114,13 +120,13 @@ def _run_epoch(
         done = run_round(phase.projection, phase.epoch, *arguments)
         state, steps, residuals = done.state, done.steps, done.residuals
         progress.seconds_projecting += done.seconds_projecting
-    steps = {name: np.asarray(values) for name, values in steps.items()}
+    steps = on_host(steps)
     _check_finite(run, phase, seeds, state, epoch, steps["loss"], stopped)
     epoch += phase.stride - 1
     measured = [("train", _means(steps) | residuals)]
     best = seeds.best
     if phase.name != "retrain":
-        score = jnp.full(len(program.seeds), -float(epoch))
+        score = np.full(len(program.seed_numbers), -epoch, np.float32)
         if program.validation.shape[1]:
             judged = evaluate(program, state, train, program.validation)
             measured.append(("validation", judged))
@@ -157,8 +163,10 @@ def evaluate(
     """
     if indices is None:
         indices = all_indices(program.seeds, len(examples.y))
-    return program.evaluate(
-        state.params, state.batch_stats, examples.x, examples.y, indices
+    return on_host(
+        program.evaluate(
+            state.params, state.batch_stats, examples.x, examples.y, indices
+        )
     )
 
 
@@ -173,7 +181,7 @@ def _means(steps: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def _stop_if_asked(run: Run, phase: Phase, progress: Progress) -> None:
-    if run.stop_asked():
+    if any(gather(run.stop_asked())):  # of all processes at the same epoch
         raise TrainingStopped(
             f"stopped by SIGTERM after epoch {progress.epoch} ({phase.name}) of "
             f"{phase.epochs}; continue with --resume --workdir={run.folder.path}"
@@ -182,7 +190,7 @@ def _stop_if_asked(run: Run, phase: Phase, progress: Progress) -> None:
 
 def _check_finite(run, phase, seeds, state, epoch, losses, stopped) -> None:
     """Stops at NaN or infinity, and finds out where it came from."""
-    whole = np.asarray(_all_finite((state.params, state.batch_stats)))
+    whole = on_host(_all_finite((state.params, state.batch_stats)))
     if run.config.training.on_nan == "skip":
         bad = ~whole | ~np.isfinite(losses).any(1)
     else:
@@ -207,17 +215,21 @@ def _check_finite(run, phase, seeds, state, epoch, losses, stopped) -> None:
         kept = f"the checkpoint of the epoch before it is kept in {run.folder.path}"
     raise TrainingError(
         f"{what} at step {step + 1} of epoch {epoch} ({phase.name}), seed "
-        f"{int(program.seeds[i])}; {kept}. Lower optimizer.learning_rate, or leave "
+        f"{program.seed_numbers[i]}; {kept}. Lower optimizer.learning_rate, or leave "
         "such steps out with training.on_nan=skip"
     )
 
 
 def _keep(run, phase, seeds, progress, rows) -> None:
     """Writes the rows and the checkpoint of an epoch."""
-    try:
+
+    def write():
         run.log.write(rows)
         run.events.write(rows, phase.offset + progress.epoch)
         progress.rows, progress.metrics_sha256 = run.log.count, run.log.sha256
+
+    try:
+        together(write, first_only=True)
         save_checkpoint(
             run.folder.checkpoints_path,
             Checkpoint(seeds, dataclasses.asdict(progress), run.identity, run.made_by),
@@ -237,7 +249,7 @@ def _as_rows(phase, epoch, measured, seeds, stopped) -> list[Row]:
             "phase": phase.name,
             "split": split,
             "epoch": epoch,
-            "seed": int(seed),
+            "seed": seed,
             "loss": float(values["loss"][i]),
             "error_percent": 100 * float(values["error"][i]),
             **{

@@ -10,7 +10,7 @@ from typing import Any
 
 import jax
 import numpy as np
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, PyTree
 
 from noisejax.training._config import Config
@@ -38,6 +38,11 @@ class Placement:
         """Puts what leads with the seeds where they are trained."""
         return self._put(tree, self._seeds)
 
+    @property
+    def sharding_by_seed(self) -> NamedSharding | None:
+        """Of what leads with the seeds; None: one device."""
+        return self.mesh and NamedSharding(self.mesh, self._seeds)
+
     def keep_by_seed(self, tree: PyTree[Array]) -> PyTree[Array]:
         """The same within a compiled function."""
         return self._constrain(tree, self._seeds)
@@ -59,7 +64,17 @@ class Placement:
     def _put(self, tree: PyTree[Array], spec: PartitionSpec) -> PyTree[Array]:
         if self.mesh is None:
             return tree
-        return jax.device_put(tree, NamedSharding(self.mesh, spec))
+        sharding = NamedSharding(self.mesh, spec)
+        if sharding.is_fully_addressable:
+            return jax.device_put(tree, sharding)
+
+        def put(leaf):  # every process has the whole, and cuts out its own part
+            host = np.asarray(leaf)
+            return jax.make_array_from_callback(
+                host.shape, sharding, lambda index: host[index]
+            )
+
+        return jax.tree.map(put, tree)
 
     def _constrain(self, tree: PyTree[Array], spec: PartitionSpec) -> PyTree[Array]:
         if self.mesh is None:
@@ -78,13 +93,18 @@ def build_placement(config: Config) -> Placement:
         seeds evenly.
     """
     data, samples = config.mesh.data, config.mesh.samples
-    if data * samples == 1:
+    if data * samples == 1 and jax.process_count() == 1:
         return Placement()
     devices = jax.devices()
     _check(config, len(devices))
-    grid = np.array(devices[: data * samples]).reshape(data, samples)
+    mesh = jax.make_mesh(
+        (data, samples),
+        (DATA, SAMPLES),
+        axis_types=(AxisType.Auto,) * 2,
+        devices=devices[: data * samples],
+    )
     return Placement(
-        Mesh(grid, (DATA, SAMPLES)),
+        mesh,
         splits_seeds=samples > 1 and config.objective.num_samples == 1,
     )
 
@@ -98,6 +118,12 @@ def _check(config: Config, there: int) -> None:
             "mesh.data x mesh.samples devices must be there",
             f"{mesh.data} x {mesh.samples} asked for, {there} there "
             "(XLA_FLAGS=--xla_force_host_platform_device_count=8 makes eight of a CPU)",
+        ),
+        (
+            asked == there or jax.process_count() == 1,
+            "several processes use all their devices: mesh.data x mesh.samples must be "
+            f"{there}, those of {jax.process_count()} processes",
+            f"got {mesh.data} x {mesh.samples}",
         ),
         (
             training.batch_size % mesh.data == 0,

@@ -11,6 +11,7 @@ from jaxtyping import Array, Bool, Int, PyTree
 
 from noisejax.training._epoch import epoch_batches, step_examples, step_key
 from noisejax.training._microbatches import split_batch
+from noisejax.training._processes import on_host
 from noisejax.training._state import TrainState
 from noisejax.training._step import Step, StepConfig
 
@@ -70,7 +71,7 @@ def make_search(
         examples, labels = batch_of(x, y, batches, seed, number, i)
         key = step_key(seed, number, i)
         where = _first_bad(
-            config, before, after, examples, labels, key, np.asarray(batches[i])
+            config, before, after, examples, labels, key, on_host(batches[i])
         )
         return int(i), where
 
@@ -100,7 +101,11 @@ def _first_bad(
         where = _first_bad_forward(config, before, *part)
         if where:
             return where
-    bad = [name for name, leaf in _named(_kept(after)) if not np.isfinite(leaf).all()]
+    bad = [
+        name
+        for name, leaf in _named(_kept(after))
+        if not np.isfinite(on_host(leaf)).all()
+    ]
     return f"the gradient of {', '.join(bad)} is not finite" if bad else "the loss"
 
 
@@ -125,7 +130,7 @@ def _first_bad_forward(
     log_probs = config.task.log_prob(outputs, x, y)
     if all_finite(log_probs):
         return None
-    bad = rows[~np.isfinite(log_probs)]
+    bad = rows[~np.isfinite(on_host(log_probs))]
     shown = ", ".join(str(row) for row in bad[:SHOWN])
     more = f" and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
     return (

@@ -89,6 +89,7 @@ class Program:
     Attributes:
       model: the network.
       seeds: int32 [N].
+      seed_numbers: the same on the host.
       train: the training examples, validation included.
       test: the test examples.
       validation: [N, m], each seed's indices into `train`; m may be 0.
@@ -100,6 +101,7 @@ class Program:
 
     model: nn.Module
     seeds: Int[Array, " seeds"]
+    seed_numbers: tuple[int, ...]
     train: Examples
     test: Examples
     validation: Int[Array, "seeds m"]
@@ -203,6 +205,7 @@ def build_program(config: Config, dataset: data.Dataset) -> Program:
     return Program(
         model=model,
         seeds=placement.by_seed(seeds),
+        seed_numbers=tuple(int(seed) for seed in seeds),
         train=examples(dataset.train_x, dataset.train_y),
         test=examples(dataset.test_x, dataset.test_y),
         validation=placement.by_seed(jnp.asarray(np.stack([v for _, v in split]))),

@@ -22,6 +22,7 @@ from noisejax.training._epoch import step_key, to_float
 from noisejax.training._errors import TrainingError
 from noisejax.training._mesh import Placement
 from noisejax.training._over_seeds import over_seeds
+from noisejax.training._processes import on_host
 from noisejax.training._project_dataset import SHOWN, advise
 from noisejax.training._state import TrainState
 
@@ -188,18 +189,18 @@ def run_round(
     seconds = time.perf_counter() - began
     state, steps = epoch(state, x, y, indices, seeds, number)
     all_steps = [steps]
-    own = jnp.broadcast_to(jnp.arange(indices.shape[1]), indices.shape)
+    own = np.tile(np.arange(indices.shape[1], dtype=np.int32), (len(indices), 1))
     for i in range(projection.passes):
         state, steps = projection.epoch(
             state, found["x_star"][:, i], y[indices], own, seeds, number + 1 + i
         )
         all_steps.append(steps)
     joined = {
-        name: np.concatenate([np.asarray(steps[name]) for steps in all_steps], axis=1)
+        name: np.concatenate([on_host(steps[name]) for steps in all_steps], axis=1)
         for name in all_steps[0]
     }
     residuals = {
-        name: np.asarray(found[name]) for name in ("residual_before", "residual_after")
+        name: on_host(found[name]) for name in ("residual_before", "residual_after")
     }
     return Round(state, joined, residuals, seconds)
 
@@ -220,12 +221,13 @@ def _finite_mean(residuals: Float[Array, " n"]) -> Float[Array, ""]:
 
 
 def _check_converged(projection, found, state, x, indices, seeds) -> None:
-    diverged = np.asarray(found["diverged"])
+    diverged = on_host(found["diverged"])
     if diverged.any():
         i = int(np.argmax(diverged.any(1)))
         own = jax.tree.map(lambda leaf: leaf[i], (state.params, indices))
         bad = np.flatnonzero(diverged[i])
+        advice = projection.advise(own[0], x[own[1][bad[:SHOWN]]])
         raise TrainingError(
             f"finding x* diverged for {bad.size} of {diverged.shape[1]} examples, seed "
-            f"{int(seeds[i])}; {projection.advise(own[0], x[own[1][bad[:SHOWN]]])}"
+            f"{on_host(seeds)[i]}; {advice}"
         )

@@ -1,8 +1,10 @@
 """A training run: begun, continued, or found finished in its folder."""
 
+import contextlib
 import dataclasses
 import os
 import zlib
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -10,6 +12,7 @@ import numpy as np
 from absl import logging
 
 from noisejax import data
+from noisejax._version import __version__
 from noisejax.training._check import check_config
 from noisejax.training._checkpoint import (
     LeftOut,
@@ -24,6 +27,7 @@ from noisejax.training._files import read_json, write_json
 from noisejax.training._loop import Run, run_phase
 from noisejax.training._metrics import MetricsLog, first_rows
 from noisejax.training._phases import Program, build_program
+from noisejax.training._processes import check_agreed, is_first, share, together
 from noisejax.training._progress import Progress, Seeds
 from noisejax.training._state import first_best, init_state
 from noisejax.training._stop import stop_on_sigterm
@@ -70,39 +74,42 @@ def train(
         full.
       TrainingStopped: SIGTERM came; its epoch is saved.
     """
+    asked = {"workdir": str(workdir), "resume": resume, "noisejax": __version__}
+    check_agreed({**to_dict(config), "command": asked})
     check_config(config)
     if config.training.tensorboard:
-        require_tensorboard()
-    with Workdir(workdir) as folder, stop_on_sigterm() as stop_asked:
-        if resume:
-            _check_folder(folder, config)
-            summary = folder.finished_summary()
-            if summary is not None:
-                check_same(folder.summary_path, summary["config"], to_dict(config))
-                if not folder.config_path.exists():
-                    made_by = {k: summary.get(k) for k in describe_run(config)}
-                    write_json(folder.config_path, made_by)
-                return summary
-        else:
-            folder.check_free()
-        if dataset is None:
-            dataset = load_examples(config, data_dir)
-        program = build_program(config, dataset)
-        identity = {**to_dict(config), DATASET: _describe_dataset(dataset)}
-        seeds, progress, left_out = newest_state(program, folder, identity)
-        tidy(folder.checkpoints_path, left_out)
-        made_by = describe_run(config)
-        if not folder.config_path.exists():
-            write_json(folder.config_path, made_by)
-        log = MetricsLog(
-            folder.metrics_path,
-            folder.mirror_path,
-            progress.rows,
-            progress.metrics_sha256,
+        together(require_tensorboard, first_only=True)
+    with _hold(workdir) as folder, stop_on_sigterm() as stop_asked:
+        summary = share(
+            together(lambda: _look(folder, config, resume), first_only=True)
         )
+        if summary is not None:
+            return summary
+        if dataset is None:
+            dataset = together(lambda: load_examples(config, data_dir))
+        described = _describe_dataset(dataset)
+        check_agreed({DATASET: described})
+        program = build_program(config, dataset)
+        identity = {**to_dict(config), DATASET: described}
+        seeds, progress, left_out = newest_state(program, folder, identity)
+        made_by = describe_run(config)
+
+        def begin():
+            tidy(folder.checkpoints_path, left_out)
+            if not folder.config_path.exists():
+                write_json(folder.config_path, made_by)
+            return MetricsLog(
+                folder.metrics_path,
+                folder.mirror_path,
+                progress.rows,
+                progress.metrics_sha256,
+            )
+
+        log = together(begin, first_only=True)
         before = sum(p.epochs for p in program.phases[: progress.phase])
+        writes_events = config.training.tensorboard and is_first()
         events = EventFiles(
-            folder.path / "tensorboard" if config.training.tensorboard else None,
+            folder.path / "tensorboard" if writes_events else None,
             before + progress.epoch + 1,
         )
         made_by = {k: made_by[k] for k in ("versions", "device", "commit")}
@@ -111,10 +118,46 @@ def train(
             for phase in program.phases[progress.phase :]:
                 seeds = run_phase(run, phase, seeds, progress)
         finally:
-            log.close()
+            if log is not None:
+                log.close()
             events.close()
-        write_json(folder.summary_path, summarise(config, program, seeds, progress))
-        return read_json(folder.summary_path)
+        summary = summarise(config, program, seeds, progress)
+
+        def finish():
+            write_json(folder.summary_path, summary)
+            return read_json(folder.summary_path)
+
+        return share(together(finish, first_only=True))
+
+
+@contextlib.contextmanager
+def _hold(workdir: str | os.PathLike) -> Iterator[RunFolder]:
+    """The folder of the run, which the first process holds for all."""
+    held = together(lambda: Workdir(workdir), first_only=True)
+    if held is None:
+        yield RunFolder(workdir)
+        return
+    with held as folder:
+        yield folder
+
+
+def _look(folder: Workdir, config: Config, resume: bool) -> dict[str, Any] | None:
+    """The summary, if the run is finished; else None, and the run may go on.
+
+    Raises:
+      ValueError: the folder holds another run, or a run that is not to be resumed.
+    """
+    if not resume:
+        folder.check_free()
+        return None
+    _check_folder(folder, config)
+    summary = folder.finished_summary()
+    if summary is not None:
+        check_same(folder.summary_path, summary["config"], to_dict(config))
+        if not folder.config_path.exists():
+            made_by = {k: summary.get(k) for k in describe_run(config)}
+            write_json(folder.config_path, made_by)
+    return summary
 
 
 def recorded_config(workdir: str | os.PathLike) -> Config | None:
@@ -147,12 +190,15 @@ def newest_state(
     """
     phase = program.phases[0]
     example = to_float(program.train.x[:1], inverted=False)
+
+    def one_seed(seed, example):
+        state = init_state(program.model, phase.optimizer, example, seed)
+        return Seeds(state=state, best=first_best(state))
+
     init = jax.jit(
-        jax.vmap(lambda seed: init_state(program.model, phase.optimizer, example, seed))
+        jax.vmap(one_seed, (0, None)), out_shardings=program.placement.sharding_by_seed
     )
-    state = init(program.seeds)
-    seeds = Seeds(state=state, best=jax.vmap(first_best)(state))
-    seeds = program.placement.by_seed(seeds)
+    seeds = init(program.seeds, example)
 
     def accept(values):
         progress = Progress(**values)

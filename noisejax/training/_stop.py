@@ -20,4 +20,5 @@ def stop_on_sigterm() -> Iterator[Callable[[], bool]]:
     try:
         yield lambda: bool(asked)
     finally:
-        signal.signal(signal.SIGTERM, before)
+        # None: JAX's own, of jax.distributed, which Python cannot put back.
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)

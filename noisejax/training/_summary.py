@@ -11,6 +11,7 @@ from jaxtyping import Array, PyTree
 from noisejax.training._config import Config
 from noisejax.training._loop import evaluate
 from noisejax.training._phases import Program
+from noisejax.training._processes import on_host
 from noisejax.training._progress import Progress, Seeds
 from noisejax.training._workdir import describe_run
 
@@ -54,26 +55,28 @@ def summarise(
     if retrained:  # the mean of the last half (Bouthillier et al. 2015, section 5.2)
         half = max(len(progress.retrain_errors) // 2, 1)
         errors = np.mean(progress.retrain_errors[-half:], axis=0).tolist()
+    params, best = on_host((chosen.params, seeds.best.replace(params={})))
+    skipped = on_host(seeds.state.skipped)
     shas = [
-        tree_sha256(jax.tree.map(lambda leaf, i=i: leaf[i], chosen.params))
-        for i in range(len(program.seeds))
+        tree_sha256(jax.tree.map(lambda leaf, i=i: leaf[i], params))
+        for i in range(len(program.seed_numbers))
     ]
     validation = None
     if program.validation.shape[1]:
-        validation = spread([100 * float(score) for score in seeds.best.score])
+        validation = spread([100 * float(score) for score in best.score])
     return {
         "test_error_percent": spread(errors),
         "test_loss": spread([float(loss) for loss in test["loss"]]),
         "train_error_percent": spread([100 * float(e) for e in trained_on["error"]]),
         "validation_error_percent": validation,
-        "num_seeds": len(program.seeds),
-        "seeds": [int(seed) for seed in program.seeds],
+        "num_seeds": len(program.seed_numbers),
+        "seeds": list(program.seed_numbers),
         "epochs": config.training.epochs,
         "retrain_epochs": config.training.retrain_epochs,
-        "best_epoch": [int(epoch) for epoch in seeds.best.epoch],
-        "skipped_steps": [int(skipped) for skipped in seeds.state.skipped],
-        "num_parameters": sum(leaf[0].size for leaf in jax.tree.leaves(chosen.params)),
-        "params_sha256": shas[0] if len(shas) == 1 else tree_sha256(chosen.params),
+        "best_epoch": [int(epoch) for epoch in best.epoch],
+        "skipped_steps": [int(count) for count in skipped],
+        "num_parameters": sum(leaf[0].size for leaf in jax.tree.leaves(params)),
+        "params_sha256": shas[0] if len(shas) == 1 else tree_sha256(params),
         "params_sha256_per_seed": shas,
         "metrics_sha256": progress.metrics_sha256,
         "seconds": progress.seconds,

@@ -1,0 +1,216 @@
+"""Several processes as one run: joined by `jax.distributed`, in step, of one mind.
+
+Each runs the same program over its own devices. The first one writes files; what goes
+wrong in one is an error in all, so that none waits for ever.
+"""
+
+import json
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import jax
+import numpy as np
+from jax.experimental import multihost_utils
+from jaxtyping import Array, PyTree
+
+from noisejax.training._errors import TrainingError, TrainingStopped
+
+T = TypeVar("T")
+
+ERRORS = (TrainingStopped, TrainingError, FileNotFoundError, TypeError, ValueError)
+"""Kinds that another process raises likewise; what is none of them is the last."""
+
+
+def join_processes(
+    coordinator: str | None = None,
+    num_processes: int | None = None,
+    process_id: int | None = None,
+    *,
+    timeout: int = 300,
+) -> None:
+    """Makes this process one of several; before anything is computed.
+
+    Without arguments JAX finds them out: under SLURM, Open MPI, Kubernetes, on TPUs.
+
+    Args:
+      coordinator: "host:port" of process 0, the same for all.
+      num_processes: how many there are.
+      process_id: which this is, from 0 on.
+      timeout: seconds in which all must have come.
+
+    Raises:
+      ValueError: an address, number or id that cannot be, or nothing to find out from.
+      TimeoutError: the coordinator, or another process, did not come in time.
+
+    Example:
+      >>> from noisejax import training
+      >>> training.join_processes("10.0.0.1", num_processes=2, process_id=0)
+      Traceback (most recent call last):
+      ValueError: the coordinator must be host:port of process 0, got '10.0.0.1'
+    """
+    _check_address(coordinator, num_processes, process_id, timeout)
+    raised: list[Exception] = []
+
+    def join():
+        try:
+            # Its own timeout ends the process with a stack trace: ours comes before.
+            jax.distributed.initialize(
+                coordinator,
+                num_processes,
+                process_id,
+                initialization_timeout=timeout + 60,
+            )
+        except Exception as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=join, daemon=True)
+    thread.start()
+    thread.join(timeout)
+    if thread.is_alive():
+        raise TimeoutError(_missing(coordinator, num_processes, process_id, timeout))
+    if raised:
+        raise ValueError(
+            f"the processes cannot be joined: {raised[0]}; give --coordinator=HOST:PORT"
+            ", --num_processes and --process_id"
+        ) from raised[0]
+
+
+def is_first() -> bool:
+    """Whether this process writes files and prints."""
+    return jax.process_index() == 0
+
+
+def on_host(tree: PyTree[Array]) -> PyTree[np.ndarray]:
+    """Arrays that may lie over the devices of several processes, as NumPy's."""
+
+    def fetch(leaf):
+        if isinstance(leaf, jax.Array) and not (
+            leaf.is_fully_addressable or leaf.is_fully_replicated
+        ):
+            return multihost_utils.process_allgather(leaf, tiled=True)
+        return np.asarray(leaf)
+
+    return jax.tree.map(fetch, tree)
+
+
+def together(function: Callable[[], T], *, first_only: bool = False) -> T | None:
+    """Calls a function in all processes, or in the first; it fails in all or in none.
+
+    Raises:
+      What it raised here; else one of `ERRORS` with what it raised elsewhere.
+    """
+    if jax.process_count() == 1:
+        return function()
+    value, error = None, None
+    try:
+        if is_first() or not first_only:
+            value = function()
+    except Exception as caught:
+        error = caught
+    kinds = [i for i, kind in enumerate(ERRORS) if isinstance(error, kind)]
+    told = None if error is None else [min(kinds, default=-1), str(error)]
+    failed = [(i, found) for i, found in enumerate(gather(told)) if found]
+    if error is not None:
+        raise error
+    if failed:
+        i, (kind, message) = failed[0]
+        raise ERRORS[kind](f"process {i}: {message}")
+    return value
+
+
+def share(value: Any) -> Any:
+    """The first process's value, that JSON can hold, in all processes."""
+    return value if jax.process_count() == 1 else gather(value)[0]
+
+
+def gather(value: Any) -> list[Any]:
+    """Every process's value, that JSON can hold."""
+    if jax.process_count() == 1:
+        return [value]
+    own = json.dumps(value).encode()
+    sizes = multihost_utils.process_allgather(np.int32(len(own)))
+    # Few sizes, as each is a program of its own.
+    room = 1 << max(int(sizes.max()) - 1, 255).bit_length()
+    padded = np.frombuffer(own.ljust(room, b" "), np.uint8)
+    rows = multihost_utils.process_allgather(padded)
+    return [json.loads(row.tobytes()) for row in rows]
+
+
+def check_agreed(run: dict[str, dict[str, Any]]) -> None:
+    """Checks that all processes are asked for the same run.
+
+    Args:
+      run: sections of fields.
+
+    Raises:
+      ValueError: they are not; in all processes, and says where they differ.
+    """
+    if jax.process_count() == 1:
+        return
+    counts = gather(jax.local_device_count())
+    if len(set(counts)) > 1:
+        raise ValueError(
+            f"all processes must have the same number of devices, they have {counts}"
+        )
+    runs = gather(json.loads(json.dumps(run, default=repr)))
+    differences = [
+        f"{section}.{name} is {runs[0][section].get(name)!r} in process 0 and "
+        f"{other[section].get(name)!r} in process {i}"
+        for i, other in enumerate(runs)
+        for section in runs[0]
+        for name in runs[0][section]
+        if other[section].get(name) != runs[0][section].get(name)
+    ]
+    if differences:
+        raise ValueError(
+            f"the processes disagree on the run: {'; '.join(differences)}; start all "
+            "with the same flags"
+        )
+
+
+def _check_address(coordinator, num_processes, process_id, timeout) -> None:
+    given = (coordinator, num_processes, process_id)
+    if timeout < 1:
+        raise ValueError(f"the timeout must be 1 second or more, got {timeout}")
+    if all(value is None for value in given):
+        return
+    if any(value is None for value in given):
+        raise ValueError(
+            "coordinator, num_processes and process_id go together; got "
+            f"{coordinator!r}, {num_processes!r}, {process_id!r}"
+        )
+    host, _, port = coordinator.rpartition(":")
+    if not host or not port.isdigit() or not 0 < int(port) < 2**16:
+        raise ValueError(
+            f"the coordinator must be host:port of process 0, got {coordinator!r}"
+        )
+    if not 0 <= process_id < num_processes:
+        raise ValueError(
+            f"process_id must lie in [0, num_processes), got {process_id} of "
+            f"{num_processes}"
+        )
+
+
+def _missing(coordinator, num_processes, process_id, timeout) -> str:
+    """Who did not come."""
+    if coordinator is None:
+        return f"the processes did not all come within {timeout} s"
+    if process_id == 0:
+        return (
+            f"not all of the {num_processes} processes came to the coordinator at "
+            f"{coordinator} within {timeout} s; start each with its own process_id"
+        )
+    host, _, port = coordinator.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=1).close()
+    except OSError as error:
+        return (
+            f"the coordinator at {coordinator} did not answer within {timeout} s "
+            f"({error}); is process 0 running, and reachable from here?"
+        )
+    return (
+        f"the coordinator at {coordinator} is there, but not all of the "
+        f"{num_processes} processes came within {timeout} s"
+    )

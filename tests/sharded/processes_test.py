@@ -1,0 +1,206 @@
+"""Two real processes on loopback: one run, the masks and the results of one process."""
+
+import concurrent.futures
+import json
+import re
+import signal
+import socket
+
+import jax
+import numpy as np
+import pytest
+
+from noisejax import training
+from tests import golden
+from tests.commands.command import TINY, Runner
+
+FIELDS = (*TINY, "--config.training.epochs=2", "--config.noise.shift=both")
+MESH = "--config.mesh.data=4"
+ENVIRONMENT = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
+
+
+class Pair:
+    """Two processes of two devices each."""
+
+    def __init__(self, folder):
+        self.runners = [Runner(folder / str(i)) for i in range(2)]
+
+    def run(self, module, *arguments, own=((), ()), options=({}, {})):
+        """Runs a command in both, each with arguments and options of its own."""
+        coordinator = f"--coordinator=127.0.0.1:{free_port()}"
+
+        def run(i):
+            return self.runners[i].run(
+                module,
+                *arguments,
+                *own[i],
+                coordinator,
+                f"--process_id={i}",
+                environment=ENVIRONMENT,
+                **options[i],
+            )
+
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            return list(pool.map(run, range(2)))
+
+    def train(self, *arguments, **options):
+        return self.run(
+            "noisejax.train",
+            *arguments,
+            "--num_processes=2",
+            "--join_timeout=60",
+            **options,
+        )
+
+    def close(self):
+        for runner in self.runners:
+            runner.close()
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pair")
+    for i in range(2):
+        (folder / str(i)).mkdir()
+    pair = Pair(folder)
+    yield pair
+    pair.close()
+
+
+@pytest.fixture(scope="module")
+def run(pair, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run") / "run"
+    return folder, pair.train(f"--workdir={folder}", *FIELDS, MESH)
+
+
+def read(folder, name):
+    return json.loads((folder / name).read_text())
+
+
+def test_masks_are_the_golden_ones(pair):
+    for result in pair.run("tests.sharded.masks"):
+        [line] = re.findall("masks: (.*)", result.output)
+        devices, found = json.loads(line)
+        assert devices == 4
+        assert found == {name: golden.HASHES[name] for name in golden.SCHEMES}
+
+
+def test_a_run_is_that_of_one_process(run, tmp_path):
+    folder, results = run
+    assert [result.status for result in results] == [0, 0], results
+    alone = tmp_path / "alone"
+    config = training.recorded_config(folder)
+    config.mesh.data = 1
+    training.train(config, alone)
+    # The four devices of the run are there for this process, too.
+    found, expected = training.load_run(folder), training.load_run(alone)
+    for a, b in zip(
+        jax.tree.leaves(found.variables),
+        jax.tree.leaves(expected.variables),
+        strict=True,
+    ):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+    pairs = zip(
+        training.read_metrics(folder / "metrics.jsonl"),
+        training.read_metrics(alone / "metrics.jsonl"),
+        strict=True,
+    )
+    for a, b in pairs:
+        assert a["loss"] == pytest.approx(b["loss"], rel=1e-4), (a, b)
+
+
+def test_the_first_process_alone_prints(run):
+    _, (first, second) = run
+    assert "test error" in first.output
+    assert "test error" not in second.output
+    assert "epoch" not in second.output
+
+
+def test_sigterm_to_one_stops_both_and_both_resume(pair, run, tmp_path):
+    """Stopped at the same epoch, saved; the result is that of the undisturbed run."""
+    kill = {
+        "kill_when": (tmp_path / "config.json").exists,
+        "kill_with": signal.SIGTERM,
+    }
+    stopped = pair.train(f"--workdir={tmp_path}", *FIELDS, MESH, options=({}, kill))
+    assert [result.status for result in stopped] == [75, 75], stopped
+    for result in stopped:
+        assert "stopped by SIGTERM after epoch" in result.error
+    resumed = pair.train(f"--workdir={tmp_path}", "--resume")
+    assert [result.status for result in resumed] == [0, 0], resumed
+    for name in ("params_sha256", "metrics_sha256"):
+        expected = read(run[0], "summary.json")[name]
+        assert read(tmp_path, "summary.json")[name] == expected
+
+
+def test_processes_that_disagree(pair, tmp_path):
+    """Both say where, and nothing is begun."""
+    results = pair.train(
+        f"--workdir={tmp_path / 'run'}",
+        *FIELDS,
+        MESH,
+        own=((), ("--config.noise.hidden_rate=0.3",)),
+    )
+    message = "noise.hidden_rate is 0.5 in process 0 and 0.3 in process 1"
+    for result in results:
+        assert result.status == 2
+        assert message in result.error
+        assert "start all with the same flags" in result.error
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_mesh_of_other_than_all_devices(pair, tmp_path):
+    for result in pair.train(f"--workdir={tmp_path / 'run'}", *FIELDS):
+        assert result.status == 2
+        assert "must be 4, those of 2 processes; got 1 x 1" in result.error
+
+
+def test_a_folder_in_use_is_an_error_in_both(pair, tmp_path):
+    with training.Workdir(tmp_path):
+        first, second = pair.train(f"--workdir={tmp_path}", *FIELDS, MESH)
+    assert (first.status, second.status) == (2, 2)
+    assert "in use by another process" in first.error
+    assert "process 0: the workdir" in second.error
+
+
+@pytest.mark.parametrize(
+    ("number", "message"),
+    [
+        (1, r"did not answer within 1 s \(.*\); is process 0 running"),
+        (0, "not all of the 2 processes came to the coordinator at"),
+    ],
+)
+def test_nobody_comes(pair, tmp_path, number, message):
+    result = pair.runners[0].train(
+        f"--workdir={tmp_path / 'run'}",
+        f"--coordinator=127.0.0.1:{free_port()}",
+        "--num_processes=2",
+        f"--process_id={number}",
+        "--join_timeout=1",
+    )
+    assert result.status == 2
+    assert re.search(message, result.error)
+
+
+WRONG = {
+    "no port": (("localhost", 2, 0), {}, "host:port of process 0, got 'localhost'"),
+    "port": (("localhost:99999", 2, 0), {}, "host:port of process 0"),
+    "id": (("localhost:1", 2, 2), {}, r"in \[0, num_processes\), got 2 of 2"),
+    "a part": (("localhost:1", None, 0), {}, "go together; got 'localhost:1', None, 0"),
+    "timeout": ((), {"timeout": 0}, "1 second or more, got 0"),
+    "nothing": ((), {}, "the processes cannot be joined: .*--coordinator=HOST:PORT"),
+}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "message"), WRONG.values(), ids=WRONG.keys()
+)
+def test_processes_that_cannot_be(arguments, options, message):
+    with pytest.raises(ValueError, match=message):
+        training.join_processes(*arguments, **options)
