@@ -55,11 +55,19 @@ PINNED = {
 
 @dataclasses.dataclass(frozen=True)
 class Target:
-    """`variant` is to take at most `bound` times as long as `reference`."""
+    """`variant` is to take at most `bound` times what `reference` takes.
+
+    Attributes:
+      variant: by name.
+      reference: by name.
+      bound: of the ratio.
+      quantity: "seconds" (medians), or a fact, such as "temporary_bytes".
+    """
 
     variant: str
     reference: str
     bound: float
+    quantity: str = "seconds"
 
 
 def peer(module: str) -> ModuleType | None:
@@ -129,7 +137,7 @@ def measure(
                 record |= {"floor": floor}
                 record |= _compared(seconds[name], seconds.get(floor), "x_floor")
             record["targets"] = [
-                _reached(target, seconds)
+                _reached(target, seconds, facts or {})
                 for target in targets
                 if target.variant == name and target.reference in seconds
             ]
@@ -206,8 +214,15 @@ def _compared(times, reference_times, name: str) -> dict[str, float]:
     }
 
 
-def _reached(target: Target, seconds: Mapping[str, list[float]]) -> dict[str, Any]:
-    compared = _compared(seconds[target.variant], seconds[target.reference], "ratio")
+def _reached(target: Target, seconds: Times, facts) -> dict[str, Any]:
+    if target.quantity == "seconds":
+        taken, allowed = seconds[target.variant], seconds[target.reference]
+    else:
+        taken, allowed = (
+            [facts[name][target.quantity]]
+            for name in (target.variant, target.reference)
+        )
+    compared = _compared(taken, allowed, "ratio")
     return {
         **dataclasses.asdict(target),
         **compared,
@@ -227,8 +242,8 @@ def table(records: Sequence[Mapping[str, Any]]) -> str:
         f"processes took up to {100 * others:.0f} % of the machine.",
         "",
         "| variant | median ms | min ms | x (medians) | x (minima) | x min ... max "
-        "| x CPU time | x floor | compile s | target |",
-        "| --- | ---: | ---: | ---: | ---: | --- | ---: | ---: | ---: | --- |",
+        "| x CPU time | x floor | compile s | temporary MB | target |",
+        "| --- | ---: | ---: | ---: | ---: | --- | ---: | ---: | ---: | ---: | --- |",
     ]
     for record in sorted(timed, key=lambda record: record["median_s"]):
         lines.append(_row(record))
@@ -253,6 +268,7 @@ def _row(record: Mapping[str, Any]) -> str:
         _number(record.get("cpu_ratio")),
         _number(record.get("x_floor")),
         _number(record["compile_s"]),
+        _megabytes(record.get("temporary_bytes")),
         "; ".join(map(_verdict, record["targets"])),
     ]
     return f"| {' | '.join(cells)} |"
@@ -262,10 +278,16 @@ def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.2f}"
 
 
+def _megabytes(value: int | None) -> str:
+    return "" if value is None else f"{value / 1e6:.2f}"
+
+
 def _verdict(target: Mapping[str, Any]) -> str:
     verdict = "reached" if target["reached"] else "missed"
+    kind = target.get("quantity", "seconds")
+    of = "" if kind == "seconds" else f"{kind.replace('_', ' ')} "
     return (
-        f"{target['ratio']:.2f} x {target['reference']}, "
+        f"{of}{target['ratio']:.3g} x {target['reference']}, "
         f"at most {target['bound']:g}: {verdict}"
     )
 

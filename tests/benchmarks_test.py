@@ -68,6 +68,13 @@ def test_ratios_and_targets(measured):
     assert (slow["n"], slow["bytes"]) == (3, 7)
 
 
+def test_targets_of_memory(measured):
+    targets = [_bench.Target("slow", "quick", 1.1, "temporary_bytes")]
+    facts = {"slow": {"temporary_bytes": 20}, "quick": {"temporary_bytes": 10}}
+    slow, _, _ = measured(targets=targets, facts=facts)
+    assert [(t["ratio"], t["reached"]) for t in slow["targets"]] == [(2.0, False)]
+
+
 def test_variants_that_disagree_are_not_compared(measured):
     def same(results):
         assert results["slow"] == results["quick"], results
