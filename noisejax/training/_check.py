@@ -11,6 +11,7 @@ from noisejax.training._check_together import check_together
 from noisejax.training._config import Config, sections
 
 CHOICES = {
+    "data.stream": ("auto", "resident", "stream"),
     "model.name": (
         "mlp",
         "autoencoder",

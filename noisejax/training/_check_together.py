@@ -88,13 +88,15 @@ def _check_back_projection(config: Config) -> None:
         "model.name=wide_resnet": config.model.name == "wide_resnet",
         "objective.num_samples": config.objective.num_samples != 1,
         "data.augment": config.data.augment,
+        "data.stream=stream": config.data.stream == "stream",
     }
     reasons = [name for name, is_so in wrong.items() if is_so]
     if reasons:
         raise ValueError(
             "training.mode=back_projection finds an x* for noise on hidden layers, "
-            "one sample per example, in a network without shifts, batch statistics or "
-            f"augmentation; change {', '.join(reasons)}, or use training.mode=noise"
+            "one sample per example, in a network without shifts, batch statistics, "
+            f"augmentation or streaming; change {', '.join(reasons)}, or use "
+            "training.mode=noise"
         )
     projection, widths = config.projection, config.model.widths
     rates = projection.learning_rates

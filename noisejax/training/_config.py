@@ -37,6 +37,12 @@ class DataConfig:
         "steps, in order: gcn, zca, pca, standardise; fitted on the training examples",
     )
     components: int = field(781, "principal components that the step pca keeps")
+    stream: str = field(
+        "auto",
+        "where the examples are: resident (on every device), stream (on the host, read "
+        "ahead by grain), or auto: stream where they take half of a device's memory; "
+        "the batches are the same",
+    )
     augment: bool = field(
         False, "random flips and 4-pixel crops of training images, on the device"
     )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import jax
 from jax import lax
 from jax import numpy as jnp
-from jaxtyping import Array, Float, Int, UInt8
+from jaxtyping import Array, Bool, Float, Int, PyTree, UInt8
 
 from noisejax import data, noise
 from noisejax.training._mesh import ONE_DEVICE, Placement
@@ -49,9 +49,8 @@ def step_key(
     return jax.random.fold_in(key, i)
 
 
-def step_examples(
-    x: UInt8[Array, "..."] | Float[Array, "..."],
-    batch: Int[Array, " batch"],
+def as_seen(
+    x: UInt8[Array, "batch ..."] | Float[Array, "batch ..."],
     seed: Int[Array, ""],
     number: Int[Array, ""],
     i: Int[Array, ""],
@@ -60,7 +59,7 @@ def step_examples(
     augment: bool,
 ) -> Float[Array, "batch ..."]:
     """The examples of a step, as the network sees them."""
-    examples = to_float(x[batch], inverted=inverted)
+    examples = to_float(x, inverted=inverted)
     if augment:
         return data.augment(step_key(seed, number, i, "augmentation"), examples)
     return examples
@@ -101,8 +100,8 @@ def make_epoch(
 
         def body(state, numbered_batch):
             i, batch = numbered_batch
-            examples = step_examples(
-                x, batch, seed, number, i, inverted=inverted, augment=augment
+            examples = as_seen(
+                x[batch], seed, number, i, inverted=inverted, augment=augment
             )
             examples, labels = placement.batch((examples, y[batch]))
             return step(state, examples, labels, step_key(seed, number, i))
@@ -136,32 +135,52 @@ def make_evaluate(
 
     def one_seed(params, batch_stats, x, y, indices):
         n = indices.shape[0]
-        steps = -(-n // batch_size)
-        padded = jnp.pad(indices, (0, steps * batch_size - n))
-        counts = jnp.arange(steps * batch_size) < n
 
         def body(totals, batch):
             rows, counted = batch
             examples, labels = placement.batch(
                 (to_float(x[rows], inverted=inverted), y[rows])
             )
-            variables = {"params": params, "batch_stats": batch_stats}
-            outputs, _ = config.model.apply(variables, examples, train=False)
-            sums = [
-                jnp.sum(jnp.where(counted, values, 0.0))
-                for values in (
-                    -config.task.log_prob(outputs, examples, labels),
-                    config.task.error(outputs, examples, labels),
-                )
-            ]
+            sums = sums_of(config, params, batch_stats, examples, labels, counted)
             return [total + s for total, s in zip(totals, sums, strict=True)], ()
 
-        shape = (steps, batch_size)
-        batches = (padded.reshape(shape), counts.reshape(shape))
+        batches = evaluation_batches(indices, batch_size)
         (loss, error), _ = lax.scan(body, [jnp.float32(0)] * 2, batches)
         return {"loss": loss / n, "error": error / n}
 
     return jax.jit(over_seeds(one_seed, (0, 0, None, None, 0), placement=placement))
+
+
+def evaluation_batches(
+    indices: Int[Array, " n"], batch_size: int
+) -> tuple[Int[Array, "steps batch"], Bool[Array, "steps batch"]]:
+    """Examples in order, the last batch filled up; and which of them count."""
+    n = indices.shape[0]
+    steps = -(-n // batch_size)
+    padded = jnp.pad(indices, (0, steps * batch_size - n))
+    counts = jnp.arange(steps * batch_size) < n
+    shape = (steps, batch_size)
+    return padded.reshape(shape), counts.reshape(shape)
+
+
+def sums_of(
+    config: StepConfig,
+    params: PyTree[Array],
+    batch_stats: PyTree[Array],
+    examples: Float[Array, "batch ..."],
+    labels: Array,
+    counted: Bool[Array, " batch"],
+) -> list[Float[Array, ""]]:
+    """Loss and error of a batch, summed over the examples that count; no noise."""
+    variables = {"params": params, "batch_stats": batch_stats}
+    outputs, _ = config.model.apply(variables, examples, train=False)
+    return [
+        jnp.sum(jnp.where(counted, values, 0.0))
+        for values in (
+            -config.task.log_prob(outputs, examples, labels),
+            config.task.error(outputs, examples, labels),
+        )
+    ]
 
 
 @functools.partial(jax.jit, static_argnums=1)

@@ -43,6 +43,18 @@ class Placement:
         """Of what leads with the seeds; None: one device."""
         return self.mesh and NamedSharding(self.mesh, self._seeds)
 
+    @property
+    def sharding_of_batches(self) -> NamedSharding | None:
+        """Of batches that lead with the seeds, likewise."""
+        return self.mesh and NamedSharding(
+            self.mesh, PartitionSpec(SAMPLES if self.splits_seeds else None, DATA)
+        )
+
+    @property
+    def num_data(self) -> int:
+        """Devices that share a batch."""
+        return self.mesh.shape[DATA] if self.mesh else 1
+
     def keep_by_seed(self, tree: PyTree[Array]) -> PyTree[Array]:
         """The same within a compiled function."""
         return self._constrain(tree, self._seeds)

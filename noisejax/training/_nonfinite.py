@@ -9,7 +9,7 @@ from jax import lax
 from jax import numpy as jnp
 from jaxtyping import Array, Bool, Int, PyTree
 
-from noisejax.training._epoch import epoch_batches, step_examples, step_key
+from noisejax.training._epoch import as_seen, epoch_batches, step_key
 from noisejax.training._microbatches import split_batch
 from noisejax.training._processes import on_host
 from noisejax.training._state import TrainState
@@ -41,8 +41,8 @@ def make_search(
 
     def batch_of(x, y, batches, seed, number, i):
         batch = batches[i]
-        examples = step_examples(
-            x, batch, seed, number, i, inverted=inverted, augment=augment
+        examples = as_seen(
+            x[batch], seed, number, i, inverted=inverted, augment=augment
         )
         return examples, y[batch]
 

@@ -29,6 +29,8 @@ from noisejax.training._nonfinite import make_search
 from noisejax.training._optimizer import build_optimizer, build_schedule
 from noisejax.training._projection import Projection, check_rounds, make_projection
 from noisejax.training._step import StepConfig, make_step
+from noisejax.training._stream import is_streamed
+from noisejax.training._streamed import make_streamed_epoch, make_streamed_evaluate
 from noisejax.training._task import task_of
 
 EVALUATION_BATCH = 1000
@@ -40,7 +42,7 @@ PHASE_FIELDS = {"train": "epochs", "retrain": "retrain_epochs"}
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Examples:
-    """Arrays on the device.
+    """Arrays on the device; NumPy arrays where they are streamed.
 
     Attributes:
       x: examples, [N, *shape].
@@ -63,7 +65,7 @@ class Phase:
       optimizer: of this phase.
       epoch: compiled, as `make_epoch` describes it.
       search: for a step that went wrong, as `make_search` describes it; None where the
-        examples are made on the way.
+        examples are made on the way, or streamed.
       projection: training on x*, too; None: on the examples only.
     """
 
@@ -145,6 +147,8 @@ def build_program(config: Config, dataset: data.Dataset) -> Program:
         microbatches=training.microbatches,
     )
 
+    streamed = is_streamed(config, dataset)
+
     def phase(name, epochs, offset, indices):
         steps = steps_per_epoch(indices.shape[1], training.batch_size)
         schedule = build_schedule(
@@ -180,25 +184,34 @@ def build_program(config: Config, dataset: data.Dataset) -> Program:
             )
             field = f"training.{PHASE_FIELDS[name]}"
             check_rounds(field, epochs, projection.passes)
+        make = make_streamed_epoch if streamed else make_epoch
+        search = None
+        if not projection and not streamed:
+            search = make_search(step_config, step, **form)
         return Phase(
             name=name,
             epochs=epochs,
             offset=offset,
-            indices=placement.by_seed(indices),
+            indices=on_devices(indices),
             optimizer=optimizer,
-            epoch=make_epoch(step, **form, placement=placement),
-            search=None if projection else make_search(step_config, step, **form),
+            epoch=make(step, **form, placement=placement),
+            search=search,
             projection=projection,
         )
 
     def examples(x, y):
+        if streamed:
+            return Examples(x, y)
         return placement.everywhere(Examples(jnp.asarray(x), jnp.asarray(y)))
 
-    train_indices = jnp.asarray(np.stack([train for train, _ in split]))
+    def on_devices(indices):
+        return indices if streamed else placement.by_seed(jnp.asarray(indices))
+
+    train_indices = np.stack([train for train, _ in split])
     seeds = jnp.asarray(seeds, jnp.int32)
     phases = [phase("train", training.epochs, 0, train_indices)]
     if training.retrain_epochs:
-        everything = all_indices(seeds, n)
+        everything = np.asarray(all_indices(seeds, n))
         phases.append(
             phase("retrain", training.retrain_epochs, training.epochs, everything)
         )
@@ -208,9 +221,9 @@ def build_program(config: Config, dataset: data.Dataset) -> Program:
         seed_numbers=tuple(int(seed) for seed in seeds),
         train=examples(dataset.train_x, dataset.train_y),
         test=examples(dataset.test_x, dataset.test_y),
-        validation=placement.by_seed(jnp.asarray(np.stack([v for _, v in split]))),
+        validation=on_devices(np.stack([v for _, v in split])),
         phases=tuple(phases),
-        evaluate=make_evaluate(
+        evaluate=(make_streamed_evaluate if streamed else make_evaluate)(
             step_config,
             batch_size=min(EVALUATION_BATCH, len(dataset.test_x)),
             inverted=inverted,

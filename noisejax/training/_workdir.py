@@ -125,8 +125,8 @@ class Workdir(RunFolder):
             )
 
 
-MAY_CHANGE = {"mesh"}
-"""Sections in which a run may be continued otherwise: the same run, elsewhere."""
+MAY_CHANGE = ("mesh.data", "mesh.samples", "data.stream")
+"""Fields in which a run may be continued otherwise: the same run, elsewhere."""
 
 
 def check_same(path: pathlib.Path, there: Any, here: dict[str, Any]) -> None:
@@ -147,13 +147,14 @@ def check_same(path: pathlib.Path, there: Any, here: dict[str, Any]) -> None:
     there = {k: v if isinstance(v, dict) else {} for k, v in there.items()}
     added = json.loads(json.dumps(to_dict(Config())))
     there = {k: {**added.get(k, {}), **v} for k, v in there.items()}
-    sections = sorted({*there, *here} - MAY_CHANGE)
+    sections = sorted({*there, *here})
     differences = [
         f"{section}.{name} is {there.get(section, {}).get(name)!r} there and "
         f"{here.get(section, {}).get(name)!r} here"
         for section in sections
         for name in sorted({*there.get(section, {}), *here.get(section, {})})
         if there.get(section, {}).get(name) != here.get(section, {}).get(name)
+        and f"{section}.{name}" not in MAY_CHANGE
     ]
     if differences:
         raise ValueError(

@@ -115,6 +115,17 @@ def test_a_run_is_that_of_one_process(run, tmp_path):
         assert a["loss"] == pytest.approx(b["loss"], rel=1e-4), (a, b)
 
 
+def test_streamed_examples(pair, run, tmp_path):
+    """Each process reads its own rows; the run is that of resident examples."""
+    results = pair.train(
+        f"--workdir={tmp_path}", *FIELDS, MESH, "--config.data.stream=stream"
+    )
+    assert [result.status for result in results] == [0, 0], results
+    found, expected = (read(f, "summary.json") for f in (tmp_path, run[0]))
+    loss = expected["test_loss"]["mean"]
+    assert found["test_loss"]["mean"] == pytest.approx(loss, rel=1e-4)
+
+
 def test_the_first_process_alone_prints(run):
     _, (first, second) = run
     assert "test error" in first.output

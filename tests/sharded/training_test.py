@@ -8,8 +8,10 @@ import pytest
 
 from noisejax import training
 from noisejax.training._epoch import to_float
+from noisejax.training._mesh import build_placement
 from noisejax.training._phases import build_program
 from noisejax.training._state import init_state
+from noisejax.training._stream import stream_batches
 from tests.training.stopping import stop_before_epoch
 from tests.training.tiny import config, dataset, rows, train
 
@@ -32,6 +34,8 @@ OBJECTIVES = {
     "eight seeds": {"training__num_seeds": 8},
     "random dropout": {"noise__scheme": "random_dropout"},
     "microbatches": {"training__microbatches": 4},
+    "streamed": {"data__stream": "stream"},
+    "streamed seeds": {"data__stream": "stream", "training__num_seeds": 4},
 }
 
 CASES = [
@@ -39,6 +43,8 @@ CASES = [
     ("one sample", (8, 1)),
     ("random dropout", (4, 1)),
     ("microbatches", (4, 1)),
+    ("streamed", (4, 1)),
+    ("streamed seeds", (2, 2)),
     ("eight samples", (4, 1)),
     ("eight samples", (2, 4)),
     ("eight samples", (1, 8)),
@@ -69,6 +75,35 @@ def test_the_batch_is_shared_and_gradients_are_summed(tmp_path):
     for kind in ("all-to-all", "all-gather"):
         sizes = communicated(text, kind)
         assert not [size for size in sizes if size > 64], (kind, sizes)
+
+
+@pytest.mark.parametrize(("data", "samples"), [(4, 1), (2, 2), (1, 4)])
+def test_streamed_batches_are_those_of_one_device(data, samples):
+    """Bit for bit; a block is read once, however many devices hold it."""
+    own, read = dataset(), []
+
+    class Counted(np.ndarray):
+        def __getitem__(self, index):
+            read.append(np.asarray(index).size)
+            return np.asarray(self)[index]
+
+    mesh = build_placement(
+        config(
+            training__batch_size=16,
+            training__num_seeds=4,
+            mesh__data=data,
+            mesh__samples=samples,
+        )
+    )
+    drawn = np.random.default_rng(0).integers(0, 200, (4, 3, 16))
+    arrays = own.train_x.view(Counted), own.train_y
+    batches = list(stream_batches(arrays, drawn, mesh.sharding_of_batches))
+    for i, (x, y) in enumerate(batches):
+        np.testing.assert_array_equal(x, own.train_x[drawn[:, i]])
+        np.testing.assert_array_equal(y, own.train_y[drawn[:, i]])
+        assert len(x.sharding.device_set) == data * samples
+        assert x.addressable_shards[0].data.shape[:2] == (4 // samples, 16 // data)
+    assert sum(read) == drawn.size
 
 
 def compiled_text(program):

@@ -29,6 +29,7 @@ WRONG = {
     ],
     "data.components": [(0, "1 or more"), (1.5, "of type int")],
     "data.augment": [(None, "of type bool")],
+    "data.stream": [("disk", "one of auto, resident, stream"), (True, "of type str")],
     "model.name": [("resnet", "one of mlp, autoencoder")],
     "model.widths": [
         ((), "one or more positive numbers"),
@@ -195,8 +196,10 @@ TOGETHER = {
             "model.batch_norm": True,
             "objective.num_samples": 2,
             "data.augment": True,
+            "data.stream": "stream",
         },
-        "change noise.shift, model.batch_norm, objective.num_samples, data.augment",
+        "change noise.shift, model.batch_norm, objective.num_samples, data.augment, "
+        "data.stream=stream",
     ),
     "back-projection rates per layer": (
         {
