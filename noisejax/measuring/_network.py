@@ -7,7 +7,7 @@ from typing import Any
 from flax import linen as nn
 from jaxtyping import Array, Float, PyTree
 
-from noisejax import diagnostics, noise
+from noisejax import diagnostics, models, noise
 from noisejax.training import TrainedRun
 
 
@@ -110,11 +110,12 @@ class Network:
 
 def plain_model(model: nn.Module) -> nn.Module:
     """The same function, twice differentiable: no gradient acceleration, float32."""
-    plain = {"activation": diagnostics.plain_activation(model.activation)}
-    exact = ("dot_general", "conv_general_dilated")
-    return model.clone(
-        **plain, **{name: None for name in exact if hasattr(model, name)}
-    )
+    plain = {
+        "activation": diagnostics.plain_activation(model.activation),
+        "dot_general": None,
+        "conv_general_dilated": models.convolutions,
+    }
+    return model.clone(**{k: v for k, v in plain.items() if hasattr(model, k)})
 
 
 def _find(tree: Mapping[str, Any], path: tuple[str, ...]) -> Any:

@@ -9,10 +9,11 @@ from noisejax.models._architectures import VGG as VGG
 from noisejax.models._architectures import Architecture as Architecture
 from noisejax.models._architectures import Stage as Stage
 from noisejax.models._autoencoder import Autoencoder as Autoencoder
-from noisejax.models._bfloat16_conv import (
+from noisejax.models._bfloat16_convolutions import (
     bfloat16_convolutions as bfloat16_convolutions,
 )
 from noisejax.models._conv_net import ConvNet as ConvNet
+from noisejax.models._convolutions import convolutions as convolutions
 from noisejax.models._maxout import maxout as maxout
 from noisejax.models._mlp import MLP as MLP
 from noisejax.models._mlp import Activations as Activations

@@ -8,6 +8,7 @@ from jaxtyping import Array, Float
 from noisejax import noise
 from noisejax.models._architectures import Architecture, Stage
 from noisejax.models._batch_norm import batch_normalise
+from noisejax.models._convolutions import convolutions
 from noisejax.models._maxout import activate
 from noisejax.models._mlp import Activations
 from noisejax.models._noisy import check_places, make_noisy
@@ -33,8 +34,7 @@ class ConvNet(nn.Module):
       batch_norm: normalise net values over the batch, in all but the output.
       kernel_init: of the weights.
       dot_general: of the dense products; None: JAX's own.
-      conv_general_dilated: of the convolutions, such as `bfloat16_convolutions`; None:
-        JAX's own.
+      conv_general_dilated: of the convolutions, such as `bfloat16_convolutions`.
 
     Raises:
       ValueError: another number of schemes than of hidden places.
@@ -64,7 +64,7 @@ class ConvNet(nn.Module):
     batch_norm: bool = False
     kernel_init: nn.initializers.Initializer = nn.initializers.he_normal()
     dot_general: Callable | None = None
-    conv_general_dilated: Callable | None = None
+    conv_general_dilated: Callable = convolutions
 
     def __post_init__(self):
         check_places(self.hidden_noise, self.num_hidden_places, PLACES)

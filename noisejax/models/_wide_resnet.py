@@ -8,6 +8,7 @@ from jaxtyping import Array, Float
 
 from noisejax import noise
 from noisejax.models._batch_norm import batch_normalise
+from noisejax.models._convolutions import convolutions
 from noisejax.models._mlp import Activations
 from noisejax.models._noisy import check_places, make_noisy
 
@@ -35,8 +36,7 @@ class WideResNet(nn.Module):
       hidden_shift: shift before each block's noise, one per feature map.
       kernel_init: of the weights.
       dot_general: of the last product; None: JAX's own.
-      conv_general_dilated: of the convolutions, such as `bfloat16_convolutions`; None:
-        JAX's own.
+      conv_general_dilated: of the convolutions, such as `bfloat16_convolutions`.
 
     Raises:
       ValueError: a depth that is not 6 n + 4, a width that is not above 0, another
@@ -69,7 +69,7 @@ class WideResNet(nn.Module):
         2.0, "fan_out", "normal"
     )
     dot_general: Callable | None = None
-    conv_general_dilated: Callable | None = None
+    conv_general_dilated: Callable = convolutions
 
     def __post_init__(self):
         if self.depth < 10 or self.depth % 6 != 4:

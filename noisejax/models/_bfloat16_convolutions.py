@@ -8,9 +8,14 @@ from jax import lax
 from jax import numpy as jnp
 from jaxtyping import Array, Float
 
-CHANNELS_LAST = ("NHWC", "HWIO", "NHWC")
-ONES = (1, 1)
-Padding = tuple[tuple[int, int], ...]
+from noisejax.models._convolution_gradients import (
+    CHANNELS_LAST,
+    Padding,
+    gradient_of_images,
+    gradient_of_kernel,
+    image_padding,
+    is_plain,
+)
 
 
 def bfloat16_convolutions(
@@ -55,25 +60,20 @@ def bfloat16_convolutions(
       ... )
     """
     del dimension_numbers, precision
-    dilated = any(tuple(d or ONES) != ONES for d in (lhs_dilation, rhs_dilation))
-    if lhs.ndim != 4 or dilated or feature_group_count != 1:
+    if not is_plain(lhs, lhs_dilation, rhs_dilation, feature_group_count):
         raise ValueError(
             "bfloat16_convolutions takes images [B, Y, X, C] without dilation or "
             f"feature groups, got {lhs.shape}, dilations {lhs_dilation} and "
             f"{rhs_dilation}, {feature_group_count} groups; use JAX's own convolution"
         )
     strides = tuple(window_strides)
-    if isinstance(padding, str):
-        padding = lax.padtype_to_pads(
-            lhs.shape[1:3], rhs.shape[:2], strides, padding.upper()
-        )
-    return _convolve(strides, tuple(map(tuple, padding)), lhs, rhs)
+    return _convolve(strides, image_padding(padding, lhs, rhs, strides), lhs, rhs)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))
 def _convolve(strides: Sequence[int], padding: Padding, lhs: Array, rhs: Array):
-    """y[o] = sum over the window of x[s o + w - p] W[w]."""
-    return _sums(lhs, rhs, strides, padding, CHANNELS_LAST)
+    """y[o] = sum over the window of x[s o + w - p] W[w], of rounded operands."""
+    return _sums(lhs, rhs, strides, padding)
 
 
 def _forward(strides, padding, lhs, rhs):
@@ -82,22 +82,12 @@ def _forward(strides, padding, lhs, rhs):
 
 
 def _backward(strides, padding, operands, gradient):
-    """The two transposes, each a convolution again."""
     lhs, rhs = operands
-    sizes = lhs.shape[1:3], rhs.shape[:2], gradient.shape[1:3]
-    lhs_padding, rhs_padding = [], []
-    for (low, _), n, window, out, s in zip(padding, *sizes, strides, strict=True):
-        spread = s * (out - 1) + 1
-        lhs_padding.append((window - 1 - low, n + low - spread))
-        rhs_padding.append((low, spread + window - 1 - low - n))
-    flipped = jnp.flip(rhs, (0, 1)).swapaxes(2, 3)
-    lhs_gradient = _sums(
-        gradient, flipped, ONES, lhs_padding, CHANNELS_LAST, lhs_dilation=strides
+    where = _sums, strides, padding
+    return (
+        gradient_of_images(*where, lhs.shape[1:3], rhs, gradient),
+        gradient_of_kernel(*where, rhs.shape[:2], lhs, gradient),
     )
-    # Channels of x count as examples, examples as channels: the sum is over them.
-    axes = ("CHWN", "IHWO", "HWNC")
-    rhs_gradient = _sums(lhs, gradient, ONES, rhs_padding, axes, rhs_dilation=strides)
-    return lhs_gradient, rhs_gradient
 
 
 _convolve.defvjp(_forward, _backward)
@@ -108,10 +98,12 @@ def _sums(
     rhs: Array,
     strides: Sequence[int],
     padding: Sequence[tuple[int, int]],
-    axes: tuple[str, str, str],
-    lhs_dilation: Sequence[int] = ONES,
-    rhs_dilation: Sequence[int] = ONES,
+    *,
+    lhs_dilation: Sequence[int] | None = None,
+    rhs_dilation: Sequence[int] | None = None,
+    dimension_numbers: tuple[str, str, str] = CHANNELS_LAST,
 ) -> Array:
+    """A convolution of rounded operands."""
     return lax.conv_general_dilated(
         lhs.astype(jnp.bfloat16),
         rhs.astype(jnp.bfloat16),
@@ -119,6 +111,6 @@ def _sums(
         padding,
         lhs_dilation=lhs_dilation,
         rhs_dilation=rhs_dilation,
-        dimension_numbers=axes,
+        dimension_numbers=dimension_numbers,
         preferred_element_type=jnp.float32,
     )
