@@ -16,7 +16,8 @@ PROCESS_ID = flags.DEFINE_integer("process_id", None, "")
 
 
 def main():
-    training.join_processes(COORDINATOR.value, 2, PROCESS_ID.value, timeout=60)
+    if COORDINATOR.value:
+        training.join_processes(COORDINATOR.value, 2, PROCESS_ID.value, timeout=60)
     n = jax.device_count()
     mesh = jax.make_mesh((n,), ("data",), axis_types=(AxisType.Auto,))
     sharding = NamedSharding(mesh, PartitionSpec("data"))

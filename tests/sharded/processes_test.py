@@ -1,10 +1,8 @@
 """Two real processes on loopback: one run, the masks and the results of one process."""
 
-import concurrent.futures
 import json
 import re
 import signal
-import socket
 
 import jax
 import numpy as np
@@ -12,63 +10,16 @@ import pytest
 
 from noisejax import training
 from tests import golden
-from tests.commands.command import TINY, Runner
+from tests.commands.command import TINY
+from tests.sharded.pair import Pair, free_port
 
 FIELDS = (*TINY, "--config.training.epochs=2", "--config.noise.shift=both")
 MESH = "--config.mesh.data=4"
-ENVIRONMENT = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
-
-
-class Pair:
-    """Two processes of two devices each."""
-
-    def __init__(self, folder):
-        self.runners = [Runner(folder / str(i)) for i in range(2)]
-
-    def run(self, module, *arguments, own=((), ()), options=({}, {})):
-        """Runs a command in both, each with arguments and options of its own."""
-        coordinator = f"--coordinator=127.0.0.1:{free_port()}"
-
-        def run(i):
-            return self.runners[i].run(
-                module,
-                *arguments,
-                *own[i],
-                coordinator,
-                f"--process_id={i}",
-                environment=ENVIRONMENT,
-                **options[i],
-            )
-
-        with concurrent.futures.ThreadPoolExecutor(2) as pool:
-            return list(pool.map(run, range(2)))
-
-    def train(self, *arguments, **options):
-        return self.run(
-            "noisejax.train",
-            *arguments,
-            "--num_processes=2",
-            "--join_timeout=60",
-            **options,
-        )
-
-    def close(self):
-        for runner in self.runners:
-            runner.close()
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("pair")
-    for i in range(2):
-        (folder / str(i)).mkdir()
-    pair = Pair(folder)
+    pair = Pair(tmp_path_factory.mktemp("pair"))
     yield pair
     pair.close()
 
