@@ -1,5 +1,8 @@
 """Trains a network with noise:  python -m noisejax.train --workdir=DIR [--helpfull]."""
 
+import os
+import sys
+
 from absl import flags
 
 from noisejax import _commands, training
@@ -40,12 +43,17 @@ def main() -> None:
         training.join_processes(*processes, timeout=JOIN_TIMEOUT.value)
     recorded = training.recorded_config(WORKDIR.value) if RESUME.value else None
     finished = RESUME.value and training.is_finished(WORKDIR.value)
-    summary = training.train(
-        _commands.config_of(CONFIG, recorded=recorded),
-        WORKDIR.value,
-        data_dir=DATA_DIR.value,
-        resume=RESUME.value,
-    )
+    try:
+        summary = training.train(
+            _commands.config_of(CONFIG, recorded=recorded),
+            WORKDIR.value,
+            data_dir=DATA_DIR.value,
+            resume=RESUME.value,
+        )
+    except training.ProcessLost as error:
+        # To leave in order would be to wait for the process that is gone.
+        print(f"error: {error}", file=sys.stderr, flush=True)
+        os._exit(_commands.EXIT_TRAINING_ERROR)
     if not training.is_first():
         return
     if finished:

@@ -7,6 +7,7 @@ from noisejax.training._config import describe as describe
 from noisejax.training._config import from_dict as from_dict
 from noisejax.training._config import to_dict as to_dict
 from noisejax.training._config import unknown_field as unknown_field
+from noisejax.training._errors import ProcessLost as ProcessLost
 from noisejax.training._errors import TrainingError as TrainingError
 from noisejax.training._errors import TrainingStopped as TrainingStopped
 from noisejax.training._load_run import TrainedRun as TrainedRun

@@ -234,6 +234,8 @@ def _keep(run, phase, seeds, progress, rows) -> None:
             run.folder.checkpoints_path,
             Checkpoint(seeds, dataclasses.asdict(progress), run.identity, run.made_by),
         )
+    except jax.errors.JaxRuntimeError:
+        raise  # another process: not the disk
     except Exception as error:  # a full disk: Orbax has errors of its own
         raise TrainingError(
             f"epoch {progress.epoch} ({phase.name}) cannot be written to "

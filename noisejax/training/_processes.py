@@ -4,10 +4,11 @@ Each runs the same program over its own devices. The first one writes files; wha
 wrong in one is an error in all, so that none waits for ever.
 """
 
+import contextlib
 import json
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import jax
@@ -15,7 +16,7 @@ import numpy as np
 from jax.experimental import multihost_utils
 from jaxtyping import Array, PyTree
 
-from noisejax.training._errors import TrainingError, TrainingStopped
+from noisejax.training._errors import ProcessLost, TrainingError, TrainingStopped
 
 T = TypeVar("T")
 
@@ -80,6 +81,24 @@ def join_processes(
 def is_first() -> bool:
     """Whether this process writes files and prints."""
     return jax.process_index() == 0
+
+
+@contextlib.contextmanager
+def notice_lost() -> Iterator[None]:
+    """While open, a process that another one cannot reach is said to be lost.
+
+    Raises:
+      ProcessLost: it is.
+    """
+    try:
+        yield
+    except jax.errors.JaxRuntimeError as error:
+        if jax.process_count() == 1:
+            raise
+        raise ProcessLost(
+            f"another process ended, or cannot be reached: {error}; the last "
+            "checkpoint is kept: end all processes, and start them again with --resume"
+        ) from error
 
 
 def on_host(tree: PyTree[Array]) -> PyTree[np.ndarray]:

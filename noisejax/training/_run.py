@@ -27,7 +27,13 @@ from noisejax.training._files import read_json, write_json
 from noisejax.training._loop import Run, run_phase
 from noisejax.training._metrics import MetricsLog, first_rows
 from noisejax.training._phases import Program, build_program
-from noisejax.training._processes import check_agreed, is_first, share, together
+from noisejax.training._processes import (
+    check_agreed,
+    is_first,
+    notice_lost,
+    share,
+    together,
+)
 from noisejax.training._progress import Progress, Seeds
 from noisejax.training._state import first_best, init_state
 from noisejax.training._stop import stop_on_sigterm
@@ -73,13 +79,14 @@ def train(
       TrainingError: a loss, a gradient or a parameter is not finite, or the disk is
         full.
       TrainingStopped: SIGTERM came; its epoch is saved.
+      ProcessLost: another process of the run ended; the last epoch is saved.
     """
     asked = {"workdir": str(workdir), "resume": resume, "noisejax": __version__}
     check_agreed({**to_dict(config), "command": asked})
     check_config(config)
     if config.training.tensorboard:
         together(require_tensorboard, first_only=True)
-    with _hold(workdir) as folder, stop_on_sigterm() as stop_asked:
+    with notice_lost(), _hold(workdir) as folder, stop_on_sigterm() as stop_asked:
         summary = share(
             together(lambda: _look(folder, config, resume), first_only=True)
         )

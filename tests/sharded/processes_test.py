@@ -3,6 +3,7 @@
 import json
 import re
 import signal
+import time
 
 import jax
 import numpy as np
@@ -99,6 +100,24 @@ def test_sigterm_to_one_stops_both_and_both_resume(pair, run, tmp_path):
     for name in ("params_sha256", "metrics_sha256"):
         expected = read(run[0], "summary.json")[name]
         assert read(tmp_path, "summary.json")[name] == expected
+
+
+def test_a_process_that_is_killed_ends_the_other(pair, run, tmp_path):
+    """At once and with a message; resumed, the run is the undisturbed one."""
+    kill = {"kill_when": (tmp_path / "config.json").exists}
+    began = time.monotonic()
+    first, second = pair.train(
+        f"--workdir={tmp_path}", *FIELDS, MESH, options=({}, kill)
+    )
+    assert second.status == -signal.SIGKILL
+    assert first.status == 3
+    assert "another process ended, or cannot be reached" in first.error
+    assert "start them again with --resume" in first.error
+    assert time.monotonic() - began < 60  # JAX alone takes 100 s to notice
+    resumed = pair.train(f"--workdir={tmp_path}", "--resume")
+    assert [result.status for result in resumed] == [0, 0], resumed
+    sha = read(run[0], "summary.json")["params_sha256"]
+    assert read(tmp_path, "summary.json")["params_sha256"] == sha
 
 
 def test_processes_that_disagree(pair, tmp_path):
