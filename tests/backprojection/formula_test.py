@@ -6,7 +6,7 @@ import pytest
 from jax import numpy as jnp
 
 from noisejax import backprojection as bp
-from noisejax import noise
+from noisejax import noise, objectives, training
 from noisejax.backprojection._objective import Objective
 from tests.backprojection.networks import (
     conv_features,
@@ -135,22 +135,87 @@ def test_nothing_to_reach_is_no_residual():
     np.testing.assert_array_equal(found.x_star, x)
 
 
-@pytest.mark.parametrize("gain", [1.0, 3.0])
-def test_the_papers_rates_on_a_small_and_a_large_net(gain):
-    """They suit 784 inputs and 2500 units; a smaller net needs smaller ones."""
-    sizes = (64, 200, 200)
-    params, x = make_params(gain, sizes), inputs(8, 64)
-    targets = noisy_features(make_key(), params, x, noise.RandomDropout(0.5))
-    found = bp.back_project(
-        features_fn, params, x, targets, method=bp.gradient_descent((30.0, 3.0))
+PAPER_RATES = (300.0, 30.0)
+PAPER_SIZES = (784, 2500, 2500)
+
+
+def strokes(batch):
+    """Images of as few bright pixels as digits have, and classes."""
+    rng = np.random.default_rng(1)
+    prototypes = rng.random((10, 784)) < 0.19
+    labels = rng.integers(0, 10, batch)
+    bright = prototypes[labels] ^ (rng.random((batch, 784)) < 0.02)
+    return jnp.asarray(bright, jnp.float32), jnp.asarray(labels)
+
+
+def at_the_papers_rates(params, x, num_steps):
+    targets = noisy_features(make_key(), params, x, noise.Dropout(0.5))
+    found = jax.jit(
+        lambda p, x, t: bp.back_project(
+            features_fn,
+            p,
+            x,
+            t,
+            method=bp.gradient_descent(PAPER_RATES),
+            num_steps=num_steps,
+        )
+    )(params, x, targets)
+    bound = bp.curvature(features_fn, params, x, layer_weights=PAPER_RATES).max()
+    return found, float(bound)
+
+
+def test_the_papers_rates_converge_from_glorot_initialisation():
+    x, _ = strokes(16)
+    found, curvature = at_the_papers_rates(make_params(1.0, PAPER_SIZES), x, 20)
+    assert curvature < 2 and not found.diverged.any()
+    assert (np.diff(found.loss) < 0).all()
+    assert float(found.loss[-1]) < 0.7 * float(found.loss[0])
+
+
+def test_the_papers_rates_diverge_on_a_trained_net_and_the_error_says_so():
+    """From He's initialisation, 30 steps of momentum: first weights grow."""
+    x, labels = strokes(512)
+    sizes = (*PAPER_SIZES, 10)
+    rng = np.random.default_rng(0)
+    params = [
+        jnp.asarray(rng.normal(size=s) * np.sqrt(2 / s[0]), jnp.float32)
+        for s in zip(sizes[:-1], sizes[1:], strict=True)
+    ]
+
+    def loss(params, key, x, labels):
+        hidden = noisy_features(key, params[:2], x, noise.Dropout(0.5))[-1]
+        return -objectives.label_log_prob(hidden @ params[2], labels).mean()
+
+    @jax.jit
+    def train(params):
+        def step(state, i):
+            params, velocity = state
+            key_rows, key = jax.random.split(jax.random.fold_in(make_key(), i))
+            rows = jax.random.randint(key_rows, (32,), 0, len(x))
+            gradient = jax.grad(loss)(params, key, x[rows], labels[rows])
+            velocity = jax.tree.map(lambda v, g: 0.9 * v + g, velocity, gradient)
+            return (jax.tree.map(lambda p, v: p - 0.05 * v, params, velocity), velocity)
+
+        start = params, jax.tree.map(jnp.zeros_like, params)
+        return jax.lax.fori_loop(0, 30, lambda i, state: step(state, i), start)[0]
+
+    trained = train(params)[:2]
+    found, curvature = at_the_papers_rates(trained, x[:16], 20)
+    assert curvature > 2 and found.diverged.any()
+    run = lambda method: training.project_dataset(
+        features_fn,
+        trained,
+        np.asarray(x[:16]),
+        lambda params, key, x: noisy_features(key, params, x, noise.Dropout(0.5)),
+        key=make_key(),
+        method=method,
+        progress=False,
     )
-    assert bool(found.diverged.any()) == (gain > 1)
-    if gain == 1:
-        assert float(found.loss[-1]) < 0.7 * float(found.loss[0])
-    else:
-        stable = bp.back_project(features_fn, params, x, targets)
-        assert not stable.diverged.any()
-        assert float(stable.loss[-1]) < 0.8 * float(stable.loss[0])
+    with pytest.raises(FloatingPointError, match=r"300, 30 are too large.*stable"):
+        run(bp.gradient_descent(PAPER_RATES))
+    stable = run(bp.stable_descent())
+    assert (stable.residual_after < stable.residual_before).all()
+    assert stable.residual_after.mean() < 0.8 * stable.residual_before.mean()
 
 
 def test_stable_step_follows_the_largest_eigenvalue():
