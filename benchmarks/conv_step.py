@@ -3,6 +3,9 @@
 One SGD step of a wide residual network 16-4 on images 32 x 32 x 3 with dropout 0.3 in
 every block. S = 4 is IWSGD with the samples folded into the batch; Flax and torch are
 given the same on a batch repeated four times. The floor has no noise, and one sample.
+
+Then a smaller network, four steps as one program, as an epoch of the training command
+is: what does a loop cost, by whose convolutions?
 """
 
 from typing import Any
@@ -19,20 +22,68 @@ from benchmarks._torch import Torch, to_numpy
 from noisejax import models, noise
 
 RATE, LEARNING_RATE = 0.3, 0.01
+LOOP = 4
 
 
 def run(*, repeats: int, smoke: bool) -> list[dict[str, Any]]:
-    """Compares one sample, then four."""
+    """Compares one sample, then four; then a loop over steps."""
     depth, width, side, batch = (10, 1, 8, 4) if smoke else (16, 4, 32, 16)
     keys = jax.random.split(jax.random.key(0), 2)
     x = jax.random.normal(keys[0], (batch, side, side, 3))
     y = jnp.arange(batch) % 10
     samples = (1,) if smoke else (1, 4)
     return [
-        record
-        for s in samples
-        for record in _compare(depth, width, x, y, keys[1], s, repeats)
+        *(
+            record
+            for s in samples
+            for record in _compare(depth, width, x, y, keys[1], s, repeats)
+        ),
+        *_compare_loops(x, y, keys[1], repeats),
     ]
+
+
+def _compare_loops(x, y, key, repeats):
+    def network(convolve):
+        return models.WideResNet(
+            10,
+            depth=10,
+            width_factor=1,
+            hidden_noise=(noise.Dropout(RATE),) * 3,
+            conv_general_dilated=convolve,
+        )
+
+    ours, stock = network(models.convolutions), network(None)
+    variables = jax.jit(lambda key: ours.init(key, x, train=False))(key)
+    arguments = 1, variables, x, y, key
+    calls = {
+        "our convolutions, loop": _step(ours, *arguments, length=LOOP),
+        "our convolutions, no loop": _repeated(_step(ours, *arguments)),
+        "JAX's convolutions, loop": _step(stock, *arguments, length=LOOP),
+        "JAX's convolutions, no loop": _repeated(_step(stock, *arguments)),
+    }
+
+    def same(results):
+        losses = [float(loss) for loss in results.values()]
+        np.testing.assert_allclose(losses, losses[0], rtol=1e-3)
+
+    return measure(
+        f"{LOOP} steps, wide ResNet 10-1, images {list(x.shape)}",
+        calls,
+        reference="JAX's convolutions, no loop",
+        repeats=repeats,
+        same=same,
+    )
+
+
+def _repeated(call):
+    """As many calls as a loop has steps; the last one's result."""
+
+    def calls():
+        for _ in range(LOOP - 1):
+            call()
+        return call()
+
+    return calls
 
 
 def _compare(depth, width, x, y, key, num_samples, repeats):
@@ -78,8 +129,8 @@ def _compare(depth, width, x, y, key, num_samples, repeats):
     )
 
 
-def _step(model: nn.Module, num_samples: int, variables, x, y, key):
-    """A call that makes one more step."""
+def _step(model: nn.Module, num_samples: int, variables, x, y, key, length: int = 1):
+    """A call that makes one more step, or `length` of them in a loop."""
 
     def loss_fn(params, batch_stats, x, y, key):
         copies = jnp.concatenate([x] * num_samples)
@@ -108,7 +159,11 @@ def _step(model: nn.Module, num_samples: int, variables, x, y, key):
         params = optax.apply_updates(params, updates)
         return (params, batch_stats, opt_state, number + 1), loss
 
-    compiled = jax.jit(step, donate_argnums=0)
+    def steps(state, x, y):
+        state, losses = jax.lax.scan(lambda s, _: step(s, x, y), state, length=length)
+        return state, losses[-1]
+
+    compiled = jax.jit(step if length == 1 else steps, donate_argnums=0)
     params, stats = jax.tree.map(
         jnp.copy, (variables["params"], variables["batch_stats"])
     )
