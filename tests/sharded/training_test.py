@@ -12,6 +12,7 @@ from noisejax.training._mesh import build_placement
 from noisejax.training._phases import build_program
 from noisejax.training._state import init_state
 from noisejax.training._stream import stream_batches
+from tests.sharded.sent import sent_per_step
 from tests.training.stopping import stop_before_epoch
 from tests.training.tiny import config, dataset, rows, train
 
@@ -122,6 +123,23 @@ def communicated(text, kind):
     """Elements of the results of a collective."""
     shapes = re.findall(rf"= \w+\[([\d,]*)\][^=]* {kind}\(", text)
     return [int(np.prod([int(n) for n in s.split(",") if n] or [1])) for s in shapes]
+
+
+@pytest.mark.parametrize(
+    ("fields", "times"),
+    [
+        ({"mesh__data": 8}, 1),
+        ({"mesh__data": 4, "training__microbatches": 2}, 2),
+        ({"mesh__samples": 8, "training__num_seeds": 8}, 0),
+        ({"mesh__data": 4, "mesh__samples": 2, "training__num_seeds": 4}, 2),
+        ({}, 0),
+    ],
+)
+def test_a_step_sends_gradients_and_two_numbers(fields, times):
+    """The loss and the error; in every microbatch; of the seeds of a device."""
+    found = sent_per_step(config(**FIELDS, **fields), dataset())
+    expected = {"all-reduce": times * (found["gradients"] + 8)} if times else {}
+    assert {k: v for k, v in found["sent"].items() if v} == expected
 
 
 @pytest.mark.parametrize(("before", "after"), [(4, 8), (8, 1), (1, 2)])
