@@ -154,7 +154,7 @@ EXPERIMENT = Experiment(
         "Dropout 0.5 on hidden layers, none on the input, where the masks of x* have "
         "none either; inverted scaling on both sides.",
         "A pair of epochs on x and x* counts as two epochs; 502 in place of 501.",
-        "x* by descent whose step is found by power iteration: the printed rates can "
+        "x* by descent whose step Lanczos' iteration finds: the printed rates can "
         "diverge on a trained network. They have a row of their own.",
         "Rows without noise, and with masks that are not scaled.",
     ),

@@ -177,7 +177,7 @@ class ProjectionConfig:
     num_steps: int = field(20, "descent steps on the input")
     method: str = field(
         "stable",
-        "stable (the step from a power iteration), preconditioned, or gradient_descent "
+        "stable (the step from Lanczos' iteration), preconditioned, or gradient_descent "
         "(with learning_rates)",
     )
     learning_rates: tuple[float, ...] = field(
