@@ -16,7 +16,7 @@ from jax import numpy as jnp
 from benchmarks._bench import Target, main, measure
 from benchmarks._torch import Torch, to_numpy
 from noisejax import backprojection as bp
-from noisejax import noise
+from noisejax import models, noise
 
 NUM_STEPS = 20
 RATES = (20.0 / 2500, 2.0 / 2500)
@@ -27,6 +27,9 @@ OURS = "20 steps, gradient_descent"
 STABLE = "20 steps, stable_descent"
 HALF = "20 steps, gradient_descent, bfloat16 products"
 TORCH = "torch, frozen weights"
+
+LAST = (((1,), (0,)), ((), ()))
+"""Axes of a matrix product."""
 
 EXAMPLES = 10_000
 """Over which a set-up is counted."""
@@ -183,8 +186,11 @@ def _features(params: Params, x: jax.Array) -> tuple[jax.Array, ...]:
 
 
 def _low_features(params: Params, x: jax.Array) -> tuple[jax.Array, ...]:
-    low = jax.tree.map(lambda a: a.astype(jnp.bfloat16), (params, x))
-    return _features(*low)
+    features = []
+    for w in params:
+        x = jax.nn.relu(models.bfloat16_products(x, w.astype(jnp.bfloat16), LAST))
+        features.append(x)
+    return tuple(features)
 
 
 def _objective(params, x, targets) -> float:

@@ -82,8 +82,9 @@ def back_project(
 
     Args:
       features_fn: (params, x [B, ...]) -> tuple of L noise-free activations [B, ...],
-        first layer first, each example on its own. For products in bfloat16 it casts x
-        and the parameters; errors, steps and sums stay in float32.
+        first layer first, each example on its own. For products in bfloat16 it uses
+        `models.bfloat16_products` (on a CPU casting alone gains nothing: products that
+        give bfloat16 are computed in float32); errors, steps and sums are float32.
       params: of the network.
       x: inputs [B, ...], where descent starts.
       targets: the noisy activations, in the features' shapes: noise at every hidden
