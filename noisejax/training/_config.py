@@ -177,8 +177,8 @@ class ProjectionConfig:
     num_steps: int = field(20, "descent steps on the input")
     method: str = field(
         "stable",
-        "stable (the step from Lanczos' iteration), preconditioned, or gradient_descent "
-        "(with learning_rates)",
+        "stable (the step from Lanczos' iteration), preconditioned, or "
+        "gradient_descent (with learning_rates)",
     )
     learning_rates: tuple[float, ...] = field(
         (300.0, 30.0), "of gradient_descent, one per hidden layer (the paper's)"
