@@ -28,7 +28,7 @@ EXPERIMENT = Experiment(
         "smoke": smoke(),
         "short": Scale(
             changes=("20 epochs",),
-            cost="about 20 minutes, two cores (estimate: 5 s an epoch)",
+            cost="about 16 minutes, two cores",
             overrides={"training.epochs": 20},
             num_seeds=3,
         ),

@@ -93,7 +93,7 @@ EXPERIMENT = Experiment(
         "smoke": smoke(overrides={"training.epochs": 2}),
         "short": Scale(
             changes=("on the embedded digits; 200-200 units; 100 epochs",),
-            cost="about 30 minutes, two cores (estimate)",
+            cost="about 8 minutes, two cores",
             overrides={
                 "data.name": "digits",
                 "data.validation": 0.1,

@@ -81,7 +81,7 @@ EXPERIMENT = Experiment(
                 ),
                 "cifar10_rate_0.5_s_4_equal",
             ),
-            cost="about 6 hours, two cores (estimate: S = 4 takes 2 hours a row)",
+            cost="about 4 hours, two cores (estimate: S = 4 takes 1 hour a row)",
         ),
         "paper": shared.paper("about 500 hours, one H200 (estimate)"),
     },
