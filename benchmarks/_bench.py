@@ -287,7 +287,7 @@ def _verdict(target: Mapping[str, Any]) -> str:
     kind = target.get("quantity", "seconds")
     of = "" if kind == "seconds" else f"{kind.replace('_', ' ')} "
     return (
-        f"{of}{target['ratio']:.3g} x {target['reference']}, "
+        f"{of}{target['ratio']:.2f} x {target['reference']}, "
         f"at most {target['bound']:g}: {verdict}"
     )
 
