@@ -75,7 +75,7 @@ EXPERIMENT = Experiment(
                 "MNIST, 2500-625 alone, two fifths as wide; four levels per panel",
                 "20 epochs and 6 further ones, mean of the last 3",
             ),
-            cost="about 1.5 hours, two cores (estimate: 3 s an epoch)",
+            cost="about 40 minutes, two cores",
             overrides={"training.epochs": 20, "training.retrain_epochs": 6},
             width_factor=2 / 5,
             num_seeds=3,
