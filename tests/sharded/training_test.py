@@ -25,7 +25,7 @@ def alone(tmp_path_factory):
     runs = {}
     for name, fields in OBJECTIVES.items():
         folder = tmp_path_factory.mktemp(name.replace(" ", "_"))
-        runs[name] = folder, train(folder, **FIELDS, **fields)
+        runs[name] = folder, train(folder, **FIELDS | fields)
     return runs
 
 
@@ -36,6 +36,12 @@ OBJECTIVES = {
     "random dropout": {"noise__scheme": "random_dropout"},
     "microbatches": {"training__microbatches": 4},
     "streamed": {"data__stream": "stream"},
+    "back-projection": {
+        "training__mode": "back_projection",
+        "noise__shift": "none",
+        "training__epochs": 4,
+        "projection__num_steps": 4,
+    },
     "streamed seeds": {"data__stream": "stream", "training__num_seeds": 4},
 }
 
@@ -46,6 +52,7 @@ CASES = [
     ("microbatches", (4, 1)),
     ("streamed", (4, 1)),
     ("streamed seeds", (2, 2)),
+    ("back-projection", (4, 1)),
     ("eight samples", (4, 1)),
     ("eight samples", (2, 4)),
     ("eight samples", (1, 8)),
@@ -59,7 +66,7 @@ def test_the_same_on_many_devices(alone, tmp_path, name, mesh):
     folder, expected = alone[name]
     data, samples = mesh
     found = train(
-        tmp_path, **FIELDS, **OBJECTIVES[name], mesh__data=data, mesh__samples=samples
+        tmp_path, **FIELDS | OBJECTIVES[name], mesh__data=data, mesh__samples=samples
     )
     for a, b in zip(rows(tmp_path), rows(folder), strict=True):
         assert a["loss"] == pytest.approx(b["loss"], rel=1e-4, abs=1e-6), (a, b)
