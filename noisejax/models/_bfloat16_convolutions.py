@@ -10,6 +10,7 @@ from jaxtyping import Array, Float
 
 from noisejax.models._convolution_gradients import (
     CHANNELS_LAST,
+    DimensionNumbers,
     Padding,
     gradient_of_images,
     gradient_of_kernel,
@@ -25,9 +26,11 @@ def bfloat16_convolutions(
     padding: str | Sequence[tuple[int, int]],
     lhs_dilation: Sequence[int] | None = None,
     rhs_dilation: Sequence[int] | None = None,
-    dimension_numbers: lax.ConvDimensionNumbers | None = None,
+    dimension_numbers: DimensionNumbers = None,
     feature_group_count: int = 1,
     precision: lax.PrecisionLike = None,
+    preferred_element_type: jax.typing.DTypeLike | None = None,
+    out_sharding: None = None,
 ) -> Float[Array, "batch out_y out_x outputs"]:
     """A `lax.conv_general_dilated` of bfloat16 operands, its sums in float32.
 
@@ -42,9 +45,11 @@ def bfloat16_convolutions(
       padding: "SAME", "VALID", or pairs of zeros.
       lhs_dilation: ones, or None.
       rhs_dilation: ones, or None.
-      dimension_numbers: ignored; Flax passes channels last.
+      dimension_numbers: channels last, as Flax passes them, or None.
       feature_group_count: 1.
       precision: ignored; bfloat16 has one.
+      preferred_element_type: ignored; sums are float32.
+      out_sharding: None.
 
     Returns:
       The convolution, float32.
@@ -59,12 +64,16 @@ def bfloat16_convolutions(
       ...     8, (3, 3), conv_general_dilated=models.bfloat16_convolutions
       ... )
     """
-    del dimension_numbers, precision
-    if not is_plain(lhs, lhs_dilation, rhs_dilation, feature_group_count):
+    del precision, preferred_element_type
+    plain = is_plain(
+        lhs, lhs_dilation, rhs_dilation, feature_group_count, dimension_numbers
+    )
+    if not plain or out_sharding is not None:
         raise ValueError(
             "bfloat16_convolutions takes images [B, Y, X, C] without dilation or "
             f"feature groups, got {lhs.shape}, dilations {lhs_dilation} and "
-            f"{rhs_dilation}, {feature_group_count} groups; use JAX's own convolution"
+            f"{rhs_dilation}, {feature_group_count} groups, axes {dimension_numbers}, "
+            f"out_sharding {out_sharding}; use JAX's own convolution"
         )
     strides = tuple(window_strides)
     return _convolve(strides, image_padding(padding, lhs, rhs, strides), lhs, rhs)

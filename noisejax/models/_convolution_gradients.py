@@ -11,6 +11,8 @@ CHANNELS_LAST = ("NHWC", "HWIO", "NHWC")
 ONES = (1, 1)
 Padding = tuple[tuple[int, int], ...]
 
+DimensionNumbers = lax.ConvDimensionNumbers | tuple[str, str, str] | None
+
 Convolve = Callable[..., Array]
 """`lax.conv_general_dilated`, or the same of rounded operands."""
 
@@ -34,10 +36,18 @@ def is_plain(
     lhs_dilation: Sequence[int] | None,
     rhs_dilation: Sequence[int] | None,
     feature_group_count: int,
+    dimension_numbers: DimensionNumbers,
 ) -> bool:
-    """Whether it is of images, without dilation and feature groups."""
+    """Whether it is of images, channels last, without dilation and feature groups."""
     dilated = any(tuple(d or ONES) != ONES for d in (lhs_dilation, rhs_dilation))
-    return lhs.ndim == 4 and not dilated and feature_group_count == 1
+    if lhs.ndim != 4 or dilated or feature_group_count != 1:
+        return False
+    return dimension_numbers is None or _axes(dimension_numbers) == _axes(CHANNELS_LAST)
+
+
+def _axes(dimension_numbers: DimensionNumbers) -> lax.ConvDimensionNumbers:
+    ranks = (1,) * 4
+    return lax.conv_dimension_numbers(ranks, ranks, dimension_numbers)
 
 
 def gradient_of_images(

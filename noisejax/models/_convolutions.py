@@ -7,10 +7,12 @@ import jax
 from jax import lax
 from jax import numpy as jnp
 from jax.custom_derivatives import SymbolicZero
+from jax.sharding import AxisType, NamedSharding
 from jaxtyping import Array, Float
 
 from noisejax.models._convolution_gradients import (
     CHANNELS_LAST,
+    DimensionNumbers,
     Padding,
     gradient_of_images,
     gradient_of_kernel,
@@ -26,17 +28,21 @@ def convolutions(
     padding: str | Sequence[tuple[int, int]],
     lhs_dilation: Sequence[int] | None = None,
     rhs_dilation: Sequence[int] | None = None,
-    dimension_numbers: lax.ConvDimensionNumbers | None = None,
+    dimension_numbers: DimensionNumbers = None,
     feature_group_count: int = 1,
     precision: lax.PrecisionLike = None,
+    preferred_element_type: jax.typing.DTypeLike | None = None,
+    out_sharding: NamedSharding | None = None,
 ) -> Float[Array, "batch ... outputs"]:
     """`lax.conv_general_dilated`, with gradients that XLA runs fast in loops on a CPU.
 
     For the `conv_general_dilated` argument of Flax's convolutions. JAX's own gradients
     leave it to the compiler to bring the axes into the order that its CPU library
     takes, which it does not do within `lax.scan` or `lax.map`: an epoch as one program
-    is then 10 to 40 times slower than step by step. Here the order is right from the
-    start. On other devices, with dilation or feature groups, it is JAX's own.
+    is then tens of times slower than step by step. Here the order is right from the
+    start. It is JAX's own on other devices, with dilation, feature groups, other axes
+    or an element type of the sums, and where devices are told apart (`jax.shard_map`,
+    a mesh of explicit axes).
 
     Args:
       lhs: images, channels last.
@@ -45,9 +51,11 @@ def convolutions(
       padding: "SAME", "VALID", or pairs of zeros.
       lhs_dilation: of the images.
       rhs_dilation: of the window.
-      dimension_numbers: as Flax passes them, channels last; None: those.
+      dimension_numbers: of the axes, as Flax passes them; None: channels last.
       feature_group_count: groups of channels.
       precision: of the products.
+      preferred_element_type: of the sums.
+      out_sharding: of the result, on a mesh of explicit axes.
 
     Returns:
       The convolution.
@@ -57,8 +65,15 @@ def convolutions(
       >>> from noisejax import models
       >>> layer = nn.Conv(8, (3, 3), conv_general_dilated=models.convolutions)
     """
-    plain = is_plain(lhs, lhs_dilation, rhs_dilation, feature_group_count)
-    if jax.default_backend() == "cpu" and plain:
+    ours = (
+        jax.default_backend() == "cpu"
+        and preferred_element_type is None
+        and out_sharding is None
+        and not any(map(_told_apart, (lhs, rhs)))
+    )
+    if ours and is_plain(
+        lhs, lhs_dilation, rhs_dilation, feature_group_count, dimension_numbers
+    ):
         strides = tuple(window_strides)
         pads = image_padding(padding, lhs, rhs, strides)
         return _convolve(strides, pads, precision, lhs, rhs)
@@ -69,11 +84,25 @@ def convolutions(
         padding,
         lhs_dilation=lhs_dilation,
         rhs_dilation=rhs_dilation,
-        dimension_numbers=dimension_numbers
-        or (CHANNELS_LAST if lhs.ndim == 4 else None),
+        dimension_numbers=dimension_numbers or _channels_last(lhs.ndim),
         feature_group_count=feature_group_count,
         precision=precision,
+        preferred_element_type=preferred_element_type,
+        out_sharding=out_sharding,
     )
+
+
+def _channels_last(rank: int) -> lax.ConvDimensionNumbers:
+    images = (0, rank - 1, *range(1, rank - 1))
+    return lax.ConvDimensionNumbers(
+        images, (rank - 1, rank - 2, *range(rank - 2)), images
+    )
+
+
+def _told_apart(array: Array) -> bool:
+    """Whether its type says how it lies over devices."""
+    axes = jax.typeof(array).sharding.mesh.axis_types
+    return any(kind != AxisType.Auto for kind in axes)
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1, 2))

@@ -93,7 +93,8 @@ def iwsgd(
       num_samples: S, noise samples per example.
       strategy: how the samples are run. All but "resample" compute the same.
         "vmap": each sample is a forward pass of its own, all at once.
-        "map": one after another, at the memory of one; a third slower, on a CPU much
+        "map": one after another, at the memory of one and a gradient, whatever S; a
+          third slower than all at once, on a CPU much
           slower where there are convolutions that are not `models.convolutions`.
         "fold": S copies of the batch behind each other in one call, whose batch
           statistics are over all copies; the fastest for dense networks.

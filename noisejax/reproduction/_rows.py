@@ -85,7 +85,10 @@ def train_row(
     path = trained or folder.row_path(row.name)
     began = time.perf_counter()
     try:
-        summary = training.train(config, path, dataset=dataset, resume=True)
+        if trained is None:
+            summary = training.train(config, path, dataset=dataset, resume=True)
+        else:
+            summary = training.read_summary(trained)
     except training.TrainingStopped as error:
         raise training.TrainingStopped(
             f"row {row.name} was stopped; the same command goes on with it ({error})"

@@ -200,7 +200,9 @@ def _check_finite(run, phase, seeds, state, epoch, losses, stopped) -> None:
         return
     i = int(np.argmax(bad))
     program = run.program
-    step, what = int(np.argmin(np.isfinite(losses[i]))), "the loss or a gradient"
+    finite = np.isfinite(losses[i])  # all of them: the last step broke the parameters
+    step = len(finite) - 1 if finite.all() else int(np.argmin(finite))
+    what = "the loss or a gradient"
     if phase.search is not None:
         step, what = phase.search(
             jax.tree.map(lambda leaf: leaf[i], seeds.state),

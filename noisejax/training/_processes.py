@@ -93,6 +93,12 @@ def notice_lost() -> Iterator[None]:
     try:
         yield
     except jax.errors.JaxRuntimeError as error:
+        if "RESOURCE_EXHAUSTED" in str(error):
+            raise TrainingError(
+                f"a device's memory is full: {error}; take more training.microbatches, "
+                "a smaller training.batch_size, or data.stream=stream. The last "
+                "checkpoint is kept"
+            ) from error
         if jax.process_count() == 1:
             raise
         raise ProcessLost(

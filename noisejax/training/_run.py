@@ -187,6 +187,37 @@ def is_finished(workdir: str | os.PathLike) -> bool:
     return RunFolder(workdir).finished_summary() is not None
 
 
+def read_summary(workdir: str | os.PathLike) -> dict[str, Any]:
+    """The summary of a finished run; its folder is neither locked nor changed.
+
+    Args:
+      workdir: of the run.
+
+    Returns:
+      What `train` returned.
+
+    Raises:
+      ValueError: there is no finished run in the folder, or it is damaged.
+
+    Example:
+      >>> import tempfile
+      >>> from noisejax import training
+      >>> config = training.Config()
+      >>> config.training.epochs = 1
+      >>> with tempfile.TemporaryDirectory() as folder:
+      ...     made = training.train(config, folder)
+      ...     training.read_summary(folder) == made
+      True
+    """
+    summary = RunFolder(workdir).finished_summary()
+    if summary is None:
+        raise ValueError(
+            f"{workdir} must hold a finished run, it has no whole summary.json; finish "
+            f"it with: python -m noisejax.train --workdir={workdir} --resume"
+        )
+    return summary
+
+
 def newest_state(
     program: Program, folder: RunFolder, identity: dict[str, Any] | None = None
 ) -> tuple[Seeds, Progress, list[LeftOut]]:

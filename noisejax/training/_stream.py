@@ -16,6 +16,7 @@ from jaxtyping import Array, Int
 
 from noisejax import data
 from noisejax.training._config import Config
+from noisejax.training._processes import gather
 
 AHEAD = 4
 """Batches that are read before they are asked for."""
@@ -30,7 +31,8 @@ SHARE = 0.5
 def is_streamed(config: Config, dataset: data.Dataset | data.SoftTargets) -> bool:
     """Whether examples stay on the host: as asked for; else where they take too much.
 
-    A device that does not tell its memory (a CPU) is taken to have enough.
+    A device that does not tell its memory (a CPU) is taken to have enough. Processes
+    stream together: one that must makes all.
     """
     if config.data.stream != "auto":
         return config.data.stream == "stream"
@@ -38,7 +40,7 @@ def is_streamed(config: Config, dataset: data.Dataset | data.SoftTargets) -> boo
     limit = stats.get("bytes_limit")
     size = dataset.train_x.nbytes + dataset.test_x.nbytes
     in_reach = limit is None or size <= SHARE * limit
-    return not in_reach and config.training.mode == "noise"
+    return any(gather(not in_reach and config.training.mode == "noise"))
 
 
 def stream_batches(

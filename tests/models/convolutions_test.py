@@ -7,8 +7,11 @@ import jax
 import numpy as np
 import pytest
 from flax import linen as nn
+from flax import nnx
 from jax import lax
 from jax import numpy as jnp
+from jax.sharding import AxisType, NamedSharding
+from jax.sharding import PartitionSpec as P
 
 from noisejax import models
 
@@ -123,3 +126,54 @@ def test_the_rest_is_stock():
     line = nn.Conv(4, (3,), conv_general_dilated=models.convolutions)
     out, _ = line.init_with_output(jax.random.key(0), jnp.ones((2, 9, 3)))
     assert out.shape == (2, 9, 4)
+
+
+def test_other_axes_are_honoured():
+    x = jax.random.normal(jax.random.key(0), (2, 6, 6, 6))
+    w = jax.random.normal(jax.random.key(1), (3, 3, 6, 6))
+    axes = ("NCHW", "HWIO", "NCHW")
+    ours = models.convolutions(x, w, (1, 1), "SAME", dimension_numbers=axes)
+    agree(ours, lax.conv_general_dilated(x, w, (1, 1), "SAME", dimension_numbers=axes))
+    line, kernel = jnp.ones((2, 9, 3)), jnp.ones((3, 3, 4))
+    assert models.convolutions(line, kernel, (1,), "SAME").shape == (2, 9, 4)
+
+
+@pytest.mark.parametrize(
+    "convolve", [models.convolutions, models.bfloat16_convolutions]
+)
+def test_nnx_takes_it(convolve):
+    layer = nnx.Conv(3, 4, (3, 3), conv_general_dilated=convolve, rngs=nnx.Rngs(0))
+    x = jax.random.normal(jax.random.key(0), (2, 5, 5, 3))
+    stock = lax.conv_general_dilated(
+        x, layer.kernel[...], (1, 1), "SAME", dimension_numbers=NHWC
+    )
+    np.testing.assert_allclose(layer(x), stock, atol=0.05)
+
+
+def test_shards_written_by_hand():
+    """Within shard_map, where the kernel is shared and the images are not."""
+    mesh = jax.make_mesh((1,), ("data",), axis_types=(AxisType.Auto,))
+    x, w = operands()
+    loss = lambda convolve, w, x: jnp.sum(jnp.tanh(convolve(x, w)))
+    gradients = []
+    for convolve in both((1, 1), "SAME"):
+        shared = jax.shard_map(
+            lambda w, x, convolve=convolve: jax.lax.psum(loss(convolve, w, x), "data"),
+            mesh=mesh,
+            in_specs=(P(), P("data")),
+            out_specs=P(),
+        )
+        gradients.append(jax.jit(jax.grad(shared))(w, x))
+    agree(*gradients)
+
+
+def test_shardings_in_types():
+    mesh = jax.make_mesh((1,), ("data",), axis_types=(AxisType.Explicit,))
+    x, w = operands()
+    with jax.set_mesh(mesh):
+        sharded = jax.device_put(x, NamedSharding(mesh, P("data")))
+        found = jax.jit(lambda x, w: models.convolutions(x, w, (1, 1), "SAME"))(
+            sharded, w
+        )
+        assert jax.typeof(found).sharding.spec[0] == "data"
+    np.testing.assert_allclose(found, stock(x, w, (1, 1), "SAME"), atol=1e-4)

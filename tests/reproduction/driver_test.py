@@ -309,7 +309,7 @@ def test_a_run_of_another_experiment_serves_where_the_configuration_is_the_same(
 ):
     run(tmp_path / "new", runs_from=[done])
     assert not any((tmp_path / "new" / "rows").glob("*"))
-    assert set(trained) == {"dropout", "none"}  # finished: read only
+    assert not trained
     for ours, theirs in zip(results(tmp_path / "new"), results(done), strict=True):
         assert ours["numbers"] == theirs["numbers"]
         assert ours["config"] == theirs["config"]
