@@ -72,7 +72,7 @@ def reproduce(
         }
     for config in configs.values():
         training.check_config(config)
-    others = [ExperimentFolder(pathlib.Path(other)) for other in runs_from]
+    others = [ExperimentFolder(pathlib.Path(p).expanduser()) for p in runs_from]
     trained = {
         name: _trained(others, scale, config) for name, config in configs.items()
     }
