@@ -57,11 +57,11 @@ def short(rows: tuple[str, ...], cost: str) -> Scale:
     return Scale(
         changes=(
             "depth 10, width 1",
-            "8 epochs, milestones in proportion",
+            "5 epochs, milestones in proportion",
             "the learning rate is the paper's",
         ),
         cost=cost,
-        overrides={"model.depth": 10, "training.epochs": 8},
+        overrides={"model.depth": 10, "training.epochs": 5},
         width_factor=1 / 10,
         num_seeds=3,
         rows=rows,
