@@ -73,19 +73,20 @@ EXPERIMENT = Experiment(
         "short": Scale(
             changes=(
                 "an eighth of the feature maps and units",
-                "15 epochs",
-                "the dense network is not run",
+                "rates 0.1 (input) and 0.2: 16 maps do not learn under 0.5",
+                "10 epochs, learning rate 0.05",
+                "the dense network is not run, nor invariant dropout without ZCA",
             ),
-            cost="about 1.5 hours, two cores (estimate: 75 ms a step)",
-            overrides={"training.epochs": 15},
+            cost="about 25 minutes, two cores",
+            overrides={
+                "noise.input_rate": 0.1,
+                "noise.hidden_rate": 0.2,
+                "optimizer.learning_rate": 0.05,
+                "training.epochs": 10,
+            },
             width_factor=1 / 8,
             num_seeds=3,
-            rows=(
-                "dropout",
-                "invariant",
-                "dropout_without_zca",
-                "invariant_without_zca",
-            ),
+            rows=("dropout", "invariant", "dropout_without_zca"),
         ),
         "paper": Scale(
             changes=("the paper does not say how many seeds it ran",),
