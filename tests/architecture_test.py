@@ -12,22 +12,23 @@ import noisejax
 ROOT = pathlib.Path(noisejax.__file__).parent
 
 PURE = {
-    *("_floating", "_version", "noise", "activations"),
+    *("_floating", "_explicit", "_version", "noise", "activations"),
     *("objectives", "backprojection", "diagnostics"),
 }
 """Parts that know JAX and chex only."""
 
 MAY_IMPORT = {
     "_floating": set(),
+    "_explicit": set(),
     "_version": set(),
-    "noise": {"_floating"},
+    "noise": {"_floating", "_explicit"},
     "activations": {"_floating"},
-    "objectives": {"_floating", "noise"},
-    "backprojection": {"_floating", "noise"},
+    "objectives": {"_floating", "_explicit", "noise"},
+    "backprojection": {"_floating", "_explicit", "noise"},
     "diagnostics": {"_floating", "noise", "activations", "objectives"},
     "layers": {"noise"},
     "data": set(),
-    "models": {"noise", "activations", "layers"},
+    "models": {"_explicit", "noise", "activations", "layers"},
     "experiments": set(),
     "figures": set(),
     "training": {

@@ -39,7 +39,7 @@ def largest_eigenvalue(
         return (v, _divided(w, beta), beta), (alpha, beta)
 
     unit = _divided(start, _norm(start))
-    none = jnp.zeros(start.shape[:1], start.dtype)
+    none = jnp.zeros_like(_norm(start))
     carry = (jnp.zeros_like(start), unit, none)
     _, (alphas, betas) = lax.scan(body, carry, length=num_iterations)
     diagonal = jnp.eye(num_iterations, dtype=start.dtype)

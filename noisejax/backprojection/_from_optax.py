@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 
+from noisejax._explicit import explicit_sharding, explicit_spec, lay
 from noisejax.backprojection._method import Method
 
 
@@ -20,7 +21,8 @@ class FromOptax(Method):
     tx: Any
 
     def start(self, objective, x, gradient):
-        return jax.vmap(self.tx.init)(x)
+        state = jax.vmap(self.tx.init)(x)
+        return lay(state, explicit_sharding(x, explicit_spec(x)[0]))
 
     def move(self, state, x, value, gradient, last, box):
         updates, state = jax.vmap(self.tx.update)(gradient, state, x)

@@ -7,7 +7,7 @@ from jax import numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from noisejax.backprojection._method import Method
-from noisejax.backprojection._objective import along_batch
+from noisejax.backprojection._objective import along_batch, inner
 
 
 class Guard(NamedTuple):
@@ -54,13 +54,14 @@ class Guarded(Method):
         return jnp.where(free, gradient, 0)
 
     def start(self, objective, x, gradient):
+        nothing = jnp.zeros_like(inner(x, x))  # On the device of each example.
         return Guard(
             best=x,
-            value=jnp.full(x.shape[:1], jnp.inf, x.dtype),
+            value=nothing + jnp.inf,
             direction=jnp.zeros_like(x),
-            step=self.first_step(objective, x, gradient),
+            step=nothing + self.first_step(objective, x, gradient),
             before=x,
-            count=jnp.zeros(x.shape[:1], jnp.int32),
+            count=nothing.astype(jnp.int32),
         )
 
     def move(self, state, x, value, gradient, last, box):

@@ -1,6 +1,7 @@
 """What back-projection descends on, and its derivatives by the input alone."""
 
 import dataclasses
+import math
 from collections.abc import Callable
 
 import jax
@@ -35,7 +36,7 @@ class Objective:
     @property
     def sizes(self) -> Float[Array, " layers"]:
         """Units of each layer."""
-        sizes = [target[0].size for target in self.targets]
+        sizes = [math.prod(target.shape[1:]) for target in self.targets]
         return jnp.array(sizes, self.weights.dtype)
 
     def layer(self, index: int) -> "Objective":

@@ -10,6 +10,7 @@ from jax.custom_derivatives import SymbolicZero
 from jax.sharding import AxisType, NamedSharding
 from jaxtyping import Array, Float
 
+from noisejax._explicit import explicit_sharding, explicit_spec
 from noisejax.models._convolution_gradients import (
     CHANNELS_LAST,
     DimensionNumbers,
@@ -41,8 +42,11 @@ def convolutions(
     takes, which it does not do within `lax.scan` or `lax.map`: an epoch as one program
     is then tens of times slower than step by step. Here the order is right from the
     start. It is JAX's own on other devices, with dilation, feature groups, other axes
-    or an element type of the sums, and where devices are told apart (`jax.shard_map`,
-    a mesh of explicit axes).
+    or an element type of the sums, and within `jax.shard_map`.
+
+    Over Explicit axes of a mesh JAX's own cannot be differentiated in the kernel: it
+    asks where that gradient is to lie. Here the result lies as the examples and the
+    output channels do, and the compiler sees to the gradients.
 
     Args:
       lhs: images, channels last.
@@ -55,7 +59,7 @@ def convolutions(
       feature_group_count: groups of channels.
       precision: of the products.
       preferred_element_type: of the sums.
-      out_sharding: of the result, on a mesh of explicit axes.
+      out_sharding: of the result, over Explicit axes; None: as the operands say.
 
     Returns:
       The convolution.
@@ -65,10 +69,25 @@ def convolutions(
       >>> from noisejax import models
       >>> layer = nn.Conv(8, (3, 3), conv_general_dilated=models.convolutions)
     """
+    dimension_numbers = dimension_numbers or _channels_last(lhs.ndim)
+    if out_sharding is None:
+        out_sharding = _as_operands(lhs, rhs, dimension_numbers)
+    if out_sharding is not None:
+        convolve = functools.partial(
+            convolutions,
+            window_strides=window_strides,
+            padding=padding,
+            lhs_dilation=lhs_dilation,
+            rhs_dilation=rhs_dilation,
+            dimension_numbers=dimension_numbers,
+            feature_group_count=feature_group_count,
+            precision=precision,
+            preferred_element_type=preferred_element_type,
+        )
+        return jax.sharding.auto_axes(convolve, out_sharding=out_sharding)(lhs, rhs)
     ours = (
         jax.default_backend() == "cpu"
         and preferred_element_type is None
-        and out_sharding is None
         and not any(map(_told_apart, (lhs, rhs)))
     )
     if ours and is_plain(
@@ -84,11 +103,10 @@ def convolutions(
         padding,
         lhs_dilation=lhs_dilation,
         rhs_dilation=rhs_dilation,
-        dimension_numbers=dimension_numbers or _channels_last(lhs.ndim),
+        dimension_numbers=dimension_numbers,
         feature_group_count=feature_group_count,
         precision=precision,
         preferred_element_type=preferred_element_type,
-        out_sharding=out_sharding,
     )
 
 
@@ -97,6 +115,17 @@ def _channels_last(rank: int) -> lax.ConvDimensionNumbers:
     return lax.ConvDimensionNumbers(
         images, (rank - 1, rank - 2, *range(rank - 2)), images
     )
+
+
+def _as_operands(
+    lhs: Array, rhs: Array, dimension_numbers: DimensionNumbers
+) -> NamedSharding | None:
+    """Examples as the images', channels as the kernel's; None: the types do not say."""
+    numbers = lax.conv_dimension_numbers(lhs.shape, rhs.shape, dimension_numbers)
+    spec = [None] * lhs.ndim
+    spec[numbers.out_spec[0]] = explicit_spec(lhs)[numbers.lhs_spec[0]]
+    spec[numbers.out_spec[1]] = explicit_spec(rhs)[numbers.rhs_spec[0]]
+    return explicit_sharding(lhs, *spec) or explicit_sharding(rhs, *spec)
 
 
 def _told_apart(array: Array) -> bool:

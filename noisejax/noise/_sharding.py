@@ -6,6 +6,8 @@ from typing import TypeAlias
 import jax
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
+from noisejax._explicit import has_explicit_axes
+
 OutSharding: TypeAlias = NamedSharding | PartitionSpec | None
 
 
@@ -20,11 +22,6 @@ def sharding_of(x: jax.Array) -> NamedSharding | None:
         return sharding if has_explicit_axes(sharding) else None
     sharding = getattr(x, "sharding", None)
     return sharding if isinstance(sharding, NamedSharding) else None
-
-
-def has_explicit_axes(sharding: NamedSharding) -> bool:
-    """Whether the types of arrays say how they lie over some axis of the mesh."""
-    return AxisType.Explicit in sharding.mesh.axis_types
 
 
 def named(out_sharding: OutSharding, shape: Sequence[int]) -> NamedSharding | None:

@@ -16,8 +16,8 @@ from jax import numpy as jnp
 from jax.sharding import NamedSharding
 from jaxtyping import Array, UInt32
 
+from noisejax._explicit import has_explicit_axes
 from noisejax.noise._keys import Key
-from noisejax.noise._sharding import has_explicit_axes
 
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 _PARITY = np.uint32(0x1BD11BDA)

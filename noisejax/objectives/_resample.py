@@ -15,6 +15,7 @@ from jaxtyping import Array, Float
 
 from noisejax.noise import Key
 from noisejax.objectives._call import Checked
+from noisejax.objectives._leading_axes import lay_with
 from noisejax.objectives._mixing import refuse_mixing
 from noisejax.objectives._noise import Noise, check_leaves, is_key, num_examples
 
@@ -63,6 +64,7 @@ def resample(
         def one_noise(one):
             return jax.tree.map(lambda leaf: leaf[None], one)
 
+    noise = lay_with(noise, batch)
     axes = jax.tree.map(lambda leaf: 0 if jnp.ndim(leaf) else None, batch)
 
     def one_example(one: Any, example: tuple) -> tuple[Array, Any]:
@@ -81,7 +83,7 @@ def resample(
     if pick_key is None:
         pick_key = _hash(log_probs)
     chosen = jax.random.categorical(pick_key, jnp.log(chances), axis=0)
-    taken = jax.tree.map(lambda leaf: leaf[chosen, jnp.arange(size)], noise)
+    taken = _clone(jax.vmap(_take, (1, 0))(noise, chosen))
     chosen_log_probs, aux = examples(taken, batch)
     bounds = _with_gradient_of(objective(log_probs), chosen_log_probs)
     return bounds, log_probs, jax.tree.map(_as_batch, aux)
@@ -95,6 +97,10 @@ def _clone(noise: Noise) -> Noise:
         return jax.random.clone(leaf) if typed else leaf
 
     return jax.tree.map(clone, noise)
+
+
+def _take(noise: Noise, chosen: Array) -> Noise:
+    return jax.tree.map(lambda leaf: leaf[chosen], noise)
 
 
 def _as_batch(leaf: Array) -> Array:

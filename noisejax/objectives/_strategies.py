@@ -9,6 +9,7 @@ from jax import numpy as jnp
 from jaxtyping import Array, Float
 
 from noisejax.objectives._call import Checked
+from noisejax.objectives._leading_axes import merge, split
 from noisejax.objectives._noise import (
     Noise,
     check_leaves,
@@ -91,7 +92,7 @@ def fold_samples(
     if not is_key(noise):
         noise = _fold_leaves(noise, num_samples, size)
     log_probs, aux = share_across_copies(function, num_samples, params, noise, batch)
-    return log_probs.reshape(num_samples, size), aux
+    return split(log_probs, num_samples), aux
 
 
 def _fold_leaves(noise: Noise, num_samples: int, size: int) -> Noise:
@@ -110,6 +111,6 @@ def _fold_leaves(noise: Noise, num_samples: int, size: int) -> Noise:
                 "use 'vmap' or 'map' for noise without an axis of examples"
             )
         full = jnp.broadcast_to(leaf, (num_samples, size, *leaf.shape[2:]))
-        return full.reshape(num_samples * size, *leaf.shape[2:])
+        return merge(full)
 
     return jax.tree.map(fold, noise)

@@ -13,6 +13,7 @@ from jaxtyping import Array
 
 from noisejax.objectives._call import Checked
 from noisejax.objectives._independence import Status, propagate
+from noisejax.objectives._leading_axes import repeat
 from noisejax.objectives._noise import Noise, is_key, map_leaves
 from noisejax.objectives._program import Program, trace
 
@@ -69,15 +70,10 @@ def share_across_copies(
     copy as for S.
     """
 
-    def copies(leaf: Array) -> Array:
-        leaf = jnp.asarray(leaf)
-        full = jnp.broadcast_to(leaf[None], (num_samples, *leaf.shape))
-        return full.reshape(-1, *leaf.shape[1:])
-
     def single(leaf: Array) -> Any:
         return jax.eval_shape(lambda x: x[: len(x) // num_samples], leaf)
 
-    many = map_leaves(copies, batch)
+    many = map_leaves(lambda leaf: repeat(leaf, num_samples), batch)
     if num_samples == 1:
         return function(params, noise, many)
     large = trace(function, params, noise, many)
@@ -97,7 +93,7 @@ def share_across_copies(
     values = large.start((params, noise, many))
     for slot, value in _run(small, trunk, (params, noise, batch)).items():
         tiled = statuses[slot] is Status.TILED
-        values[slot] = copies(value) if tiled else value
+        values[slot] = repeat(value, num_samples) if tiled else value
     return _run_rest(large, trunk, values)
 
 

@@ -60,6 +60,20 @@ def make_streamed_epoch(
 
     run = jax.jit(one_step, donate_argnums=(0, 1))
 
+    def empty_table(states, x, y, seeds, steps):
+        """Room for the metrics of every step, [seeds, steps] each."""
+        _, metrics = jax.eval_shape(mapped, states, x, y, seeds, 0, 0)
+        return {
+            name: jnp.zeros((*metric.shape, steps), metric.dtype)
+            for name, metric in metrics.items()
+        }
+
+    make_table = jax.jit(
+        empty_table,
+        static_argnames="steps",
+        out_shardings=placement.sharding_by_seed,
+    )
+
     def epoch(states, x, y, indices, seeds, number):
         numbers = on_host(seeds)
         rows = np.asarray(batches(on_host(indices), numbers, np.int32(number)))
@@ -68,9 +82,7 @@ def make_streamed_epoch(
             stream_batches((x, y), rows, placement.sharding_of_batches)
         ):
             if table is None:
-                table = _empty_table(
-                    mapped, states, *batch, seeds, steps=steps, placement=placement
-                )
+                table = make_table(states, *batch, seeds, steps=steps)
             states, table, loss = run(states, table, *batch, seeds, number, i)
             losses.append(loss)
             jax.block_until_ready(losses[:-IN_FLIGHT])
@@ -78,19 +90,6 @@ def make_streamed_epoch(
         return states, table
 
     return epoch
-
-
-def _empty_table(mapped, states, x, y, seeds, *, steps, placement) -> dict[str, Array]:
-    """Room for the metrics of every step, [seeds, steps] each."""
-    _, metrics = jax.eval_shape(mapped, states, x, y, seeds, 0, 0)
-
-    def empty():
-        return {
-            name: jnp.zeros((*metric.shape, steps), metric.dtype)
-            for name, metric in metrics.items()
-        }
-
-    return jax.jit(empty, out_shardings=placement.sharding_by_seed)()
 
 
 def make_streamed_evaluate(

@@ -171,7 +171,8 @@ def test_pixels_are_scaled_to_one(tmp_path):
         np.testing.assert_allclose(a[part]["mean"], b[part]["mean"], rtol=1e-4)
 
 
-def test_later_epochs_trace_nothing(tmp_path):
+@pytest.mark.parametrize("where", ["resident", "stream"])
+def test_later_epochs_trace_nothing(tmp_path, where):
     """Five epochs trace as many functions as two."""
     traced = []
 
@@ -183,6 +184,7 @@ def test_later_epochs_trace_nothing(tmp_path):
     counts = []
     for epochs in (2, 2, 5):
         traced.clear()
-        train(tmp_path / str(len(counts)), training__epochs=epochs)
+        folder = tmp_path / str(len(counts))
+        train(folder, training__epochs=epochs, data__stream=where)
         counts.append(len(traced))
     assert counts[1] == counts[2] > 0

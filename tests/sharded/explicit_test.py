@@ -1,0 +1,196 @@
+"""Training over Explicit axes, where types say how arrays lie: as on one device."""
+
+import functools
+import pathlib
+import re
+
+import jax
+import numpy as np
+import optax
+import pytest
+from flax import nnx
+from jax import numpy as jnp
+from jax.sharding import AxisType, NamedSharding
+from jax.sharding import PartitionSpec as P
+
+from noisejax import backprojection, noise, objectives
+from noisejax.layers import nnx as nnx_layers
+from tests.backprojection.networks import features_fn, problem
+from tests.models.networks import TINY
+from tests.noise.schemes import SCHEMES
+from tests.objectives import networks
+from tests.sharded.traffic import traffic
+
+BATCH, S = 8, 4
+STRATEGIES = ("vmap", "fold", "map", "resample")
+
+
+@pytest.fixture
+def mesh():
+    kinds = (AxisType.Explicit,) * 2
+    return jax.make_mesh((4, 2), ("data", "model"), axis_types=kinds)
+
+
+def agree(mesh, function, params, batch, rtol=1e-5):
+    """`function` of (params, batch) gives on the mesh what it gives on one device."""
+    expected = jax.jit(function)(params, batch)
+    with jax.set_mesh(mesh):
+        params = jax.device_put(params, NamedSharding(mesh, P()))
+        batch = jax.device_put(batch, NamedSharding(mesh, P("data")))
+        compiled = jax.jit(function).lower(params, batch).compile()
+        found = compiled(params, batch)
+    atol = rtol * max(np.abs(leaf).max() for leaf in jax.tree.leaves(expected))
+    for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
+        np.testing.assert_allclose(a, b, rtol=rtol, atol=atol)
+    return found, compiled
+
+
+@pytest.mark.parametrize(
+    ("strategy", "weighting"),
+    [*((strategy, "importance") for strategy in STRATEGIES), ("fold", "equal")],
+)
+def test_iwsgd(mesh, strategy, weighting):
+    log_prob = networks.make_log_prob(SCHEMES["random_dropout"])
+    loss_fn = objectives.iwsgd(
+        log_prob, num_samples=S, strategy=strategy, weighting=weighting
+    )
+
+    def gradient(params, batch):
+        return jax.grad(loss_fn, has_aux=True)(params, jax.random.key(3), *batch)
+
+    (gradients, aux), _ = agree(
+        mesh, gradient, networks.params(), networks.batch(size=BATCH)
+    )
+    assert all(g.sharding.is_fully_replicated for g in gradients)
+    assert aux.weights.sharding.spec[1] == "data"
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_replayed_noise(mesh, strategy):
+    loss_fn = objectives.iwsgd(networks.log_prob, num_samples=S, strategy=strategy)
+    keys = jax.random.split(jax.random.key(1), S)
+    draw = functools.partial(networks.draw, noise.Dropout(0.4), size=BATCH)
+    samples = jax.vmap(draw)(keys)
+
+    def gradient(params, batch):
+        return jax.grad(loss_fn, has_aux=True)(params, samples, *batch)[0]
+
+    agree(mesh, gradient, networks.params(), networks.batch(size=BATCH))
+
+
+def test_only_a_fold_moves_examples(mesh):
+    """S copies behind each other lie elsewhere than the batch; "vmap" moves nothing."""
+    gradients = sum(w.nbytes for w in networks.params())
+    sent = {}
+    for strategy in ("vmap", "fold"):
+        loss_fn = objectives.iwsgd(networks.log_prob, num_samples=S, strategy=strategy)
+
+        def gradient(params, batch, loss_fn=loss_fn):
+            return jax.grad(loss_fn, has_aux=True)(params, jax.random.key(3), *batch)[0]
+
+        batch = networks.batch(size=BATCH)
+        _, compiled = agree(mesh, gradient, networks.params(), batch)
+        sent[strategy] = traffic(compiled.as_text())
+    assert sent["vmap"] == {"all-reduce": gradients}
+    assert sent["fold"].pop("all-reduce") == gradients
+    assert sent["fold"]
+
+
+@pytest.mark.parametrize("name", ["mlp_bn", "cnn", "wide_resnet"])
+def test_networks_train(mesh, name):
+    """With noise, shifts and batch statistics, a step of SGD with momentum."""
+    plain, shape = TINY[name]
+    places = plain.num_hidden_places
+    net = plain.clone(
+        input_noise=noise.Dropout(0.2),
+        hidden_noise=(noise.Dropout(0.5),) * places,
+        input_shift=True,
+        hidden_shift=True,
+    )
+    x = jax.random.normal(jax.random.key(7), (BATCH, *shape[1:]))
+    init = jax.jit(functools.partial(net.init, train=False))
+    optimizer = optax.sgd(1e-3, momentum=0.9)
+
+    def train(variables, x):
+        params = variables["params"]
+        rest = {k: v for k, v in variables.items() if k != "params"}
+
+        def loss(params):
+            (output, _), new = net.apply(
+                {"params": params, **rest},
+                x,
+                train=True,
+                rngs={"dropout": jax.random.key(2)},
+                mutable=["batch_stats"],
+            )
+            return jnp.mean(jnp.square(output)), new
+
+        gradient, new = jax.grad(loss, has_aux=True)(params)
+        updates, _ = optimizer.update(gradient, optimizer.init(params))
+        return optax.apply_updates(params, updates), new
+
+    agree(mesh, train, init(jax.random.key(1), x), x, rtol=1e-3)
+
+
+def test_nnx_layers(mesh):
+    graph, *state = nnx.split(
+        nnx.Sequential(
+            nnx.Linear(5, 6, rngs=nnx.Rngs(0)),
+            nnx_layers.Noise(
+                noise.Dropout(0.5), shift=True, num_features=6, rngs=nnx.Rngs(1)
+            ),
+        ),
+        nnx.Param,
+        ...,
+    )
+
+    def gradient(state, x):
+        def loss(params):
+            return jnp.mean(
+                jnp.square(nnx.merge(graph, params, state[1], copy=True)(x))
+            )
+
+        return jax.grad(loss)(state[0])
+
+    agree(mesh, gradient, state, networks.batch(size=BATCH)[0])
+
+
+@pytest.mark.parametrize(
+    ("kind", "per_layer"),
+    [
+        *((k, False) for k in ("stable", "preconditioned", "gradient", "optax")),
+        ("stable", True),
+    ],
+)
+def test_back_projection(mesh, kind, per_layer):
+    params, x, targets = problem(batch=BATCH)
+    method = {
+        "stable": lambda: backprojection.stable_descent(momentum=True),
+        "preconditioned": lambda: backprojection.preconditioned(
+            backprojection.preconditioner(features_fn, params, x)
+        ),
+        "gradient": lambda: backprojection.gradient_descent((1.0, 1.0)),
+        "optax": lambda: backprojection.from_optax(optax.adam(0.1)),
+    }[kind]()
+
+    def project(params, batch):
+        x, targets = batch
+        return backprojection.back_project(
+            features_fn,
+            params,
+            x,
+            targets,
+            num_steps=10,
+            method=method,
+            per_layer=per_layer,
+        )
+
+    found, _ = agree(mesh, project, params, (x, targets), rtol=1e-4)
+    assert "data" in found.x_star.sharding.spec
+
+
+def test_the_example_of_the_documentation(capsys):
+    page = pathlib.Path(__file__).parents[2] / "docs" / "scaling.md"
+    [code] = re.findall(r"^```python\n(.*?)^```", page.read_text(), re.M | re.S)
+    exec(compile(code, str(page), "exec"), {})
+    assert capsys.readouterr().out.strip() == code.rsplit("# ", 1)[1].strip()
