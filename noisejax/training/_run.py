@@ -82,10 +82,11 @@ def train(
       ProcessLost: another process of the run ended; the last epoch is saved.
     """
     asked = {"workdir": str(workdir), "resume": resume, "noisejax": __version__}
-    check_agreed({**to_dict(config), "command": asked})
-    check_config(config)
-    if config.training.tensorboard:
-        together(require_tensorboard, first_only=True)
+    with notice_lost():
+        check_agreed({**to_dict(config), "command": asked})
+        check_config(config)
+        if config.training.tensorboard:
+            together(require_tensorboard, first_only=True)
     with notice_lost(), _hold(workdir) as folder, stop_on_sigterm() as stop_asked:
         summary = share(
             together(lambda: _look(folder, config, resume), first_only=True)

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import jax
 import numpy as np
 import pytest
 
@@ -46,6 +47,38 @@ def test_the_step_is_the_one_with_the_example(tmp_path):
     step = int(np.argwhere(np.asarray(batches) == 17)[0, 0]) + 1
     with pytest.raises(training.TrainingError, match=f"at step {step} of epoch 1"):
         train(tmp_path, on=with_bad(17), training__seed=5, **FIELDS)
+
+
+@pytest.mark.parametrize("where", ["resident", "stream"])
+def test_a_last_step_that_breaks_parameters_is_named(tmp_path, where):
+    """Its loss is finite; the parameters that it leaves are not."""
+    own = dataset()
+    large = dataclasses.replace(own, train_x=own.train_x.astype(np.float32) * 1e4)
+    fields = FIELDS | {"training__batch_size": 100, "data__stream": where}
+    with pytest.raises(training.TrainingError, match="at step 2 of epoch 1"):
+        train(
+            tmp_path,
+            on=large,
+            training__epochs=2,
+            optimizer__name="sgd",
+            optimizer__warmup_epochs=1.0,  # the first step moves nothing
+            optimizer__learning_rate=3e38,
+            **fields,
+        )
+    assert not (tmp_path / "summary.json").exists()
+
+
+def test_a_full_memory_says_what_to_take_less_of():
+    from noisejax.training._processes import notice_lost
+
+    full = jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: 3 bytes do not fit")
+    with (
+        pytest.raises(training.TrainingError, match=r"3 bytes.*training\.microbatches"),
+        notice_lost(),
+    ):
+        raise full
+    with pytest.raises(jax.errors.JaxRuntimeError, match="INTERNAL"), notice_lost():
+        raise jax.errors.JaxRuntimeError("INTERNAL: not ours")
 
 
 def test_bad_examples_are_skipped_and_counted(tmp_path):
