@@ -11,14 +11,14 @@ from jaxtyping import Array, Bool, UInt32
 
 from noisejax.noise._keys import Key, as_key
 from noisejax.noise._levels import Rate, check_rate
+from noisejax.noise._once import draw_once
 from noisejax.noise._placed import placed
 from noisejax.noise._rates import check_bits, check_resolved, keep_threshold
-from noisejax.noise._sharding import OutSharding, last_axis_is_whole, named
+from noisejax.noise._sharding import OutSharding, axis_is_whole, named
 from noisejax.noise._words import (
     counts_elements,
     element_index,
-    random_words,
-    words_at,
+    words_of,
 )
 
 Shape: TypeAlias = Sequence[int]
@@ -82,7 +82,11 @@ def _draw_words(
 ) -> Bool[Array, "*shape"]:
     """A word per element, of which its upper 23 (or 8) bits are compared."""
     discarded = np.uint32(9 if bits == 32 else 24)
-    return (random_words(key, shape, sharding) >> discarded) < threshold
+
+    def draw(words, threshold):
+        return (words >> discarded) < threshold
+
+    return draw_once(draw, key, shape, sharding, threshold)
 
 
 def _draw_bytes(
@@ -102,22 +106,29 @@ def _draw_bytes(
     """
     n = shape[-1]
     q = -(-n // 4)
-    if not counts_elements(key) or last_axis_is_whole(sharding):
-        word_shape = (*shape[:-1], q)
-        words = random_words(key, word_shape, named(sharding, word_shape))
-        planes = [
-            _byte(words, np.uint32(8 * j)) < _columns(threshold, j * q, q)
-            for j in range(4)
-        ]
-        return jnp.concatenate(planes, axis=-1)[..., :n]
-    index = element_index(shape, sharding)
-    row, column = index // np.uint32(n), index % np.uint32(n)
-    words = words_at(key, row * np.uint32(q) + column % np.uint32(q))
-    return _byte(words, np.uint32(8) * (column // np.uint32(q))) < threshold
+    word_shape = (*shape[:-1], q)
+    if counts_elements(key, shape) and not axis_is_whole(sharding):
+        index = element_index(shape, sharding)
+        row, column = index // np.uint32(n), index % np.uint32(n)
+        words = words_of(key)(row * np.uint32(q) + column % np.uint32(q))
+        return _byte(words, np.uint32(8) * (column // np.uint32(q))) < threshold
+    columns = [_columns(threshold, plane * q, q) for plane in range(4)]
+
+    def draw(words, *columns):
+        """A bit per plane: the words are 4 bytes, and would be read for each plane."""
+        kept = jnp.zeros_like(words)
+        for plane, below in enumerate(columns):
+            bit = _byte(words, 8 * plane) < below
+            kept |= bit.astype(jnp.uint32) << np.uint32(plane)
+        return kept.astype(jnp.uint8)
+
+    kept = draw_once(draw, key, word_shape, named(sharding, word_shape), *columns)
+    planes = [(kept & np.uint8(1 << plane)) != 0 for plane in range(4)]
+    return jnp.concatenate(planes, axis=-1)[..., :n]
 
 
 def _byte(words: Array, shift: ArrayLike) -> UInt32[Array, "..."]:
-    return (words >> shift) & np.uint32(255)
+    return (words >> jnp.uint32(shift)) & np.uint32(255)
 
 
 def _columns(threshold: ArrayLike, start: int, count: int) -> ArrayLike:

@@ -8,9 +8,9 @@ from jaxtyping import Array, Float32
 
 from noisejax.noise._keys import Key, as_key
 from noisejax.noise._mask import Shape
+from noisejax.noise._once import draw_once
 from noisejax.noise._placed import placed
 from noisejax.noise._sharding import OutSharding, named
-from noisejax.noise._words import random_words
 
 
 def standard_normal(
@@ -34,10 +34,13 @@ def _draw_normal(
 ) -> Float32[Array, "*shape"]:
     """√2 erf⁻¹(u), u uniform on (-1, 1): the upper 23 bits of each word, from just
     above -1."""
-    words = random_words(key, shape, sharding)
     lowest = np.nextafter(np.float32(-1), np.float32(0))
-    # The mantissa of a number in [1, 2), as in jax.random.uniform.
-    bits = (words >> np.uint32(9)) | np.uint32(0x3F800000)
-    u = lax.bitcast_convert_type(bits, jnp.float32) - np.float32(1)
-    u = jnp.maximum(lowest, u * (np.float32(1) - lowest) + lowest)
-    return np.float32(np.sqrt(2)) * lax.erf_inv(u)
+
+    def draw(words):
+        # The mantissa of a number in [1, 2), as in jax.random.uniform.
+        bits = (words >> np.uint32(9)) | np.uint32(0x3F800000)
+        u = lax.bitcast_convert_type(bits, jnp.float32) - np.float32(1)
+        u = jnp.maximum(lowest, u * (np.float32(1) - lowest) + lowest)
+        return np.float32(np.sqrt(2)) * lax.erf_inv(u)
+
+    return draw_once(draw, key, shape, sharding)

@@ -98,8 +98,9 @@ def keep_probability(rate: float | Array, *, bits: int) -> np.float32 | Array:
 
 
 def inverse_scale(rate: float | Array, *, bits: int) -> float | Float32[Array, "..."]:
-    """1 / (1 - rate) for the rate that is drawn; 0 where everything is dropped."""
+    """1 / (1 - rate) for the rate that is drawn; 1 where everything is dropped."""
     keep = keep_probability(rate, bits=bits)
     if isinstance(keep, np.float32):
         return float(np.float32(1) / keep)
-    return jnp.where(keep > 0, np.float32(1) / jnp.where(keep > 0, keep, 1), 0)
+    # The division last: XLA keeps its result, and would do the rest for every unit.
+    return np.float32(1) / jnp.where(keep > 0, keep, 1)

@@ -8,9 +8,9 @@ from jaxtyping import Array, Float32
 from noisejax.noise._keys import Key, as_key
 from noisejax.noise._levels import Rate, check_rate
 from noisejax.noise._mask import Shape
+from noisejax.noise._once import draw_once
 from noisejax.noise._placed import placed
 from noisejax.noise._sharding import OutSharding, named
-from noisejax.noise._words import random_words
 
 
 def sample_rate(
@@ -52,5 +52,8 @@ def _draw_uniform(
     key: Key, *, shape: tuple[int, ...], sharding: NamedSharding | None
 ) -> Float32[Array, "*shape"]:
     """U[0, 1) as `jax.random.uniform` draws it: the upper 23 bits of each word."""
-    words = random_words(key, shape, sharding)
-    return (words >> np.uint32(9)).astype(jnp.float32) * np.float32(2.0**-23)
+
+    def draw(words):
+        return (words >> np.uint32(9)).astype(jnp.float32) * np.float32(2.0**-23)
+
+    return draw_once(draw, key, shape, sharding)

@@ -54,12 +54,12 @@ def named(out_sharding: OutSharding, shape: Sequence[int]) -> NamedSharding | No
     return NamedSharding(out_sharding.mesh, PartitionSpec(*spec))
 
 
-def last_axis_is_whole(sharding: NamedSharding | None) -> bool:
-    """Whether no device can hold a part only of the last axis."""
+def axis_is_whole(sharding: NamedSharding | None, axis: int = -1) -> bool:
+    """Whether no device can hold a part only of an axis."""
     if sharding is None:
         mesh = jax.sharding.get_abstract_mesh()
         return jax.device_count() == 1 or (not mesh.empty and mesh.are_all_axes_manual)
     known = isinstance(sharding.mesh, Mesh) or (
         AxisType.Auto not in sharding.mesh.axis_types
     )
-    return known and sharding.spec[-1] is None
+    return known and sharding.spec[axis] is None

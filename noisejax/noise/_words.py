@@ -8,6 +8,7 @@ counter: they fuse, and under a mesh each device computes its own shard only.
 """
 
 import math
+from collections.abc import Callable
 
 import jax
 import numpy as np
@@ -33,17 +34,19 @@ def random_words(
       shape: of the words.
       sharding: how the result lies over a mesh; resolved by `named`.
     """
-    if not counts_elements(key) or math.prod(shape) >= 2**32:
+    if not counts_elements(key, shape):
         explicit = sharding is not None and has_explicit_axes(sharding)
         words = jax.random.bits(
             key, shape, jnp.uint32, out_sharding=sharding if explicit else None
         )
         return _constrain(words, sharding)
-    return words_at(key, element_index(shape, sharding))
+    return words_of(key)(element_index(shape, sharding))
 
 
-def counts_elements(key: Key) -> bool:
+def counts_elements(key: Key, shape: tuple[int, ...]) -> bool:
     """Whether each word is a function of the key and of its own index alone."""
+    if math.prod(shape) >= 2**32:
+        return False
     partitionable = jax.config.jax_threefry_partitionable
     return partitionable and str(jax.random.key_impl(key)) == "threefry2x32"
 
@@ -62,16 +65,20 @@ def element_index(
     return _constrain(index, sharding)
 
 
-def words_at(key: Key, index: UInt32[Array, "*shape"]) -> UInt32[Array, "*shape"]:
-    """The words of a threefry2x32 `key` at the given counters."""
+def words_of(key: Key) -> Callable[[UInt32[Array, "..."]], UInt32[Array, "..."]]:
+    """Consumes a threefry2x32 `key`; counter -> its word, elementwise."""
     # The key-reuse checker sees primitives, not our arithmetic on the key's words. A
     # draw of nothing consumes the key in its eyes; adding it (0) keeps it from being
     # dropped.
     nothing = jnp.sum(jax.random.bits(key, (0,), jnp.uint32), dtype=jnp.uint32)
     words = jax.random.key_data(key)
     k0, k1 = words[0] ^ nothing, words[1]
-    x0, x1 = _threefry2x32(k0, k1, jnp.zeros_like(index), index)
-    return x0 ^ x1
+
+    def words_at(index):
+        x0, x1 = _threefry2x32(k0, k1, jnp.zeros_like(index), index)
+        return x0 ^ x1
+
+    return words_at
 
 
 def _threefry2x32(k0: Array, k1: Array, x0: Array, x1: Array) -> tuple[Array, Array]:

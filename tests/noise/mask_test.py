@@ -1,5 +1,9 @@
 """Masks: bit for bit the stock draw, the byte planes, transforms, keys."""
 
+import functools
+import math
+import re
+
 import jax
 import numpy as np
 import pytest
@@ -210,3 +214,32 @@ def test_a_largest_level_that_rounds_away_is_an_error(lost):
     ):
         with pytest.raises(ValueError, match=f"rate {lost} rounds to [01] with 8"):
             make()
+
+
+@pytest.mark.skipif(jax.default_backend() != "cpu", reason="what XLA fuses on a CPU")
+@pytest.mark.parametrize(
+    ("draw", "units_a_word"),
+    [
+        (functools.partial(noise.dropout, rate=0.25), 1),
+        (functools.partial(noise.dropout, rate=0.25, bits=8), 4),
+        (functools.partial(noise.random_dropout, rate=0.5), 1),
+        (functools.partial(noise.random_dropout, rate=0.5, bits=8), 4),
+        (functools.partial(noise.gaussian_dropout, rate=0.5), 1),
+    ],
+    ids=["dropout", "8 bits", "random dropout", "random, 8 bits", "gaussian"],
+)
+def test_a_mask_is_drawn_once(draw, units_a_word):
+    """Not again in the backward pass, nor for each plane of bytes."""
+    if jax.device_count() > 1:
+        pytest.skip("where an axis may be shared, halves of it would be sent")
+
+    def both(key, x, g):
+        y, pull = jax.vjp(lambda x: draw(key, x), x)
+        return y, pull(g)
+
+    x = jnp.ones((64, 256))
+    text = jax.jit(both).lower(jax.random.key(0), x, x).compile().as_text()
+    # Words are drawn by twenty rounds, an exclusive or each, and three for the key.
+    sizes = re.findall(r"= u32\[([\d,]+)\]\{[\d,]*\} xor\(", text)
+    elements = sum(math.prod(map(int, size.split(","))) for size in sizes)
+    assert elements <= 24 * (x.size // units_a_word + 200)
