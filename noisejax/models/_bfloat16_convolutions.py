@@ -6,8 +6,10 @@ from collections.abc import Sequence
 import jax
 from jax import lax
 from jax import numpy as jnp
+from jax.sharding import NamedSharding
 from jaxtyping import Array, Float
 
+from noisejax.models._by_compiler import by_compiler
 from noisejax.models._convolution_gradients import (
     CHANNELS_LAST,
     DimensionNumbers,
@@ -17,6 +19,7 @@ from noisejax.models._convolution_gradients import (
     image_padding,
     is_plain,
 )
+from noisejax.models._convolutions import spec_of_result
 
 
 def bfloat16_convolutions(
@@ -30,7 +33,7 @@ def bfloat16_convolutions(
     feature_group_count: int = 1,
     precision: lax.PrecisionLike = None,
     preferred_element_type: jax.typing.DTypeLike | None = None,
-    out_sharding: None = None,
+    out_sharding: NamedSharding | None = None,
 ) -> Float[Array, "batch out_y out_x outputs"]:
     """A `lax.conv_general_dilated` of bfloat16 operands, its sums in float32.
 
@@ -49,7 +52,7 @@ def bfloat16_convolutions(
       feature_group_count: 1.
       precision: ignored; bfloat16 has one.
       preferred_element_type: ignored; sums are float32.
-      out_sharding: None.
+      out_sharding: of the result, over Explicit axes; None: as the operands say.
 
     Returns:
       The convolution, float32.
@@ -68,15 +71,18 @@ def bfloat16_convolutions(
     plain = is_plain(
         lhs, lhs_dilation, rhs_dilation, feature_group_count, dimension_numbers
     )
-    if not plain or out_sharding is not None:
+    if not plain:
         raise ValueError(
             "bfloat16_convolutions takes images [B, Y, X, C] without dilation or "
             f"feature groups, got {lhs.shape}, dilations {lhs_dilation} and "
-            f"{rhs_dilation}, {feature_group_count} groups, axes {dimension_numbers}, "
-            f"out_sharding {out_sharding}; use JAX's own convolution"
+            f"{rhs_dilation}, {feature_group_count} groups, axes {dimension_numbers}; "
+            "use JAX's own convolution"
         )
     strides = tuple(window_strides)
-    return _convolve(strides, image_padding(padding, lhs, rhs, strides), lhs, rhs)
+    pads = image_padding(padding, lhs, rhs, strides)
+    convolve = functools.partial(_convolve, strides, pads)
+    spec = spec_of_result(lhs, rhs, CHANNELS_LAST)
+    return by_compiler(convolve, lhs, rhs, spec, out_sharding)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 from jax import lax
@@ -10,7 +11,8 @@ from jax.custom_derivatives import SymbolicZero
 from jax.sharding import AxisType, NamedSharding
 from jaxtyping import Array, Float
 
-from noisejax._explicit import explicit_sharding, explicit_spec
+from noisejax._explicit import explicit_spec
+from noisejax.models._by_compiler import by_compiler
 from noisejax.models._convolution_gradients import (
     CHANNELS_LAST,
     DimensionNumbers,
@@ -70,13 +72,24 @@ def convolutions(
       >>> layer = nn.Conv(8, (3, 3), conv_general_dilated=models.convolutions)
     """
     dimension_numbers = dimension_numbers or _channels_last(lhs.ndim)
-    if out_sharding is None:
-        out_sharding = _as_operands(lhs, rhs, dimension_numbers)
-    if out_sharding is not None:
-        convolve = functools.partial(
-            convolutions,
-            window_strides=window_strides,
-            padding=padding,
+    strides = tuple(window_strides)
+
+    def convolve(lhs: Array, rhs: Array) -> Array:
+        ours = (
+            jax.default_backend() == "cpu"
+            and preferred_element_type is None
+            and not any(map(_told_apart, (lhs, rhs)))
+        )
+        if ours and is_plain(
+            lhs, lhs_dilation, rhs_dilation, feature_group_count, dimension_numbers
+        ):
+            pads = image_padding(padding, lhs, rhs, strides)
+            return _convolve(strides, pads, precision, lhs, rhs)
+        return lax.conv_general_dilated(
+            lhs,
+            rhs,
+            strides,
+            padding,
             lhs_dilation=lhs_dilation,
             rhs_dilation=rhs_dilation,
             dimension_numbers=dimension_numbers,
@@ -84,30 +97,9 @@ def convolutions(
             precision=precision,
             preferred_element_type=preferred_element_type,
         )
-        return jax.sharding.auto_axes(convolve, out_sharding=out_sharding)(lhs, rhs)
-    ours = (
-        jax.default_backend() == "cpu"
-        and preferred_element_type is None
-        and not any(map(_told_apart, (lhs, rhs)))
-    )
-    if ours and is_plain(
-        lhs, lhs_dilation, rhs_dilation, feature_group_count, dimension_numbers
-    ):
-        strides = tuple(window_strides)
-        pads = image_padding(padding, lhs, rhs, strides)
-        return _convolve(strides, pads, precision, lhs, rhs)
-    return lax.conv_general_dilated(
-        lhs,
-        rhs,
-        window_strides,
-        padding,
-        lhs_dilation=lhs_dilation,
-        rhs_dilation=rhs_dilation,
-        dimension_numbers=dimension_numbers,
-        feature_group_count=feature_group_count,
-        precision=precision,
-        preferred_element_type=preferred_element_type,
-    )
+
+    spec = spec_of_result(lhs, rhs, dimension_numbers)
+    return by_compiler(convolve, lhs, rhs, spec, out_sharding)
 
 
 def _channels_last(rank: int) -> lax.ConvDimensionNumbers:
@@ -117,15 +109,15 @@ def _channels_last(rank: int) -> lax.ConvDimensionNumbers:
     )
 
 
-def _as_operands(
+def spec_of_result(
     lhs: Array, rhs: Array, dimension_numbers: DimensionNumbers
-) -> NamedSharding | None:
-    """Examples as the images', channels as the kernel's; None: the types do not say."""
+) -> tuple[Any, ...]:
+    """Examples lie as the images', channels as the kernel's."""
     numbers = lax.conv_dimension_numbers(lhs.shape, rhs.shape, dimension_numbers)
     spec = [None] * lhs.ndim
     spec[numbers.out_spec[0]] = explicit_spec(lhs)[numbers.lhs_spec[0]]
     spec[numbers.out_spec[1]] = explicit_spec(rhs)[numbers.rhs_spec[0]]
-    return explicit_sharding(lhs, *spec) or explicit_sharding(rhs, *spec)
+    return tuple(spec)
 
 
 def _told_apart(array: Array) -> bool:

@@ -6,7 +6,11 @@ import string
 import jax
 from jax import lax
 from jax import numpy as jnp
+from jax.sharding import NamedSharding
 from jaxtyping import Array, Float
+
+from noisejax._explicit import explicit_spec
+from noisejax.models._by_compiler import by_compiler
 
 
 def bfloat16_products(
@@ -15,6 +19,7 @@ def bfloat16_products(
     dimension_numbers: lax.DotDimensionNumbers,
     precision: lax.PrecisionLike = None,
     preferred_element_type: jax.typing.DTypeLike | None = None,
+    out_sharding: NamedSharding | None = None,
 ) -> Float[Array, "..."]:
     """A `lax.dot_general` whose operands are rounded to bfloat16, its sums in float32.
 
@@ -28,6 +33,7 @@ def bfloat16_products(
       dimension_numbers: as in `lax.dot_general`.
       precision: ignored; bfloat16 has one.
       preferred_element_type: ignored; sums are float32.
+      out_sharding: of the result, over Explicit axes; None: as the operands say.
 
     Returns:
       The product, float32.
@@ -46,7 +52,13 @@ def bfloat16_products(
         right[j] = left[i]
     batch = [left[i] for i in lhs_batch]
     out = batch + [a for a in left + right if (a in left) != (a in right)]
-    return _product("".join(left), "".join(right), "".join(out), lhs, rhs)
+    names = "".join(left), "".join(right), "".join(out)
+    lies = dict(zip(right, explicit_spec(rhs), strict=True))
+    lies |= {a: by for a, by in zip(left, explicit_spec(lhs), strict=True) if by}
+    spec = tuple(lies.get(axis) for axis in out)
+    return by_compiler(
+        functools.partial(_product, *names), lhs, rhs, spec, out_sharding
+    )
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1, 2))

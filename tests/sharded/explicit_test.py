@@ -13,7 +13,7 @@ from jax import numpy as jnp
 from jax.sharding import AxisType, NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from noisejax import backprojection, noise, objectives
+from noisejax import backprojection, models, noise, objectives
 from noisejax.layers import nnx as nnx_layers
 from tests.backprojection.networks import features_fn, problem
 from tests.models.networks import TINY
@@ -96,8 +96,18 @@ def test_only_a_fold_moves_examples(mesh):
     assert sent["fold"]
 
 
-@pytest.mark.parametrize("name", ["mlp_bn", "cnn", "wide_resnet"])
-def test_networks_train(mesh, name):
+HALF = {
+    "dot_general": models.bfloat16_products,
+    "conv_general_dilated": models.bfloat16_convolutions,
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "products"),
+    [("mlp_bn", {}), ("cnn", {}), ("wide_resnet", {}), ("cnn", HALF)],
+    ids=["mlp_bn", "cnn", "wide_resnet", "cnn_bfloat16"],
+)
+def test_networks_train(mesh, name, products):
     """With noise, shifts and batch statistics, a step of SGD with momentum."""
     plain, shape = TINY[name]
     places = plain.num_hidden_places
@@ -106,6 +116,7 @@ def test_networks_train(mesh, name):
         hidden_noise=(noise.Dropout(0.5),) * places,
         input_shift=True,
         hidden_shift=True,
+        **products,
     )
     x = jax.random.normal(jax.random.key(7), (BATCH, *shape[1:]))
     init = jax.jit(functools.partial(net.init, train=False))
