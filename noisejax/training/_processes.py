@@ -42,7 +42,8 @@ def join_processes(
       timeout: seconds in which all must have come.
 
     Raises:
-      ValueError: an address, number or id that cannot be, or nothing to find out from.
+      ValueError: an address, number or id that cannot be, a port that is in use, or
+        nothing to find out from.
       TimeoutError: the coordinator, or another process, did not come in time.
 
     Example:
@@ -52,6 +53,8 @@ def join_processes(
       ValueError: the coordinator must be host:port of process 0, got '10.0.0.1'
     """
     _check_address(coordinator, num_processes, process_id, timeout)
+    if process_id == 0:
+        _check_port(coordinator)
     raised: list[Exception] = []
 
     def join():
@@ -216,6 +219,20 @@ def _check_address(coordinator, num_processes, process_id, timeout) -> None:
             f"process_id must lie in [0, num_processes), got {process_id} of "
             f"{num_processes}"
         )
+
+
+def _check_port(coordinator: str) -> None:
+    """Whether process 0 can listen; where it cannot, JAX may crash (0.10.2)."""
+    port = int(coordinator.rpartition(":")[2])
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("", port))
+        except OSError as error:
+            raise ValueError(
+                f"process 0 cannot listen on port {port} of this machine: {error}; "
+                "choose another for --coordinator"
+            ) from error
 
 
 def _missing(coordinator, num_processes, process_id, timeout) -> str:

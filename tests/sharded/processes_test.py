@@ -3,6 +3,7 @@
 import json
 import re
 import signal
+import socket
 import time
 
 import jax
@@ -167,6 +168,16 @@ def test_nobody_comes(pair, tmp_path, number, message):
     )
     assert result.status == 2
     assert re.search(message, result.error)
+
+
+def test_a_port_in_use():
+    """JAX's own server sometimes ends the process there (a segmentation fault)."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(ValueError, match=r"cannot listen on port \d+ .* choose"):
+            training.join_processes(address, 2, 0)
 
 
 WRONG = {
