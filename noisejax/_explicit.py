@@ -13,6 +13,35 @@ def has_explicit_axes(sharding: NamedSharding) -> bool:
     return AxisType.Explicit in sharding.mesh.axis_types
 
 
+def explicit_part(sharding: NamedSharding | None) -> NamedSharding | None:
+    """What of it types say: its Explicit axes; None: nothing."""
+    if sharding is None or not has_explicit_axes(sharding):
+        return None
+    mesh = sharding.mesh
+    kinds = dict(zip(mesh.axis_names, mesh.axis_types, strict=True))
+
+    def part(entry: Any) -> Any:
+        names = entry if isinstance(entry, tuple) else (entry,) if entry else ()
+        return tuple(n for n in names if kinds[n] == AxisType.Explicit) or None
+
+    return NamedSharding(mesh, PartitionSpec(*map(part, sharding.spec)))
+
+
+def within_shard_map(x: Array) -> bool:
+    """Whether `x` is what one device sees of an array, along some axis of a mesh."""
+    return AxisType.Manual in jax.typeof(x).sharding.mesh.axis_types
+
+
+def has_unused_axes(x: Array) -> bool:
+    """Whether an Explicit axis of a mesh has copies of `x`, and another has parts."""
+    mesh = jax.typeof(x).sharding.mesh
+    kinds = zip(mesh.axis_names, mesh.axis_types, strict=True)
+    explicit = {name for name, kind in kinds if kind == AxisType.Explicit}
+    used = set(jax.tree.leaves(tuple(jax.typeof(x).sharding.spec)))
+    unused = {name for name in explicit - used if mesh.shape[name] > 1}
+    return bool(unused and used)
+
+
 def explicit_spec(x: Array) -> tuple[Any, ...]:
     """Axes of the mesh, per axis of `x`; None where its type says nothing."""
     spec = tuple(jax.typeof(x).sharding.spec)
@@ -32,3 +61,8 @@ def lay(tree: PyTree[Array], sharding: NamedSharding | None) -> PyTree[Array]:
     if sharding is None:
         return tree
     return jax.tree.map(lambda leaf: jax.sharding.reshard(leaf, sharding), tree)
+
+
+def gather(x: Array) -> Array:
+    """`x` on every device, as far as types say where it lies."""
+    return lay(x, explicit_sharding(x))

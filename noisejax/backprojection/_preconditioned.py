@@ -5,6 +5,7 @@ import dataclasses
 import jax
 from jax import numpy as jnp
 
+from noisejax._explicit import gather
 from noisejax.backprojection._guarded import Guarded
 from noisejax.backprojection._method import Method
 from noisejax.backprojection._preconditioner import (
@@ -51,7 +52,8 @@ class Preconditioned(Guarded):
         if self.setup is not None:
             return self
         shapes = [target.shape for target in objective.targets]
-        setup = precondition(objective.features, x[:SAMPLE], shapes, objective.weights)
+        sample = gather(x)[:SAMPLE]
+        setup = precondition(objective.features, sample, shapes, objective.weights)
         return dataclasses.replace(self, setup=setup)
 
     def layer(self, index):

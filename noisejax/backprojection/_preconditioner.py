@@ -10,6 +10,7 @@ from jax import lax
 from jax import numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
+from noisejax._explicit import gather
 from noisejax.backprojection._check import (
     Shapes,
     check_features,
@@ -120,7 +121,7 @@ def preconditioner(
     shapes = check_features(features_fn, params, x_sample)
     weights = check_layer_weights(layer_weights, len(shapes))
     _check_damping(damping)
-    x = widened(x_sample)
+    x = gather(widened(x_sample))
 
     def features(x):
         return features_fn(params, x)

@@ -7,7 +7,7 @@ import jax
 from jax.sharding import NamedSharding
 from jaxtyping import Array
 
-from noisejax._explicit import explicit_sharding
+from noisejax._explicit import explicit_sharding, within_shard_map
 
 
 def by_compiler(
@@ -31,6 +31,6 @@ def by_compiler(
     """
     if out_sharding is None:
         out_sharding = explicit_sharding(lhs, *spec) or explicit_sharding(rhs, *spec)
-    if out_sharding is None:
+    if out_sharding is None or within_shard_map(lhs) or within_shard_map(rhs):
         return product(lhs, rhs)
     return jax.sharding.auto_axes(product, out_sharding=out_sharding)(lhs, rhs)

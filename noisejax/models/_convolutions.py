@@ -8,10 +8,10 @@ import jax
 from jax import lax
 from jax import numpy as jnp
 from jax.custom_derivatives import SymbolicZero
-from jax.sharding import AxisType, NamedSharding
+from jax.sharding import NamedSharding
 from jaxtyping import Array, Float
 
-from noisejax._explicit import explicit_spec
+from noisejax._explicit import explicit_spec, has_unused_axes, within_shard_map
 from noisejax.models._by_compiler import by_compiler
 from noisejax.models._convolution_gradients import (
     CHANNELS_LAST,
@@ -66,11 +66,21 @@ def convolutions(
     Returns:
       The convolution.
 
+    Raises:
+      ValueError: feature groups over Explicit axes that the images leave unused.
+
     Example:
       >>> from flax import linen as nn
       >>> from noisejax import models
       >>> layer = nn.Conv(8, (3, 3), conv_general_dilated=models.convolutions)
     """
+    if feature_group_count > 1 and has_unused_axes(lhs):
+        raise ValueError(
+            f"a convolution with feature groups, {feature_group_count}, gets wrong "
+            "gradients from XLA over a mesh of which the images leave an axis unused, "
+            f"{jax.typeof(lhs)} over {dict(jax.typeof(lhs).sharding.mesh.shape)}: lay "
+            "them over all axes, or take a mesh of one axis"
+        )
     dimension_numbers = dimension_numbers or _channels_last(lhs.ndim)
     strides = tuple(window_strides)
 
@@ -78,7 +88,7 @@ def convolutions(
         ours = (
             jax.default_backend() == "cpu"
             and preferred_element_type is None
-            and not any(map(_told_apart, (lhs, rhs)))
+            and not (within_shard_map(lhs) or within_shard_map(rhs))
         )
         if ours and is_plain(
             lhs, lhs_dilation, rhs_dilation, feature_group_count, dimension_numbers
@@ -118,12 +128,6 @@ def spec_of_result(
     spec[numbers.out_spec[0]] = explicit_spec(lhs)[numbers.lhs_spec[0]]
     spec[numbers.out_spec[1]] = explicit_spec(rhs)[numbers.rhs_spec[0]]
     return tuple(spec)
-
-
-def _told_apart(array: Array) -> bool:
-    """Whether its type says how it lies over devices."""
-    axes = jax.typeof(array).sharding.mesh.axis_types
-    return any(kind != AxisType.Auto for kind in axes)
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1, 2))

@@ -37,16 +37,12 @@ def draw_once(
       sharding: as in `random_words`.
       beside: scalars, or arrays of the rank of `shape` that broadcast to it.
     """
-    axis = max((i for i, n in enumerate(shape) if n > 1), default=None)
-    in_halves = (
-        axis is not None
-        and jax.default_backend() == "cpu"
-        and counts_elements(key, shape)
-        and axis_is_whole(sharding, axis)
-    )
-    if not in_halves:
+    whole = [i for i, n in enumerate(shape) if n > 1 and axis_is_whole(sharding, i)]
+    on_cpu = jax.default_backend() == "cpu"
+    if not (whole and on_cpu and counts_elements(key, shape)):
         return draw(random_words(key, shape, sharding), *beside)
     index, words_at = element_index(shape, sharding), words_of(key)
+    axis = whole[-1]
     middle, halves = shape[axis] // 2, []
     for part in (slice(middle), slice(middle, None)):
         place = (*(slice(None),) * axis, part)

@@ -17,7 +17,7 @@ from jax import numpy as jnp
 from jax.sharding import NamedSharding
 from jaxtyping import Array, UInt32
 
-from noisejax._explicit import has_explicit_axes
+from noisejax._explicit import explicit_part, has_explicit_axes
 from noisejax.noise._keys import Key
 
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
@@ -35,9 +35,8 @@ def random_words(
       sharding: how the result lies over a mesh; resolved by `named`.
     """
     if not counts_elements(key, shape):
-        explicit = sharding is not None and has_explicit_axes(sharding)
         words = jax.random.bits(
-            key, shape, jnp.uint32, out_sharding=sharding if explicit else None
+            key, shape, jnp.uint32, out_sharding=explicit_part(sharding)
         )
         return _constrain(words, sharding)
     return words_of(key)(element_index(shape, sharding))
@@ -55,12 +54,10 @@ def element_index(
     shape: tuple[int, ...], sharding: NamedSharding | None = None
 ) -> UInt32[Array, "*shape"]:
     """The row-major index of each element of `shape`; its size is below 2^32."""
-    explicit = sharding is not None and has_explicit_axes(sharding)
+    explicit = explicit_part(sharding)
     index = jnp.uint32(0)
     for axis in range(len(shape)):
-        count = lax.broadcasted_iota(
-            jnp.uint32, shape, axis, out_sharding=sharding if explicit else None
-        )
+        count = lax.broadcasted_iota(jnp.uint32, shape, axis, out_sharding=explicit)
         index = index + count * np.uint32(math.prod(shape[axis + 1 :]))
     return _constrain(index, sharding)
 

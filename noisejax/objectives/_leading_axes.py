@@ -1,10 +1,8 @@
 """Samples and examples as two leading axes or as one, on meshes of any kind.
 
 Over Explicit axes JAX asks where the result of such a reshape is to lie: here over the
-devices of both axes together.
+devices of the examples.
 """
-
-from typing import Any
 
 import jax
 from jax import numpy as jnp
@@ -22,27 +20,46 @@ def repeat(batch: Shaped[Array, "B ..."], num_samples: int) -> Shaped[Array, "SB
 def merge(x: Shaped[Array, "S B ..."]) -> Shaped[Array, "SB ..."]:
     """Sample s of example b at s B + b."""
     shape = (x.shape[0] * x.shape[1], *x.shape[2:])
-    samples, examples, *rest = explicit_spec(x)
-    both = (*_names(samples), *_names(examples)) or None
-    return jnp.reshape(x, shape, out_sharding=explicit_sharding(x, both, *rest))
+    sharding = explicit_sharding(x, *explicit_spec(x)[1:])
+    return jnp.reshape(x, shape, out_sharding=sharding)
 
 
 def split(x: Shaped[Array, "SB ..."], num_samples: int) -> Shaped[Array, "S B ..."]:
-    """The inverse of `merge`; the examples lie where both axes lay."""
+    """The inverse of `merge`."""
     shape = (num_samples, x.shape[0] // num_samples, *x.shape[1:])
     sharding = explicit_sharding(x, None, *explicit_spec(x))
     return jnp.reshape(x, shape, out_sharding=sharding)
 
 
-def lay_with(
+def lay_alike(
     noise: PyTree[Shaped[Array, "S B ..."]], batch: PyTree[Shaped[Array, "B ..."]]
-) -> PyTree[Shaped[Array, "S B ..."]]:
-    """The noise of each example on the device of its example."""
-    for leaf in jax.tree.leaves(batch):
-        if jnp.ndim(leaf) and explicit_spec(leaf)[0] is not None:
-            return lay(noise, explicit_sharding(leaf, None, explicit_spec(leaf)[0]))
-    return noise
+) -> tuple[PyTree[Shaped[Array, "S B ..."]], PyTree[Shaped[Array, "B ..."]]]:
+    """Both, the noise and all arrays of each example on the device of the example.
+
+    Where the first array of the batch that is shared lies; every device has all samples
+    of its examples.
+    """
+    arrays = [leaf for leaf in jax.tree.leaves(batch) if jnp.ndim(leaf)]
+    by = next((explicit_spec(a)[0] for a in arrays if explicit_spec(a)[0]), None)
+
+    def lay_leaf(leaf: Array, axis: int) -> Array:
+        if jnp.ndim(leaf) <= axis:
+            return leaf
+        meshed = next((a for a in (leaf, *arrays) if explicit_sharding(a)), leaf)
+        spec = [None, *explicit_spec(leaf)[1:]] if axis else list(explicit_spec(leaf))
+        spec[axis] = by if leaf.shape[axis] > 1 else None
+        return lay(leaf, explicit_sharding(meshed, *spec))
+
+    return (
+        jax.tree.map(lambda leaf: lay_leaf(leaf, 1), noise),
+        jax.tree.map(lambda leaf: lay_leaf(leaf, 0), batch),
+    )
 
 
-def _names(entry: Any) -> tuple[str, ...]:
-    return entry if isinstance(entry, tuple) else () if entry is None else (entry,)
+def gather_samples(noise: PyTree[Shaped[Array, "S ..."]]) -> PyTree[Array]:
+    """All samples on every device, to be taken one after another."""
+
+    def gather_leaf(leaf: Array) -> Array:
+        return lay(leaf, explicit_sharding(leaf, None, *explicit_spec(leaf)[1:]))
+
+    return jax.tree.map(gather_leaf, noise)

@@ -15,7 +15,7 @@ from jaxtyping import Array, Float
 
 from noisejax.noise import Key
 from noisejax.objectives._call import Checked
-from noisejax.objectives._leading_axes import lay_with
+from noisejax.objectives._leading_axes import lay_alike
 from noisejax.objectives._mixing import refuse_mixing
 from noisejax.objectives._noise import Noise, check_leaves, is_key, num_examples
 
@@ -64,7 +64,7 @@ def resample(
         def one_noise(one):
             return jax.tree.map(lambda leaf: leaf[None], one)
 
-    noise = lay_with(noise, batch)
+    noise, batch = lay_alike(noise, batch)
     axes = jax.tree.map(lambda leaf: 0 if jnp.ndim(leaf) else None, batch)
 
     def one_example(one: Any, example: tuple) -> tuple[Array, Any]:

@@ -9,7 +9,7 @@ from jax import numpy as jnp
 from jaxtyping import Array, Float
 
 from noisejax.objectives._call import Checked
-from noisejax.objectives._leading_axes import merge, split
+from noisejax.objectives._leading_axes import gather_samples, lay_alike, merge, split
 from noisejax.objectives._noise import (
     Noise,
     check_leaves,
@@ -37,7 +37,7 @@ def map_samples(
     function: Checked, num_samples: int, params: Any, noise: Noise, batch: tuple
 ) -> Result:
     """One sample after another, each computed again in the backward pass."""
-    stacked = split_samples(noise, num_samples)
+    stacked = gather_samples(split_samples(noise, num_samples))
     if num_samples == 1:
         return _only_sample(function, params, stacked, batch)
     one = jax.tree.map(lambda leaf: jax.eval_shape(lambda x: x[0], leaf), stacked)
@@ -90,6 +90,7 @@ def fold_samples(
             "noise, *batch); or use strategy='vmap'"
         )
     if not is_key(noise):
+        noise, batch = lay_alike(noise, batch)
         noise = _fold_leaves(noise, num_samples, size)
     log_probs, aux = share_across_copies(function, num_samples, params, noise, batch)
     return split(log_probs, num_samples), aux

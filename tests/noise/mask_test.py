@@ -242,4 +242,5 @@ def test_a_mask_is_drawn_once(draw, units_a_word):
     # Words are drawn by twenty rounds, an exclusive or each, and three for the key.
     sizes = re.findall(r"= u32\[([\d,]+)\]\{[\d,]*\} xor\(", text)
     elements = sum(math.prod(map(int, size.split(","))) for size in sizes)
-    assert elements <= 24 * (x.size // units_a_word + 200)
+    words = x.size // units_a_word
+    assert 20 * words <= elements <= 24 * (words + 200)
