@@ -77,7 +77,7 @@ EXPERIMENT = Experiment(
                 "8 epochs",
                 "the dense network is not run, nor invariant dropout without ZCA",
             ),
-            cost="about 20 minutes, two cores",
+            cost="about 25 minutes, two cores (estimate)",
             overrides={
                 "noise.input_rate": 0.1,
                 "noise.hidden_rate": 0.2,

@@ -81,7 +81,7 @@ EXPERIMENT = Experiment(
                 ),
                 "cifar10_rate_0.5_s_4_equal",
             ),
-            cost="about 2 hours, two cores (S = 1: 8 minutes a row, S = 4: 30)",
+            cost="about 2 hours, two cores (estimate; S = 1: 10 minutes a row)",
         ),
         "paper": shared.paper("about 500 hours, one H200 (estimate)"),
     },
