@@ -268,3 +268,15 @@ def test_the_example_of_the_documentation(capsys):
     [code] = re.findall(r"^```python\n(.*?)^```", page.read_text(), re.M | re.S)
     exec(compile(code, str(page), "exec"), {})
     assert capsys.readouterr().out.strip() == code.rsplit("# ", 1)[1].strip()
+
+
+@pytest.mark.parametrize("bits", [32, 8])
+def test_masks_over_auto_and_explicit_axes_at_once(bits):
+    kinds = (AxisType.Explicit, AxisType.Auto)
+    mesh = jax.make_mesh((4, 2), ("data", "model"), axis_types=kinds)
+    x = jnp.ones((8, 8))
+    laid = jax.device_put(x, NamedSharding(mesh, P("data", "model")))
+    found, expected = (
+        noise.dropout(jax.random.key(0), a, rate=0.5, bits=bits) for a in (laid, x)
+    )
+    np.testing.assert_array_equal(found, expected)
