@@ -38,9 +38,8 @@ def largest_eigenvalue(
         beta = _norm(w)
         return (v, _divided(w, beta), beta), (alpha, beta)
 
-    unit = _divided(start, _norm(start))
-    none = jnp.zeros_like(_norm(start))
-    carry = (jnp.zeros_like(start), unit, none)
+    norm = _norm(start)
+    carry = (jnp.zeros_like(start), _divided(start, norm), jnp.zeros_like(norm))
     _, (alphas, betas) = lax.scan(body, carry, length=num_iterations)
     diagonal = jnp.eye(num_iterations, dtype=start.dtype)
     beside = jnp.eye(num_iterations, k=1, dtype=start.dtype)
