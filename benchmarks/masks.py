@@ -2,7 +2,8 @@
 
 Forward and backward through one layer of noise: y = noisy(x) and its pullback of g.
 The floor is an elementwise multiply, which reads and writes what any dropout must; a
-ready bool mask is dropout without its random numbers.
+ready bool mask is dropout without its random numbers. Invariant dropout besides sums
+the gradient over the batch, one more pass over the array, which stands alone too.
 
 Run by hand, the process starts itself again with glibc's allocator pinned (`main`):
 otherwise each call of 16 MiB arrays may or may not get fresh pages from the kernel,
@@ -25,6 +26,9 @@ RATE = 0.5
 """Exact at 8 bits, too."""
 
 MASK, MULTIPLY = "ready bool mask", "multiply"
+
+SUM = "sum over the batch"
+"""What the gradient of a shift needs beyond that of dropout; of any bias."""
 
 TARGETS = [
     Target("dropout, 8 bits", MASK, 1.5),
@@ -55,6 +59,7 @@ def _compare(shape: tuple[int, ...], dtype: str, repeats: int):
     calls = {
         MULTIPLY: _call(lambda x, m: x * m, (x, jnp.asarray(2, dtype)), g),
         MASK: _call(_ready, (x, mask), g),
+        SUM: _sum(g),
         "linen.Dropout": _call(_linen, (x, key), g),
         "nnx.Dropout": _call(_nnx, (x, key), g),
         "equinox Dropout": _equinox(x, key, g),
@@ -87,7 +92,7 @@ def _compare(shape: tuple[int, ...], dtype: str, repeats: int):
             np.testing.assert_array_equal(rival_y != 0, y != 0, rival)
             np.testing.assert_allclose(rival_y, y, rtol=1e-2)
             np.testing.assert_allclose(rival_dx, dx, rtol=1e-2)
-        for name in set(results) - {MULTIPLY}:
+        for name in set(results) - {MULTIPLY, SUM}:
             _check_law(name, results[name], x, g)
 
     return measure(
@@ -121,6 +126,11 @@ def _call(f, arguments, g):
         return y, *jax.tree.leaves(pull(g))
 
     return lambda: both(*arguments, g)
+
+
+def _sum(g):
+    total = jax.jit(lambda g: g.sum(0))
+    return lambda: total(g)
 
 
 def _ready(x, mask):

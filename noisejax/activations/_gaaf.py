@@ -5,9 +5,10 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 import jax
+from jax import numpy as jnp
 from jaxtyping import Array, Float
 
-from noisejax._floating import check_floating
+from noisejax._floating import at_least_float32, check_floating
 from noisejax.activations._acceleration import accelerate, check_frequency
 
 Activation: TypeAlias = Callable[[Float[Array, "..."]], Float[Array, "..."]]
@@ -25,7 +26,8 @@ def gaaf(
 
     Args:
       activation: φ, elementwise; any function of JAX.
-      shape_fn: s, elementwise: how much gradient is added at x.
+      shape_fn: s, elementwise: how much gradient is added at x. Called in float32 for
+        half precision.
       frequency: K of g, above 0.
       value: "floor": the paper's form, whose value differs from φ by at most 0.5 s / K
         and whose derivative is φ' + s + g s'. "exact": the value is φ to the bit, the
@@ -85,10 +87,14 @@ class Gaaf:
     def __call__(self, x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         """φ(x) + g(x) s(x)."""
         x = check_floating(x)
+        y = self.activation(x)
+        # Computed wide and rounded once: more exact, and on a CPU faster, as XLA has no
+        # exponentials of half precision.
+        wide = x.astype(at_least_float32(x.dtype))
+        slope = jnp.asarray(self.shape_fn(wide), x.dtype)
         if self.value == "exact":
-            return _add_slope(self.activation(x), self.shape_fn(x), x)
-        g = accelerate(x, float(self.frequency))
-        return self.activation(x) + g * self.shape_fn(x)
+            return _add_slope(y, slope, x)
+        return y + accelerate(x, float(self.frequency)) * slope
 
 
 @jax.custom_jvp

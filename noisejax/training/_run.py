@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -87,55 +87,69 @@ def train(
         check_config(config)
         if config.training.tensorboard:
             together(require_tensorboard, first_only=True)
-    with notice_lost(), _hold(workdir) as folder, stop_on_sigterm() as stop_asked:
-        summary = share(
-            together(lambda: _look(folder, config, resume), first_only=True)
-        )
-        if summary is not None:
-            return summary
-        if dataset is None:
-            dataset = together(lambda: load_examples(config, data_dir))
-        described = _describe_dataset(dataset)
-        check_agreed({DATASET: described})
-        program = build_program(config, dataset)
-        identity = {**to_dict(config), DATASET: described}
-        seeds, progress, left_out = newest_state(program, folder, identity)
-        made_by = describe_run(config)
-
-        def begin():
-            tidy(folder.checkpoints_path, left_out)
-            if not folder.config_path.exists():
-                write_json(folder.config_path, made_by)
-            return MetricsLog(
-                folder.metrics_path,
-                folder.mirror_path,
-                progress.rows,
-                progress.metrics_sha256,
+        with _hold(workdir) as folder, stop_on_sigterm() as stop_asked:
+            summary = share(
+                together(lambda: _look(folder, config, resume), first_only=True)
             )
+            if summary is not None:
+                return summary
+            if dataset is None:
+                dataset = together(lambda: load_examples(config, data_dir))
+            return _go_on(config, dataset, folder, stop_asked)
 
-        log = together(begin, first_only=True)
-        before = sum(p.epochs for p in program.phases[: progress.phase])
-        writes_events = config.training.tensorboard and is_first()
-        events = EventFiles(
-            folder.path / "tensorboard" if writes_events else None,
-            before + progress.epoch + 1,
+
+def _go_on(
+    config: Config,
+    dataset: data.Dataset,
+    folder: RunFolder,
+    stop_asked: Callable[[], bool],
+) -> dict[str, Any]:
+    """Trains from the newest checkpoint in the folder, or from the start; the summary.
+
+    Raises:
+      As `train`.
+    """
+    described = _describe_dataset(dataset)
+    check_agreed({DATASET: described})
+    program = build_program(config, dataset)
+    identity = {**to_dict(config), DATASET: described}
+    seeds, progress, left_out = newest_state(program, folder, identity)
+    made_by = describe_run(config)
+
+    def begin():
+        tidy(folder.checkpoints_path, left_out)
+        if not folder.config_path.exists():
+            write_json(folder.config_path, made_by)
+        return MetricsLog(
+            folder.metrics_path,
+            folder.mirror_path,
+            progress.rows,
+            progress.metrics_sha256,
         )
-        made_by = {k: made_by[k] for k in ("versions", "device", "commit")}
-        run = Run(config, program, folder, log, events, identity, made_by, stop_asked)
-        try:
-            for phase in program.phases[progress.phase :]:
-                seeds = run_phase(run, phase, seeds, progress)
-        finally:
-            if log is not None:
-                log.close()
-            events.close()
-        summary = summarise(config, program, seeds, progress)
 
-        def finish():
-            write_json(folder.summary_path, summary)
-            return read_json(folder.summary_path)
+    log = together(begin, first_only=True)
+    before = sum(p.epochs for p in program.phases[: progress.phase])
+    writes_events = config.training.tensorboard and is_first()
+    events = EventFiles(
+        folder.path / "tensorboard" if writes_events else None,
+        before + progress.epoch + 1,
+    )
+    made_by = {k: made_by[k] for k in ("versions", "device", "commit")}
+    run = Run(config, program, folder, log, events, identity, made_by, stop_asked)
+    try:
+        for phase in program.phases[progress.phase :]:
+            seeds = run_phase(run, phase, seeds, progress)
+    finally:
+        if log is not None:
+            log.close()
+        events.close()
+    summary = summarise(config, program, seeds, progress)
 
-        return share(together(finish, first_only=True))
+    def finish():
+        write_json(folder.summary_path, summary)
+        return read_json(folder.summary_path)
+
+    return share(together(finish, first_only=True))
 
 
 @contextlib.contextmanager

@@ -107,7 +107,7 @@ def test_the_derivative_is_right_in_every_dtype(pair, value, dtype):
         rtol=tolerance,
         atol=1e-4,
     )
-    expected = np.asarray(slopes(phi, x) + s(x), np.float32)
+    expected = np.asarray(slopes(phi, x), np.float32) + s(x.astype(jnp.float32))
     np.testing.assert_allclose(
         np.asarray(slopes(f, x), np.float32), expected, rtol=tolerance, atol=tolerance
     )
