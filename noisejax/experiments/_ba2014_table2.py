@@ -148,7 +148,7 @@ EXPERIMENT = Experiment(
     ),
     ours=(
         "Rates 0.2 (input) and 0.5 (hidden); learning rate 0.005, cosine; batch 100; "
-        "300 epochs; the best epoch by validation is tested.",
+        "300 epochs; LeCun's initialisation; the best epoch by validation is tested.",
         "The shifts' decay is added to the gradient of the batch's summed loss: added "
         "to that of the mean loss it keeps the shifts near 0.",
         "Inverted scaling in training in place of the paper's at test time.",

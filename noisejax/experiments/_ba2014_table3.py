@@ -130,8 +130,8 @@ EXPERIMENT = Experiment(
         "Rates 0.2 (input) and 0.5; Glorot's initialisation; learning rate 0.01 "
         "(dense: 0.001), cosine behind an epoch of warm-up; batch 128; 200 epochs; a "
         "tenth held out, the best epoch by it is tested.",
-        "GCN to standard deviation 1; ZCA epsilon 0.1; both fitted on the training "
-        "part.",
+        "GCN to standard deviation 1; ZCA with epsilon 0.1, fitted on the 50,000 "
+        "training images, those held out among them.",
         "One shift per feature map, on the input per channel.",
         "Sums of products in float32, operands rounded to bfloat16, at 'paper'.",
     ),

@@ -103,7 +103,7 @@ EXPERIMENT = Experiment(
         "Four tissues; the naive guess is the tissue's mean target; each partition is "
         "tested on by a network trained on the other five.",
         "Rates 0.2 (input) and 0.5; learning rate 0.001, cosine; batch 100; 100 "
-        "epochs; the best epoch by validation is tested.",
+        "epochs; LeCun's initialisation; the best epoch by validation is tested.",
     ),
     inconsistencies=(
         "The text's means are 431, 465 and 474 bits; table 5 gives 430.5, 465.1, "

@@ -97,7 +97,8 @@ EXPERIMENT = Experiment(
         "those of Goodfellow et al.'s published setting; paddings keep the image's "
         "size.",
         "Max-norm 1.9 everywhere; Nesterov momentum 0.9, learning rate 0.01, cosine; "
-        "batch 128; 200 epochs; preprocessing as in tables 3 and 4.",
+        "batch 128; 200 epochs; LeCun's initialisation; preprocessing as in tables 3 "
+        "and 4.",
     ),
     inconsistencies=("No spread is printed for differences of 0.2 and 0.14 %.",),
     claims=(

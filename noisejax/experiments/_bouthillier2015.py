@@ -38,7 +38,7 @@ MLP_PROTOCOL = (
 MLP_OURS = (
     "SGD with Nesterov momentum 0.9, learning rate 0.05 (MNIST) or 0.005 (CIFAR-10), "
     "cosine in each of the two phases; batch 100; Glorot initialisation.",
-    "10,000 of CIFAR-10's 50,000 are held out, too.",
+    "10,000 of CIFAR-10's 50,000 are held out, too; PCA is fitted on all 50,000.",
 )
 
 MLP_SMOKE: Overrides = {"data.components": 15}
@@ -84,8 +84,10 @@ AUTOENCODER_PROTOCOL = (
 )
 
 AUTOENCODER_OURS = (
-    "1000 hidden ReLU units, linear output; half the squared error, summed over "
-    "inputs, averaged over the batch; no Nesterov; the last epoch is shown.",
+    "1000 hidden ReLU units, linear output, LeCun's initialisation; half the squared "
+    "error, summed over inputs, averaged over the batch; no Nesterov; the last epoch "
+    "is shown.",
+    "PCA is fitted on all training images.",
     "The ten 'epochs' of section 5.1 are ten steps on the squared error averaged over "
     "units, summed over the batch.",
 )

@@ -46,10 +46,19 @@ OURS = (
 )
 
 
-def method_row(method: str, printed: Mapping[str, Printed] | None = None) -> Row:
-    """One of the three networks, with what is printed of it."""
+def method_row(
+    method: str, printed: Mapping[str, Printed] | None = None, *, ours: bool = False
+) -> Row:
+    """One of the three networks, with what is printed of it.
+
+    Args:
+      method: of `METHODS`.
+      printed: metric -> the paper's number.
+      ours: whether the paper does not have it in this place.
+    """
     label, overrides = METHODS[method]
-    return Row(method, label, overrides, printed or {}, factors={"method": method})
+    factors = {"method": method}
+    return Row(method, label, overrides, printed or {}, factors=factors, ours=ours)
 
 
 DOUBLED = Row(

@@ -10,6 +10,7 @@ SMOKE = {
     "training.retrain_epochs": 0,
     "training.patience": 0,
     "data.validation": 0.1,
+    "optimizer.warmup_epochs": 0.0,
 }
 
 

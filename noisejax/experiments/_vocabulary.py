@@ -3,7 +3,8 @@
 METRICS = {
     "test_error_percent": "error on the test part, of the chosen network",
     "test_accuracy_percent": "100 - test_error_percent",
-    "train_accuracy_percent": "accuracy on the training part, noise-free, at the end",
+    "train_accuracy_percent": "noise-free accuracy on the training part, of the chosen "
+    "network",
     "epochs_to_converge": "the best epoch by validation under a fixed patience",
     "code_quality_bits": "KL(target, naive) - KL(target, prediction), summed",
     "zero_at": "the net values at which an activation is 0; share: of a grid of them",

@@ -34,7 +34,8 @@ class WideResNet(nn.Module):
       hidden_noise: one scheme per block; (): none.
       input_shift: shift before the input's noise, one per channel (`layers.Noise`).
       hidden_shift: shift before each block's noise, one per feature map.
-      kernel_init: of the weights.
+      kernel_init: of the convolutions: as the network's authors have it.
+      output_init: of the last product's weights: theirs, U(-1/√n, 1/√n) of n inputs.
       dot_general: of the last product; None: JAX's own.
       conv_general_dilated: of the convolutions, such as `bfloat16_convolutions`.
 
@@ -67,6 +68,9 @@ class WideResNet(nn.Module):
     hidden_shift: bool | str = False
     kernel_init: nn.initializers.Initializer = nn.initializers.variance_scaling(
         2.0, "fan_out", "normal"
+    )
+    output_init: nn.initializers.Initializer = nn.initializers.variance_scaling(
+        1 / 3, "fan_in", "uniform"
     )
     dot_general: Callable | None = None
     conv_general_dilated: Callable = convolutions
@@ -121,7 +125,7 @@ class WideResNet(nn.Module):
         activations["pooled"] = x
         output = nn.Dense(
             self.num_outputs,
-            kernel_init=self.kernel_init,
+            kernel_init=self.output_init,
             dot_general=self.dot_general,
             name="dense_output",
         )(x)
