@@ -15,7 +15,11 @@ SCALE = flags.DEFINE_string(
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the experiment; created.")
 ONLY = flags.DEFINE_list("only", [], "Names of rows, in place of the scale's.")
 NUM_SEEDS = flags.DEFINE_integer(
-    "num_seeds", None, "Runs per row, in place of the scale's.", lower_bound=1
+    "num_seeds",
+    None,
+    "Runs per row, in place of the scale's: 1 to 1000. Not for what is computed.",
+    lower_bound=1,
+    upper_bound=1000,
 )
 DATA_DIR = flags.DEFINE_string(
     "data_dir", None, "TFDS data directory [~/tensorflow_datasets]."

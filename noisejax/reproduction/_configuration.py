@@ -27,6 +27,24 @@ def row_config(
     return config
 
 
+def computed_config(
+    experiment: Experiment, row: Row, scale: str
+) -> dict[str, dict[str, Any]]:
+    """What the numbers of a row without a network depend on, in sections.
+
+    Args:
+      experiment: that the row belongs to.
+      row: one of its rows.
+      scale: "smoke", "short" or "paper".
+    """
+    measurements = list(experiment.measurements)
+    draws = experiment.scales[scale].draws
+    return {
+        "factors": dict(row.factors),
+        "computed": {"measurements": measurements, "draws": draws},
+    }
+
+
 def with_overrides(overrides: Mapping[str, Any]) -> training.Config:
     """The default configuration with some fields changed: "section.field" -> value."""
     values: dict[str, dict[str, Any]] = {}

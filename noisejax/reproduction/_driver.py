@@ -11,12 +11,12 @@ from tqdm import tqdm
 
 from noisejax import data, training
 from noisejax.experiments import Experiment, Row
-from noisejax.reproduction._configuration import row_config
+from noisejax.reproduction._configuration import computed_config, row_config
 from noisejax.reproduction._draw import draw_figure
-from noisejax.reproduction._folder import ExperimentFolder
+from noisejax.reproduction._folder import ExperimentFolder, FinishedRun
 from noisejax.reproduction._full_width import check_full_width
 from noisejax.reproduction._listing import find_rows
-from noisejax.reproduction._results import append_results, read_results, rows_done
+from noisejax.reproduction._results import append_results, read_results, whole_rows
 from noisejax.reproduction._rows import compute_row, train_row
 from noisejax.reproduction._table import format_table
 
@@ -40,8 +40,9 @@ def reproduce(
 ) -> pathlib.Path:
     """Does an experiment, or what is still missing of it.
 
-    Rows that have results are skipped; a row that was cut short goes on from its last
-    checkpoint. Table and figure are made anew from the results that are kept.
+    Rows that have results of all their seeds are skipped; a row that was cut short goes
+    on from its last checkpoint, and one that has lost results is read from its run.
+    Table and figure are made anew from the results that are kept.
 
     Args:
       experiment: which one.
@@ -49,7 +50,7 @@ def reproduce(
         it is drawn from, and the runs under rows/ are left there.
       scale: "smoke", "short" or "paper".
       only: names of rows; (): those of the scale.
-      num_seeds: in place of the scale's.
+      num_seeds: in place of the scale's; for rows that are trained.
       data_dir: the TFDS data directory.
       runs_from: folders of other experiments. A row whose configuration was trained
         there, at the same scale, is measured on that run.
@@ -60,10 +61,15 @@ def reproduce(
     Raises:
       ValueError: an unknown scale or row; a folder of another experiment, or of another
         configuration of the same rows; something in `runs_from` that is no
-        experiment's folder.
+        experiment's folder; a number of seeds where nothing is trained.
       FileNotFoundError: data are missing; says which, and how to get them.
     """
     rows = find_rows(experiment, scale, only)
+    if experiment.kind == "computed" and num_seeds is not None:
+        raise ValueError(
+            f"--num_seeds is for experiments that train; {experiment.name} is computed "
+            f"without seeds, got {num_seeds}; leave the flag out"
+        )
     configs: dict[str, training.Config] = {}
     if experiment.kind != "computed":
         configs = {
@@ -72,17 +78,19 @@ def reproduce(
         }
     for config in configs.values():
         training.check_config(config)
-    others = [ExperimentFolder(pathlib.Path(p).expanduser()) for p in runs_from]
+    others = _others(runs_from)
     trained = {
         name: _trained(others, scale, config) for name, config in configs.items()
     }
     quickly = experiment.scales[scale].generated
     with training.Workdir(workdir) as locked, _compiling(quickly):
         folder = ExperimentFolder(locked.path)
-        done = rows_done(read_results(folder.results_path))
+        done = {r["row"] for r in whole_rows(read_results(folder.results_path))}
         missing = [config for name, config in configs.items() if name not in done]
         datasets = _load(missing, data_dir, experiment.scales[scale].generated)
-        folder.claim(experiment.name, scale, _identities(rows, configs))
+        folder.claim(
+            experiment.name, scale, _identities(experiment, rows, scale, configs)
+        )
         if experiment.scales[scale].generated:
             check_full_width(experiment)
         already = sum(row.name in done for row in rows)
@@ -108,15 +116,24 @@ def reproduce(
                     )
                 append_results(folder.results_path, results)
                 bar.update()
-        results = read_results(folder.results_path)
+        results = whole_rows(read_results(folder.results_path))
         draw_figure(folder, experiment, results)
         folder.table_path.write_text(format_table(experiment, scale, results))
         return folder.table_path
 
 
+def _others(paths: Sequence[str | os.PathLike]) -> list[ExperimentFolder]:
+    if "" in paths:
+        raise ValueError(
+            "--runs_from must name folders, parted by commas; got an empty name; leave "
+            "the comma out"
+        )
+    return [ExperimentFolder(pathlib.Path(path).expanduser()) for path in paths]
+
+
 def _trained(
     folders: Sequence[ExperimentFolder], scale: str, config: training.Config
-) -> pathlib.Path | None:
+) -> FinishedRun | None:
     """A run of a configuration in the first folder that has one."""
     found = (folder.finished_run(scale, config) for folder in folders)
     return next(filter(None, found), None)
@@ -135,14 +152,17 @@ def _compiling(quickly: bool) -> Iterator[None]:
 
 
 def _identities(
-    rows: Sequence[Row], configs: dict[str, training.Config]
+    experiment: Experiment,
+    rows: Sequence[Row],
+    scale: str,
+    configs: dict[str, training.Config],
 ) -> dict[str, dict[str, Any]]:
-    """What makes each row what it is; of a row without a run its factors."""
+    """What makes each row what it is: all that its numbers depend on."""
     return {
         row.name: (
             training.to_dict(configs[row.name])
             if row.name in configs
-            else {"factors": dict(row.factors)}
+            else computed_config(experiment, row, scale)
         )
         for row in rows
     }

@@ -9,7 +9,7 @@ import numpy as np
 
 from noisejax.experiments import Row
 from noisejax.reproduction._results import Result
-from noisejax.reproduction._verdicts import interval, numbers_of
+from noisejax.reproduction._verdicts import ROUNDING, interval, numbers_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,7 +107,10 @@ def _effect(
         / (len(signs) / 2)
         for seed in seeds
     ]
-    low, high = interval(values)
+    largest = max(
+        abs(number) for found in by_cell.values() for number in found.values()
+    )
+    low, high = interval(values, rounding=ROUNDING * largest)
     n = len(seeds)
     error = float(np.std(values, ddof=1)) / math.sqrt(n) if n > 1 else math.nan
     name = " x ".join(axis.name for axis in axes)

@@ -1,11 +1,26 @@
 """An experiment's folder: what it holds, and that it holds one experiment only."""
 
+import dataclasses
 import json
 import pathlib
 from collections.abc import Mapping
 from typing import Any
 
 from noisejax import training
+from noisejax.reproduction._results import read_results
+
+
+@dataclasses.dataclass(frozen=True)
+class FinishedRun:
+    """A run of a row.
+
+    Attributes:
+      path: of the run.
+      experiment: whose row it is.
+    """
+
+    path: pathlib.Path
+    experiment: str
 
 
 class ExperimentFolder:
@@ -65,6 +80,7 @@ class ExperimentFolder:
         if self.identity_path.exists():
             there = self._read()
             there["rows"] = {k: _with_defaults(v) for k, v in there["rows"].items()}
+            self._add_computed(there["rows"], rows)
         elif self.path.exists() and any(
             item.name != ".lock" for item in self.path.iterdir()
         ):
@@ -91,7 +107,7 @@ class ExperimentFolder:
         partial.write_text(json.dumps(there, indent=2) + "\n")
         partial.replace(self.identity_path)
 
-    def finished_run(self, scale: str, config: training.Config) -> pathlib.Path | None:
+    def finished_run(self, scale: str, config: training.Config) -> FinishedRun | None:
         """A finished run of a configuration among the rows, if there is one.
 
         Args:
@@ -113,18 +129,44 @@ class ExperimentFolder:
         for row, values in there["rows"].items():
             path = self.row_path(row)
             if _with_defaults(values) == wanted and training.is_finished(path):
-                return path
+                return FinishedRun(path, there["experiment"])
         return None
 
     def _read(self) -> dict[str, Any]:
         try:
             there = json.loads(self.identity_path.read_text())
-            there["experiment"], there["scale"], dict(there["rows"])
-        except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(
-                f"{self.identity_path} is damaged ({error!r}); choose another workdir"
-            ) from error
+        except ValueError as error:
+            raise self._damaged(str(error)) from error
+        if not isinstance(there, dict) or not all(
+            isinstance(there.get(name), str) for name in ("experiment", "scale")
+        ):
+            raise self._damaged("it must name an experiment and a scale")
+        rows = there.get("rows")
+        if not isinstance(rows, dict) or not all(_is_row(row) for row in rows.values()):
+            raise self._damaged("rows must be an object of rows, each of sections")
         return there
+
+    def _damaged(self, why: str) -> ValueError:
+        return ValueError(
+            f"{self.identity_path} is damaged ({why}); choose another workdir"
+        )
+
+    def _add_computed(
+        self, there: dict[str, dict], here: Mapping[str, Mapping[str, Any]]
+    ) -> None:
+        """Adds how rows were computed where an older folder says it in results only."""
+        recorded = {r["row"]: r["config"] for r in read_results(self.results_path)}
+        for name in there.keys() & here.keys():
+            if "factors" in there[name] and "computed" not in there[name]:
+                computed = here[name].get("computed", {})
+                draws = recorded.get(name, {}).get("draws", computed.get("draws"))
+                there[name]["computed"] = {**computed, "draws": draws}
+
+
+def _is_row(values: object) -> bool:
+    return isinstance(values, dict) and all(
+        isinstance(fields, dict) for fields in values.values()
+    )
 
 
 def _with_defaults(row: dict[str, Any]) -> dict[str, Any]:

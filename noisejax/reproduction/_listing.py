@@ -30,8 +30,9 @@ def find_rows(experiment: Experiment, scale: str, only: Sequence[str]) -> list[R
     runnable = {row.name: row for row in experiment.rows if not row.cited}
     unknown = [name for name in only if name not in runnable]
     if unknown:
+        named = ", ".join(name or "''" for name in unknown)
         raise ValueError(
-            f"{experiment.name} has no row {', '.join(unknown)}; its rows are "
+            f"{experiment.name} has no row {named}; its rows are "
             f"{', '.join(runnable) or 'none: it trains no network'}"
         )
     if only:

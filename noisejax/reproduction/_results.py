@@ -3,10 +3,22 @@
 import json
 import os
 import pathlib
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 Result: TypeAlias = dict[str, Any]
 """Row, seed, numbers (metric -> value), configuration, seconds, device, versions."""
+
+KINDS: Mapping[str, type | tuple[type, ...]] = {
+    "row": str,
+    "seed": int,
+    "numbers": dict,
+    "seconds": (int, float),
+    "config": dict,
+    "device": dict,
+    "versions": dict,
+}
+"""What every line has, and of which type."""
 
 
 def read_results(path: pathlib.Path) -> list[Result]:
@@ -18,10 +30,10 @@ def read_results(path: pathlib.Path) -> list[Result]:
     if not path.exists():
         return []
     results = []
-    lines = path.read_text().split("\n")
+    lines = path.read_bytes().split(b"\n")
     for number, line in enumerate(lines[:-1], 1):
         try:
-            results.append(json.loads(line))
+            results.append(_parse(line))
         except ValueError as error:
             raise ValueError(
                 f"{path}, line {number} cannot be read ({error}); remove the line, and "
@@ -30,9 +42,21 @@ def read_results(path: pathlib.Path) -> list[Result]:
     return results
 
 
-def append_results(path: pathlib.Path, results: list[Result]) -> None:
-    """Adds the lines of a row, on disk when it returns."""
-    whole = "".join(json.dumps(result) + "\n" for result in read_results(path))
+def _parse(line: bytes) -> Result:
+    result = json.loads(line.decode())
+    if not isinstance(result, dict):
+        raise ValueError(f"it must be an object, got {result!r:.40}")
+    for name, kind in KINDS.items():
+        if not isinstance(result.get(name), kind):
+            raise ValueError(f"{name} is missing or of a wrong type")
+    return result
+
+
+def append_results(path: pathlib.Path, results: Sequence[Result]) -> None:
+    """Puts the lines of a row in place of those it has, on disk when it returns."""
+    rows = {result["row"] for result in results}
+    kept = [result for result in read_results(path) if result["row"] not in rows]
+    whole = "".join(json.dumps(result) + "\n" for result in kept)
     added = "".join(json.dumps(result, allow_nan=False) + "\n" for result in results)
     partial = path.with_name(f".{path.name}.partial")
     with partial.open("w") as file:
@@ -42,6 +66,27 @@ def append_results(path: pathlib.Path, results: list[Result]) -> None:
     partial.replace(path)
 
 
-def rows_done(results: list[Result]) -> set[str]:
-    """Names of the rows that have results."""
-    return {result["row"] for result in results}
+def whole_rows(results: Sequence[Result]) -> list[Result]:
+    """The results of rows that have all their seeds, each seed once.
+
+    A row is whole with the seeds of its configuration, or with the result that says why
+    its training could not go on. Others have lost lines: they are to be read again.
+    """
+    rows: dict[str, dict[int, Result]] = {}
+    for result in results:
+        rows.setdefault(result["row"], {}).setdefault(result["seed"], result)
+    return [
+        result
+        for by_seed in rows.values()
+        if _is_whole(by_seed)
+        for result in by_seed.values()
+    ]
+
+
+def _is_whole(by_seed: Mapping[int, Result]) -> bool:
+    found = list(by_seed.values())
+    if any("failed" in result for result in found):
+        return True
+    fields = found[0]["config"].get("training", {})  # none where it is computed
+    first = fields.get("seed", 0)
+    return set(by_seed) == set(range(first, first + fields.get("num_seeds", 1)))

@@ -1,13 +1,12 @@
 """A row: computed, or trained and measured."""
 
-import pathlib
 import time
 from typing import Any
 
 from noisejax import data, training
 from noisejax.experiments import Experiment, Row
 from noisejax.reproduction._computed import COMPUTED
-from noisejax.reproduction._folder import ExperimentFolder
+from noisejax.reproduction._folder import ExperimentFolder, FinishedRun
 from noisejax.reproduction._measured import Measured, write_arrays
 from noisejax.reproduction._measurements import measure
 from noisejax.reproduction._numbers import as_result, summary_numbers
@@ -67,7 +66,7 @@ def train_row(
     config: training.Config,
     dataset: data.Dataset | data.SoftTargets,
     *,
-    trained: pathlib.Path | None = None,
+    trained: FinishedRun | None = None,
 ) -> list[Result]:
     """Trains a row, or goes on with it, and measures the networks of all seeds.
 
@@ -82,13 +81,13 @@ def train_row(
     Returns:
       A result per seed; arrays are written.
     """
-    path = trained or folder.row_path(row.name)
+    path = folder.row_path(row.name) if trained is None else trained.path
     began = time.perf_counter()
     try:
         if trained is None:
             summary = training.train(config, path, dataset=dataset, resume=True)
         else:
-            summary = training.read_summary(trained)
+            summary = training.read_summary(path)
     except training.TrainingStopped as error:
         raise training.TrainingStopped(
             f"row {row.name} was stopped; the same command goes on with it ({error})"
@@ -117,4 +116,6 @@ def train_row(
                 made_by=summary,
             )
         )
+    if trained is not None:
+        return [{**result, "run_of": trained.experiment} for result in results]
     return results

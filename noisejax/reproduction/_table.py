@@ -6,7 +6,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from noisejax.experiments import METRICS, Experiment, Row
+from noisejax.reproduction._command import commands
 from noisejax.reproduction._effects import effects
+from noisejax.reproduction._printed import show_printed
 from noisejax.reproduction._results import Result
 from noisejax.reproduction._verdicts import verdict
 
@@ -29,8 +31,7 @@ def format_table(experiment: Experiment, scale: str, results: Sequence[Result]) 
         "",
         f"{experiment.paper}, {experiment.place}. Scale: {scale}. Command:",
         "",
-        f"    python -m noisejax.reproduce --experiment={experiment.name} "
-        f"--scale={scale} --workdir=DIR",
+        *(f"    {command}" for command in commands(experiment, scale, results)),
         "",
         f"![{experiment.figure or 'paper and ours'}]({experiment.name}.png)",
         "",
@@ -77,7 +78,7 @@ def _rows(
         differs = [*row.differs, *(() if row.ours or not mine else changes)]
         rest = ["" if row.cited else str(n), seconds, "; ".join([*differs, *failures])]
         pairs = [
-            [_printed(experiment, row, metric), _ours(row, metric, mine)]
+            [show_printed(experiment, row, metric), _ours(row, metric, mine)]
             for metric in metrics
         ]
         if long:
@@ -91,18 +92,6 @@ def _rows(
 
 def _line(cells: Sequence[str]) -> str:
     return "| " + " | ".join(cells) + " |"
-
-
-def _printed(experiment: Experiment, row: Row, metric: str) -> str:
-    printed = row.printed.get(metric)
-    if printed is None:
-        if row.ours:
-            return "not in the paper"
-        return "figure only" if experiment.place.startswith("fig") else "not printed"
-    text = str(printed.value)
-    if printed.deviation is not None:
-        text += f" ± {printed.deviation} (SD)"
-    return text + (f" ({printed.note})" if printed.note else "")
 
 
 def _ours(row: Row, metric: str, results: Sequence[Result]) -> str:

@@ -12,6 +12,9 @@ from noisejax.reproduction._results import Result
 
 CONFIDENCE = 0.95
 
+ROUNDING = 1e-6
+"""Of numbers: a spread over seeds that is not wider tells nothing of their law."""
+
 Numbers = Mapping[tuple[str, str], Mapping[int, float]]
 """(row, metric) -> seed -> number."""
 
@@ -22,7 +25,8 @@ class Estimate:
 
     Attributes:
       value: the mean over seeds.
-      low: lower end of the 95 % interval, by Student's law over seeds; -∞ for one seed.
+      low: lower end of the 95 % interval, by Student's law over seeds; -∞ for one seed,
+        and where all seeds have the same value: then there is no spread to judge by.
       high: upper end.
       num_seeds: n.
     """
@@ -68,16 +72,26 @@ def estimate(
         )
         for seed in seeds
     ]
-    low, high = interval(values)
+    magnitude = max(
+        abs(weight * numbers[row, metric][seed])
+        for weight, row, metric in contrast.terms
+        for seed in seeds
+    )
+    low, high = interval(values, rounding=ROUNDING * magnitude)
     if exact:
         low, high = min(values), max(values)
     return Estimate(float(np.mean(values)), low, high, len(seeds))
 
 
-def interval(values: Sequence[float]) -> tuple[float, float]:
-    """The 95 % interval of a mean by Student's law; infinite for a single value."""
+def interval(values: Sequence[float], *, rounding: float = 0.0) -> tuple[float, float]:
+    """The 95 % interval of a mean by Student's law; infinite without a spread.
+
+    Args:
+      values: one or more.
+      rounding: values that are no further apart are the same.
+    """
     n = len(values)
-    if n < 2:
+    if n < 2 or max(values) - min(values) <= rounding:
         return -math.inf, math.inf
     error = float(np.std(values, ddof=1)) / math.sqrt(n)
     half = float(special.stdtrit(n - 1, 0.5 + CONFIDENCE / 2)) * error
@@ -88,7 +102,7 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
 def verdict(claim: Claim, results: Sequence[Result], *, exact: bool = False) -> str:
     """One sentence: held, not held, or not resolved at this n, with its intervals."""
     if not claim.contrasts:
-        return claim.settled or "Judged by eye."
+        return claim.settled or "Not judged by a number: see the figure."
     numbers = numbers_of(results)
     found = [(c, estimate(c, numbers, exact=exact)) for c in claim.contrasts]
     run = [(contrast, e) for contrast, e in found if e is not None]
@@ -113,9 +127,12 @@ def verdict(claim: Claim, results: Sequence[Result], *, exact: bool = False) -> 
 
 
 def _judge(contrast: Contrast, e: Estimate) -> str:
-    if contrast.low <= e.low and e.high <= contrast.high:
+    """Bounds are no part of what is claimed: a difference of 0 is not "better"."""
+    above = contrast.low == -math.inf or contrast.low < e.low
+    below = contrast.high == math.inf or e.high < contrast.high
+    if above and below:
         return "held"
-    if e.high < contrast.low or contrast.high < e.low:
+    if e.high <= contrast.low or contrast.high <= e.low:
         return "not held"
     return "not resolved"
 
@@ -142,6 +159,7 @@ def _describe(contrast: Contrast) -> str:
 def _show(e: Estimate, exact: bool) -> str:
     if exact:
         return f"{e.value:.4g}"
-    if e.num_seeds < 2:
-        return f"{e.value:.4g} (one seed: no interval)"
+    if not math.isfinite(e.low):
+        same = "one seed" if e.num_seeds < 2 else f"the same in all {e.num_seeds} seeds"
+        return f"{e.value:.4g} ({same}: no interval)"
     return f"{e.value:.4g} [{e.low:.4g}, {e.high:.4g}]"

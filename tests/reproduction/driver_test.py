@@ -5,61 +5,12 @@ import json
 import numpy as np
 import pytest
 
-from noisejax import data, reproduction, training
+from noisejax import reproduction, training
 from noisejax.experiments import Row
 from noisejax.reproduction import _driver, _rows
-from tests.reproduction.tiny import ERROR, ROWS, experiment, results
+from tests.reproduction.tiny import ERROR, ROWS, copy_of, experiment, results, run
 
-
-@pytest.fixture(autouse=True)
-def digits(monkeypatch):
-    """200 generated images in place of the digits."""
-
-    def load(name, data_dir=None, *, test_partition=0):
-        if name != "digits":
-            return real(name, data_dir, test_partition=test_partition)
-        return data.generate(name)
-
-    real = data.load_dataset
-    monkeypatch.setattr(data, "load_dataset", load)
-
-
-@pytest.fixture
-def trained(monkeypatch):
-    """Names of the rows that are trained from now on."""
-    names = []
-
-    def train(config, path, **options):
-        names.append(path.name)
-        return real(config, path, **options)
-
-    real = training.train
-    monkeypatch.setattr(training, "train", train)
-    return names
-
-
-def run(folder, what=None, **options):
-    return reproduction.reproduce(
-        what or experiment(), folder, **{"scale": "short", **options}
-    )
-
-
-@pytest.fixture(scope="module")
-def done(tmp_path_factory):
-    """A finished experiment, to be looked at only."""
-    folder = tmp_path_factory.mktemp("done")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(data, "load_dataset", lambda name, *_, **__: data.generate(name))
-        run(folder)
-    return folder
-
-
-def copy_of(done, tmp_path):
-    import shutil
-
-    folder = tmp_path / "copy"
-    shutil.copytree(done, folder)
-    return folder
+pytestmark = pytest.mark.usefixtures("digits")
 
 
 def test_what_is_left(done):
@@ -146,25 +97,6 @@ def test_a_crash_loses_the_row_in_flight_only(tmp_path, monkeypatch, trained):
     assert len(results(tmp_path)) == 4
 
 
-def test_a_line_that_was_cut_short_is_left_out(done, tmp_path, trained):
-    folder = copy_of(done, tmp_path)
-    whole = (folder / "results.jsonl").read_text()
-    lines = whole.splitlines(keepends=True)
-    (folder / "results.jsonl").write_text("".join(lines[:2]) + lines[2][:50])
-    run(folder)
-    assert trained == ["none"]  # and found finished
-    again = results(folder)
-    assert [r["numbers"] for r in again] == [r["numbers"] for r in results(done)]
-
-
-def test_a_damaged_line_is_said(done, tmp_path):
-    folder = copy_of(done, tmp_path)
-    path = folder / "results.jsonl"
-    path.write_text("{" + path.read_text())
-    with pytest.raises(ValueError, match=r"results.jsonl, line 1 cannot be read"):
-        run(folder)
-
-
 @pytest.mark.parametrize(
     ("change", "match"),
     [
@@ -185,22 +117,6 @@ def test_another_configuration_is_refused(done, tmp_path, trained, change, match
     assert results(folder) == results(done)
 
 
-def test_a_folder_of_something_else_is_refused(tmp_path):
-    (tmp_path / "thesis.tex").write_text("")
-    with pytest.raises(ValueError, match="holds something else.*another workdir"):
-        run(tmp_path)
-
-
-def test_a_field_that_has_come_up_since_has_its_default(done, tmp_path, trained):
-    folder = copy_of(done, tmp_path)
-    there = json.loads((folder / "experiment.json").read_text())
-    for row in there["rows"].values():
-        del row["training"]["gradients"]
-    (folder / "experiment.json").write_text(json.dumps(there))
-    run(folder)
-    assert not trained
-
-
 def test_a_run_that_is_stopped_says_how_it_goes_on(tmp_path, monkeypatch):
     def stop(config, path, **options):
         raise training.TrainingStopped("continue with --resume")
@@ -208,13 +124,6 @@ def test_a_run_that_is_stopped_says_how_it_goes_on(tmp_path, monkeypatch):
     monkeypatch.setattr(training, "train", stop)
     with pytest.raises(training.TrainingStopped, match="the same command goes on"):
         run(tmp_path)
-
-
-def test_a_damaged_identity_is_said(done, tmp_path):
-    folder = copy_of(done, tmp_path)
-    (folder / "experiment.json").write_text("{}")
-    with pytest.raises(ValueError, match="experiment.json is damaged"):
-        run(folder)
 
 
 def test_two_at_once_are_refused(tmp_path):

@@ -1,7 +1,9 @@
 """An experiment that takes no time: few units, generated data."""
 
 import json
+import shutil
 
+from noisejax import reproduction
 from noisejax.experiments import Claim, Contrast, Experiment, Printed, Row, Scale
 
 ERROR = "test_error_percent"
@@ -48,6 +50,20 @@ def experiment(rows=ROWS, **fields):
     return Experiment(**{**values, **fields})
 
 
+def run(folder, what=None, **options):
+    """Does the experiment, at the scale short."""
+    return reproduction.reproduce(
+        what or experiment(), folder, **{"scale": "short", **options}
+    )
+
+
+def copy_of(done, tmp_path):
+    """A finished experiment's folder, to be written to."""
+    folder = tmp_path / "copy"
+    shutil.copytree(done, folder)
+    return folder
+
+
 def results(folder):
     """The lines of results.jsonl."""
     lines = (folder / "results.jsonl").read_text().splitlines()
@@ -61,6 +77,7 @@ def result(row, seed, **numbers):
         "seed": seed,
         "numbers": numbers,
         "seconds": 1.0,
+        "config": {},
         "device": {"kind": "cpu", "count": 1},
         "versions": {"jax": "0"},
     }

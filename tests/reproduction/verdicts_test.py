@@ -30,7 +30,7 @@ def test_the_interval_is_students():
         0.95, 3, loc=values.mean(), scale=stats.sem(values, ddof=1)
     )
     assert interval(values) == pytest.approx(expected)
-    assert interval([1.0]) == (-math.inf, math.inf)
+    assert interval([1.0]) == interval([1.0, 1.0]) == (-math.inf, math.inf)
 
 
 def test_a_paired_difference():
@@ -71,6 +71,37 @@ def test_words(a, b, word):
         assert "a - b of test_error_percent = " in said and "[" in said
 
 
+MORE = Contrast(LESS.terms, low=0.0)
+
+
+@pytest.mark.parametrize("contrast", [LESS, MORE])
+def test_no_difference_is_neither_better_nor_worse(contrast):
+    said = verdict(Claim("It is.", (contrast,)), of([1.0, 2.0], [1.0, 2.0]))
+    assert said.startswith("Not resolved (n = 2): ")
+    assert "= 0 (the same in all 2 seeds: no interval), not resolved" in said
+    said = verdict(Claim("It is.", (contrast,)), of([1.0], [1.0]), exact=True)
+    assert said.startswith("Not held (exact)")
+
+
+@pytest.mark.parametrize("step", [0.0, 3e-6])
+def test_a_difference_without_a_spread_has_no_interval(step):
+    """Numbers of errors can coincide; what is left of float32 is no spread."""
+    found = of([97.0, 98.0, 99.0], [97.5, 98.5, 99.5 + step])
+    assert estimate(LESS, numbers_of(found)).high == math.inf
+    said = verdict(Claim("It is less.", (LESS,)), found)
+    assert said.startswith("Not resolved (n = 3)") and "same in all 3 seeds" in said
+
+
+def test_one_error_of_ten_thousand_is_a_spread():
+    found = of([97.0, 98.0, 99.0], [97.5, 98.5, 99.51])
+    assert verdict(Claim("It is less.", (LESS,)), found).startswith("Held (n = 3)")
+
+
+def test_one_seed_is_said():
+    said = verdict(Claim("It is less.", (LESS,)), of([1.0], [2.0]))
+    assert "= -1 (one seed: no interval), not resolved" in said
+
+
 def test_close_to_each_other():
     near = Contrast(LESS.terms, low=-0.5, high=0.5)
     claim = Claim("They are alike.", (near,))
@@ -99,8 +130,10 @@ def test_what_is_computed_is_exact():
     assert said.startswith("Held (exact)")
 
 
-def test_without_numbers_it_is_judged_by_eye():
-    assert verdict(Claim("It looks alike."), []) == "Judged by eye."
+def test_without_contrasts_there_is_no_judgement():
+    assert verdict(Claim("It looks alike."), []) == (
+        "Not judged by a number: see the figure."
+    )
     assert verdict(Claim("It has two.", (), "Held: 2."), []) == "Held: 2."
 
 
@@ -128,6 +161,10 @@ def test_every_claim_can_be_held_and_can_fail(name):
                     for seed in (0, 1)
                 ]
                 value = (middle + shift) / weight
-                results += [result(row, seed, **{metric: value}) for seed in (0, 1)]
+                step = 1e-5 * max(1.0, abs(value))
+                results += [
+                    result(row, seed, **{metric: value + seed * step})
+                    for seed in (0, 1)
+                ]
                 said = verdict(Claim("It.", (contrast,)), results)
                 assert free or said.startswith(word), said

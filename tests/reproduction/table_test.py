@@ -1,0 +1,102 @@
+"""table.md names the command that gives it, and the paper's numbers as printed."""
+
+import pytest
+
+from noisejax.experiments import EXPERIMENTS, Printed, Row
+from noisejax.reproduction._command import commands
+from noisejax.reproduction._printed import show_printed
+from noisejax.reproduction._table import format_table
+from tests.reproduction.tiny import ERROR, experiment, result, run
+
+START = "python -m noisejax.reproduce --experiment=tiny --scale=short "
+
+
+def of(row, num_seeds, **fields):
+    """Results of a row, of as many seeds."""
+    config = {"training": {"seed": 0, "num_seeds": num_seeds}}
+    return [
+        {**result(row, seed, **{ERROR: 1.0}), "config": config, **fields}
+        for seed in range(num_seeds)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("found", "flags"),
+    [
+        ([*of("dropout", 2), *of("none", 2)], ""),
+        ([*of("none", 2), *of("dropout", 2)], ""),
+        (of("none", 2), "--only=none "),
+        ([*of("dropout", 3), *of("none", 3)], "--num_seeds=3 "),
+        (
+            [*of("dropout", 2, run_of="b"), *of("none", 2, run_of="a")],
+            "--runs_from=DIR_OF_a,DIR_OF_b ",
+        ),
+    ],
+)
+def test_the_command_gives_this_table(found, flags):
+    assert commands(experiment(), "short", found) == [START + flags + "--workdir=DIR"]
+    table = format_table(experiment(), "short", found)
+    assert f"\n\n    {START}{flags}--workdir=DIR\n\n" in table
+
+
+def test_rows_of_other_numbers_of_seeds_need_a_command_each():
+    found = [*of("dropout", 2), *of("none", 3, run_of="a")]
+    assert commands(experiment(), "short", found) == [
+        START + "--only=dropout --workdir=DIR",
+        START + "--only=none --num_seeds=3 --runs_from=DIR_OF_a --workdir=DIR",
+    ]
+
+
+@pytest.mark.usefixtures("digits")
+def test_runs_of_another_folder_are_recorded(done, tmp_path):
+    run(tmp_path / "new", runs_from=[done], only=["none"])
+    table = (tmp_path / "new" / "table.md").read_text()
+    assert START + "--only=none --runs_from=DIR_OF_tiny --workdir=DIR" in table
+    assert "--runs_from" not in (done / "table.md").read_text()
+
+
+def shown(*values):
+    """How the numbers of a column are shown."""
+    rows = tuple(
+        Row(f"{i}", "", printed={ERROR: v if isinstance(v, Printed) else Printed(v)})
+        for i, v in enumerate(values)
+    )
+    what = experiment(rows)
+    return [show_printed(what, row, ERROR) for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("values", "texts"),
+    [
+        ((98.23, 98.4, 98.35), ["98.23", "98.40", "98.35"]),
+        ((1.01, 1.0, 0.91), ["1.01", "1.00", "0.91"]),
+        ((2.78, 2.8, 2.8, 2.68), ["2.78", "2.80", "2.80", "2.68"]),
+        ((15.6, 15.13, 12.3), ["15.6", "15.13", "12.3"]),
+        ((11.7, 11.5, 2.47, 2.33), ["11.7", "11.5", "2.47", "2.33"]),
+        ((9.35e-05, 0.000583, 0.00115), ["9.35e-05", "0.000583", "0.00115"]),
+        ((0.00014, 0.000652, 0.000643), ["0.000140", "0.000652", "0.000643"]),
+        ((82, 169.5, "z = 0"), ["82", "169.5", "z = 0"]),
+        ((1.0,), ["1.0"]),
+        (
+            (Printed(98.4, 0.034), Printed(98.23, 0.07, "(?)")),
+            ["98.40 ± 0.034 (SD)", "98.23 ± 0.070 (SD) ((?))"],
+        ),
+    ],
+)
+def test_numbers_have_the_digits_that_are_printed(values, texts):
+    assert shown(*values) == texts
+
+
+def test_a_papers_table():
+    """Noh et al. 2017, table 1, by the row."""
+    what = EXPERIMENTS["noh2017_table1"]
+    texts = [show_printed(what, row, ERROR) for row in what.rows if row.printed]
+    for text in ("4.60", "3.80", "18.30", "20.70 ± 0.19 (SD)", "19.12 ± 0.24 (SD)"):
+        assert text in texts
+
+
+def test_what_no_number_is_printed_of():
+    """A figure does not show every quantity that is measured here."""
+    what = experiment((Row("a", "a"), Row("b", "b", ours=True)), place="figure 1")
+    texts = [show_printed(what, row, ERROR) for row in what.rows]
+    assert texts == ["not printed", "not in the paper"]
