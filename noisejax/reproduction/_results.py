@@ -49,7 +49,22 @@ def _parse(line: bytes) -> Result:
     for name, kind in KINDS.items():
         if not isinstance(result.get(name), kind):
             raise ValueError(f"{name} is missing or of a wrong type")
+    for metric, value in result["numbers"].items():
+        if not isinstance(value, int | float | str | None):
+            raise ValueError(f"{metric} must be a number, a text or null")
+    if not {"kind", "count"} <= set(result["device"]):
+        raise ValueError("device must have a kind and a count")
+    if not all(isinstance(value, int) for value in _seeds(result)):
+        raise ValueError("the seeds of its configuration must be integers")
     return result
+
+
+def _seeds(result: Result) -> tuple[int, int]:
+    """The first seed of a row's configuration, and how many there are."""
+    fields = result["config"].get("training", {})  # none where it is computed
+    if not isinstance(fields, dict):
+        raise ValueError("the configuration's section training must be an object")
+    return fields.get("seed", 0), fields.get("num_seeds", 1)
 
 
 def append_results(path: pathlib.Path, results: Sequence[Result]) -> None:
@@ -87,6 +102,6 @@ def _is_whole(by_seed: Mapping[int, Result]) -> bool:
     found = list(by_seed.values())
     if any("failed" in result for result in found):
         return True
-    fields = found[0]["config"].get("training", {})  # none where it is computed
-    first = fields.get("seed", 0)
-    return set(by_seed) == set(range(first, first + fields.get("num_seeds", 1)))
+    first, num_seeds = _seeds(found[0])
+    expected = range(first, first + num_seeds)
+    return len(by_seed) == len(expected) and all(seed in expected for seed in by_seed)

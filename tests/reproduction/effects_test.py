@@ -56,6 +56,13 @@ def test_standard_errors_are_over_seeds_of_differences_within_a_seed():
     assert np.isnan(found(make([0]))["gaaf"].standard_error)
 
 
+def test_without_a_spread_there_is_no_interval():
+    """The effect of GAAF is the same in every seed, up to rounding."""
+    by_name = found(make([0, 1, 2]))
+    assert (by_name["gaaf"].low, by_name["gaaf"].high) == (-np.inf, np.inf)
+    assert by_name["shift"].low > -np.inf
+
+
 def test_the_figure_shows_main_effects_and_interactions():
     figure = design_effects(Saved(None, FACTORIAL, make([0, 1])))
     main, both = figure.axes

@@ -1,15 +1,29 @@
 """A folder that was damaged, or that is of something else, is noticed."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
 from noisejax import reproduction
 from noisejax.experiments import EXPERIMENTS, Row, Scale
 from noisejax.reproduction import _driver
-from tests.reproduction.tiny import copy_of, experiment, results, run
+from tests.reproduction.tiny import (
+    ERROR,
+    copy_of,
+    experiment,
+    result,
+    results,
+    run,
+)
 
 pytestmark = pytest.mark.usefixtures("digits")
+
+
+def line(**fields):
+    """A line of results.jsonl with some fields of another kind."""
+    return (json.dumps({**result("none", 0), **fields}) + "\n").encode()
 
 
 def test_a_line_that_was_cut_short_is_left_out(done, tmp_path, trained):
@@ -78,6 +92,10 @@ def test_a_line_that_is_there_twice_counts_once(done, tmp_path, trained):
         (b"5\n", "it must be an object, got 5"),
         (b"\xff", "can't decode byte 0xff"),
         (b'{"row": "none"}\n', "seed is missing or of a wrong type"),
+        (line(numbers={ERROR: [1]}), f"{ERROR} must be a number"),
+        (line(device={}), "device must have a kind and a count"),
+        (line(config={"training": 5}), "section training must be an object"),
+        (line(config={"training": {"num_seeds": "2"}}), "must be integers"),
     ],
 )
 def test_a_damaged_line_is_said(done, tmp_path, damage, why):
@@ -178,6 +196,21 @@ def test_what_is_computed_has_no_seeds(tmp_path):
             num_seeds=2,
         )
     assert not (tmp_path / "work").exists()
+
+
+def test_too_many_seeds_are_refused_at_once(tmp_path):
+    """All seeds run at once, in one program."""
+    flags = ["--experiment=ba2014_table2", "--num_seeds=1001", f"--workdir={tmp_path}"]
+    done = subprocess.run(
+        [sys.executable, "-m", "noisejax.reproduce", *flags],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "--num_seeds=1001: 1001 is not an integer in the range [1, 1000]" in (
+        done.stderr
+    )
 
 
 def test_an_empty_name_is_said(tmp_path):
