@@ -17,7 +17,7 @@ from typing import Any
 
 from absl import app, flags
 
-from benchmarks import _bench
+from benchmarks import _bench, _tables
 
 QUESTIONS = (
     *("masks", "iwsgd", "iwsgd_memory", "backprojection", "epoch"),
@@ -86,7 +86,7 @@ def page(device: str, records: list[Record]) -> str:
         group = list(group)
         parts.append(f"## {group[0]['benchmark']}\n\n{_where(group[0]['machine'])}\n")
         by_question = itertools.groupby(group, lambda r: r["question"])
-        parts += [_bench.table(list(rows)) for _, rows in by_question]
+        parts += [_tables.table(list(rows)) for _, rows in by_question]
     return "\n".join(parts)
 
 

@@ -21,8 +21,10 @@ import jax
 import numpy as np
 from absl import app, flags
 
+from benchmarks._compile import CompileTime
 from benchmarks._machine import machine
 from benchmarks._quiet import LIMIT, Others, cpu_seconds, wait_for_quiet
+from benchmarks._tables import table
 
 FLAGS = flags.FLAGS
 REPEATS = flags.DEFINE_integer(
@@ -87,6 +89,7 @@ def measure(
     repeats: int,
     same: Callable[[dict[str, Any]], None] | None = None,
     floor: str | None = None,
+    above: Sequence[str] | None = None,
     targets: Sequence[Target] = (),
     facts: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> list[dict[str, Any]]:
@@ -100,20 +103,25 @@ def measure(
       repeats: of each variant, all in turns and in changing order.
       same: given every variant's first results by name; raises (AssertionError) where
         variants that must agree do not.
-      floor: the variant that no other can beat, as it does a part of the work only.
+      floor: the variant that does only a part of the work of those `above` it.
+      above: the variants that do all of the floor's work, in its precision, and more;
+        ratios to the floor are written down for them. None: all.
       targets: ratios to reach.
-      facts: more to write down, by variant, such as memory.
+      facts: more to write down, by variant, such as memory; "compile_s" of a program
+        that was compiled before.
 
     Returns:
       A record per variant: times in seconds, ratios of medians to the reference with
-      the least and the largest ratio within one round, compile time, targets.
+      the least and the largest ratio within one round, seconds that JAX compiled in
+      the first call, targets.
     """
     calls = {name: call for name, call in variants.items() if call is not None}
     results, compile_seconds, counts = {}, {}, {}
     for name, call in calls.items():
-        results[name], first = _timed(call, 1)
+        with CompileTime() as spent:
+            results[name], _ = _timed(call, 1)
+        compile_seconds[name] = spent.seconds
         _, warm = _timed(call, 1)
-        compile_seconds[name] = max(first - warm, 0.0)
         counts[name] = int(np.clip(np.ceil(REPEAT_SECONDS / warm), 1, 10_000))
     if same is not None:
         same(results)
@@ -133,7 +141,7 @@ def measure(
                 "checked": same is not None,
                 "others_share": _digits(others),
             }
-            if floor is not None:
+            if floor is not None and (above is None or name in (floor, *above)):
                 record |= {"floor": floor}
                 record |= _compared(seconds[name], seconds.get(floor), "x_floor")
             record["targets"] = [
@@ -228,68 +236,6 @@ def _reached(target: Target, seconds: Times, facts) -> dict[str, Any]:
         **compared,
         "reached": compared["ratio"] <= target.bound,
     }
-
-
-def table(records: Sequence[Mapping[str, Any]]) -> str:
-    """The records of one question as a Markdown table, quickest first."""
-    first = records[0]
-    timed = [record for record in records if "median_s" in record]
-    n, others = (timed[0][key] for key in ("n", "others_share"))
-    lines = [
-        f"### {first['question']}",
-        "",
-        f"x = times `{first['reference']}`; n = {n} rounds in turns, in which other "
-        f"processes took up to {100 * others:.0f} % of the machine.",
-        "",
-        "| variant | median ms | min ms | x (medians) | x (minima) | x min ... max "
-        "| x CPU time | x floor | compile s | temporary MB | target |",
-        "| --- | ---: | ---: | ---: | ---: | --- | ---: | ---: | ---: | ---: | --- |",
-    ]
-    for record in sorted(timed, key=lambda record: record["median_s"]):
-        lines.append(_row(record))
-    skipped = [record["variant"] for record in records if "skipped" in record]
-    if skipped:
-        lines += ["", f"Skipped, as not installed: {', '.join(skipped)}."]
-    return "\n".join([*lines, ""])
-
-
-def _row(record: Mapping[str, Any]) -> str:
-    span = ""
-    if "ratio_min" in record:
-        span = f"{record['ratio_min']:.2f} ... {record['ratio_max']:.2f}"
-    cells = [
-        record["variant"]
-        + (" (floor)" if record.get("floor") == record["variant"] else ""),
-        f"{1e3 * record['median_s']:.3f}",
-        f"{1e3 * record['min_s']:.3f}",
-        _number(record.get("ratio")),
-        _number(record.get("ratio_of_minima")),
-        span,
-        _number(record.get("cpu_ratio")),
-        _number(record.get("x_floor")),
-        _number(record["compile_s"]),
-        _megabytes(record.get("temporary_bytes")),
-        "; ".join(map(_verdict, record["targets"])),
-    ]
-    return f"| {' | '.join(cells)} |"
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.2f}"
-
-
-def _megabytes(value: int | None) -> str:
-    return "" if value is None else f"{value / 1e6:.2f}"
-
-
-def _verdict(target: Mapping[str, Any]) -> str:
-    verdict = "reached" if target["reached"] else "missed"
-    kind = target.get("quantity", "seconds")
-    of = "" if kind == "seconds" else f"{kind.replace('_', ' ')} "
-    return (
-        f"{of}{target['ratio']:.2f} x {target['reference']}, "
-        f"at most {target['bound']:g}: {verdict}"
-    )
 
 
 def main(run: Callable[..., list[dict[str, Any]]]) -> None:

@@ -11,6 +11,8 @@ import numpy as np
 from flax import linen as nn
 from jax import numpy as jnp
 
+from benchmarks._torch import to_numpy
+
 
 def plan(depth: int, width: int) -> list[tuple[int, int]]:
     """Feature maps and stride of each block."""
@@ -98,14 +100,32 @@ def torch_resnet(torch: Any, depth: int, width: int, rate: float) -> Any:
     return Network()
 
 
+NAMES = {"kernel": "weight", "scale": "weight", "bias": "bias"}
+"""Flax's names of parameters, and torch's."""
+
+
 def hand_over(torch: Any, network: Any, params: dict[str, Any]) -> None:
     """Copies Flax's parameters into torch's network."""
     state = network.state_dict()
-    names = {"kernel": "weight", "scale": "weight", "bias": "bias"}
     for path, leaf in jax.tree_util.tree_leaves_with_path(params):
         layer, kind = (part.key for part in path)
         values = np.asarray(leaf)
         if kind == "kernel":
             values = values.transpose((3, 2, 0, 1) if values.ndim == 4 else (1, 0))
-        state[f"{layer}.{names[kind]}"] = torch.tensor(values.copy())
+        state[f"{layer}.{NAMES[kind]}"] = torch.tensor(values.copy())
     network.load_state_dict(state)
+
+
+def gradients_of(network: Any, params: dict[str, Any]) -> dict[str, Any]:
+    """The gradients in torch's network, as a tree like Flax's parameters."""
+
+    def gradient(path, leaf):
+        layer, kind = (part.key for part in path)
+        parameter = getattr(network.get_submodule(layer), NAMES[kind])
+        values = to_numpy(parameter.grad)
+        if kind == "kernel":
+            values = values.transpose((2, 3, 1, 0) if values.ndim == 4 else (1, 0))
+        assert values.shape == leaf.shape, f"{layer} {kind}"
+        return values
+
+    return jax.tree_util.tree_map_with_path(gradient, params)

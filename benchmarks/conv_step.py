@@ -2,7 +2,8 @@
 
 One SGD step of a wide residual network 16-4 on images 32 x 32 x 3 with dropout 0.3 in
 every block. S = 4 is IWSGD with the samples folded into the batch; Flax and torch are
-given the same on a batch repeated four times. The floor has no noise, and one sample.
+given the same on a batch repeated four times. The floor has no noise, and one sample;
+torch, whose convolutions are others, may go below.
 
 Then a smaller network, four steps as one program, as an epoch of the training command
 is: what does a loop cost, by whose convolutions?
@@ -17,12 +18,21 @@ from flax import linen as nn
 from jax import numpy as jnp
 
 from benchmarks._bench import main, measure
-from benchmarks._stock_resnet import FlaxResNet, hand_over, torch_resnet
+from benchmarks._same import check_steps
+from benchmarks._stock_resnet import (
+    FlaxResNet,
+    gradients_of,
+    hand_over,
+    torch_resnet,
+)
 from benchmarks._torch import Torch, to_numpy
 from noisejax import models, noise
 
 RATE, LEARNING_RATE = 0.3, 0.01
 LOOP = 4
+TOLERANCE = 1e-2
+"""Of gradients: rounding grows on its way down the blocks."""
+SILENT = "ours, no noise, S = 1"
 
 
 def run(*, repeats: int, smoke: bool) -> list[dict[str, Any]]:
@@ -31,11 +41,10 @@ def run(*, repeats: int, smoke: bool) -> list[dict[str, Any]]:
     keys = jax.random.split(jax.random.key(0), 2)
     x = jax.random.normal(keys[0], (batch, side, side, 3))
     y = jnp.arange(batch) % 10
-    samples = (1,) if smoke else (1, 4)
     return [
         *(
             record
-            for s in samples
+            for s in (1, 4)
             for record in _compare(depth, width, x, y, keys[1], s, repeats)
         ),
         *_compare_loops(x, y, keys[1], repeats),
@@ -86,51 +95,90 @@ def _repeated(call):
     return calls
 
 
-def _compare(depth, width, x, y, key, num_samples, repeats):
-    def ours(bits):
-        blocks = (depth - 4) // 6 * 3
-        schemes = (noise.Dropout(RATE, bits),) * blocks if bits else ()
-        return models.WideResNet(
-            10, depth=depth, width_factor=width, hidden_noise=schemes
-        )
+def _ours(depth, width, bits):
+    """The library's network; bits 0: without noise."""
+    blocks = (depth - 4) // 6 * 3
+    schemes = (noise.Dropout(RATE, bits),) * blocks if bits else ()
+    return models.WideResNet(10, depth=depth, width_factor=width, hidden_noise=schemes)
 
+
+def _compare(depth, width, x, y, key, num_samples, repeats):
     stock = FlaxResNet(depth, width, RATE)
-    variables = jax.jit(lambda key: ours(0).init(key, x, train=False))(key)
+    variables = jax.jit(lambda key: _ours(depth, width, 0).init(key, x, train=False))(
+        key
+    )
     arguments = num_samples, variables, x, y, key
     rival = Torch()
     title = f"{list(x.shape)}, S = {num_samples}"
     calls = {
-        "ours, 32 bits": _step(ours(32), *arguments),
-        "ours, 8 bits": _step(ours(8), *arguments),
+        "ours, 32 bits": _step(_ours(depth, width, 32), *arguments),
+        "ours, 8 bits": _step(_ours(depth, width, 8), *arguments),
         "flax, nn.Dropout": _step(stock, *arguments),
-        "ours, no noise, S = 1": _step(ours(0), 1, *arguments[1:]),
+        SILENT: _step(_ours(depth, width, 0), 1, *arguments[1:]),
         "torch": _torch(rival, depth, width, variables, x, y, num_samples),
     }
 
     def same(results):
-        del results  # steps differ by their masks: compare the networks without noise
-        clean, _ = ours(32).apply(variables, x, train=False)
-        other, _ = stock.apply(variables, x, train=False)
-        np.testing.assert_allclose(other, clean, rtol=1e-3, atol=1e-4)
-        if rival:
-            network = torch_resnet(rival.torch, depth, width, RATE).eval()
-            hand_over(rival.torch, network, variables["params"])
-            images = rival.torch.tensor(np.moveaxis(np.asarray(x), -1, 1).copy())
-            other = to_numpy(network(images))
-            np.testing.assert_allclose(other, clean, rtol=1e-3, atol=1e-3)
+        _check_outputs(rival, depth, width, variables, x)
+        wanted = _check_silent_steps(rival, depth, width, *arguments)
+        np.testing.assert_allclose(results[SILENT], wanted, rtol=1e-5)
 
     return measure(
         f"step, wide ResNet {depth}-{width}, images {title}",
         calls,
         reference="flax, nn.Dropout",
-        floor="ours, no noise, S = 1",
+        floor=SILENT,
+        above=[name for name in calls if name != "torch"],
         repeats=repeats,
         same=same,
     )
 
 
-def _step(model: nn.Module, num_samples: int, variables, x, y, key, length: int = 1):
-    """A call that makes one more step, or `length` of them in a loop."""
+def _check_outputs(rival, depth, width, variables, x) -> None:
+    """Without noise, by the running statistics."""
+    clean, _ = _ours(depth, width, 32).apply(variables, x, train=False)
+    other, _ = FlaxResNet(depth, width, RATE).apply(variables, x, train=False)
+    np.testing.assert_allclose(other, clean, rtol=1e-3, atol=1e-4)
+    if rival:
+        network = torch_resnet(rival.torch, depth, width, RATE).eval()
+        hand_over(rival.torch, network, variables["params"])
+        images = rival.torch.tensor(np.moveaxis(np.asarray(x), -1, 1).copy())
+        np.testing.assert_allclose(
+            to_numpy(network(images)), clean, rtol=1e-3, atol=1e-3
+        )
+
+
+def _check_silent_steps(rival, depth, width, num_samples, variables, x, y, key):
+    """At rate 0, by the batch's statistics: losses, gradients, new statistics.
+
+    Returns:
+      The loss, which is the same for any number of equal samples.
+    """
+
+    def step(model):
+        gradient = jax.jit(
+            jax.value_and_grad(_loss_fn(model, num_samples), has_aux=True)
+        )
+        (loss, batch_stats), gradients = gradient(
+            variables["params"], variables["batch_stats"], x, y, key
+        )
+        return loss, (gradients, batch_stats)
+
+    wanted = step(_ours(depth, width, 0))
+    check_steps("flax", step(FlaxResNet(depth, width, 0.0)), wanted, TOLERANCE)
+    if rival:
+        network, loss_fn = _torch_parts(
+            rival, depth, width, 0.0, variables, x, y, num_samples
+        )
+        loss = loss_fn()
+        loss.backward()
+        found = to_numpy(loss), gradients_of(network, variables["params"])
+        check_steps("torch", found, (wanted[0], wanted[1][0]), TOLERANCE)
+    return wanted[0]
+
+
+def _loss_fn(model: nn.Module, num_samples: int):
+    """The bound of so many samples in one batch, and the new batch statistics."""
 
     def loss_fn(params, batch_stats, x, y, key):
         copies = jnp.concatenate([x] * num_samples)
@@ -148,11 +196,17 @@ def _step(model: nn.Module, num_samples: int, variables, x, y, key, length: int 
         bound = jax.nn.logsumexp(chosen, axis=0) - np.float32(np.log(num_samples))
         return -jnp.mean(bound), updated["batch_stats"]
 
+    return loss_fn
+
+
+def _step(model: nn.Module, num_samples: int, variables, x, y, key, length: int = 1):
+    """A call that makes one more step, or `length` of them in a loop."""
+
     sgd = optax.sgd(LEARNING_RATE, momentum=0.9, nesterov=True)
 
     def step(state, x, y):
         params, batch_stats, opt_state, number = state
-        gradient = jax.value_and_grad(loss_fn, has_aux=True)
+        gradient = jax.value_and_grad(_loss_fn(model, num_samples), has_aux=True)
         step_key = jax.random.fold_in(key, number)
         (loss, batch_stats), gradients = gradient(params, batch_stats, x, y, step_key)
         updates, opt_state = sgd.update(gradients, opt_state)
@@ -179,30 +233,42 @@ def _step(model: nn.Module, num_samples: int, variables, x, y, key, length: int 
 def _torch(rival, depth, width, variables, x, y, num_samples):
     if not rival:
         return None
-    torch = rival.torch
-    network = torch_resnet(torch, depth, width, RATE)
-    hand_over(torch, network, variables["params"])
-    network = network.to(rival.device, memory_format=torch.channels_last)
-    sgd = torch.optim.SGD(
+    network, loss_fn = _torch_parts(
+        rival, depth, width, RATE, variables, x, y, num_samples
+    )
+    sgd = rival.torch.optim.SGD(
         network.parameters(), LEARNING_RATE, momentum=0.9, nesterov=True
     )
-    images = rival.tensor(np.moveaxis(np.asarray(x), -1, 1))
-    images = images.contiguous(memory_format=torch.channels_last)
-    labels = rival.tensor(y).long().repeat(num_samples)
 
     def step():
-        copies = images.repeat(num_samples, 1, 1, 1)
-        losses = torch.nn.functional.cross_entropy(
-            network(copies), labels, reduction="none"
-        )
-        bound = torch.logsumexp(-losses.reshape(num_samples, -1), 0)
-        loss = np.log(num_samples) - bound.mean()
+        loss = loss_fn()
         sgd.zero_grad(set_to_none=True)
         loss.backward()
         sgd.step()
         return loss.detach()
 
     return rival.waited(step)
+
+
+def _torch_parts(rival, depth, width, rate, variables, x, y, num_samples):
+    """torch's network, and its loss."""
+    torch = rival.torch
+    network = torch_resnet(torch, depth, width, rate)
+    hand_over(torch, network, variables["params"])
+    network = network.to(rival.device, memory_format=torch.channels_last)
+    images = rival.tensor(np.moveaxis(np.asarray(x), -1, 1))
+    images = images.contiguous(memory_format=torch.channels_last)
+    labels = rival.tensor(y).long().repeat(num_samples)
+
+    def loss_fn():
+        copies = images.repeat(num_samples, 1, 1, 1)
+        losses = torch.nn.functional.cross_entropy(
+            network(copies), labels, reduction="none"
+        )
+        bound = torch.logsumexp(-losses.reshape(num_samples, -1), 0)
+        return np.log(num_samples) - bound.mean()
+
+    return network, loss_fn
 
 
 if __name__ == "__main__":

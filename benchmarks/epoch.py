@@ -86,6 +86,7 @@ def _one_seed(title, dataset, width, repeats, smoke):
         calls,
         reference=IN_MEMORY if rival else "one jit, 32 bits",
         floor="one jit, no noise",
+        above=[name for name in calls if "bfloat16" not in name],
         repeats=repeats,
         same=same,
         targets=[

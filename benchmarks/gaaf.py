@@ -2,7 +2,9 @@
 
 Forward and backward through one elementwise function of an array. The exact form has
 the plain activation's value, the floor form that of eq. 8; "naive" is eq. 8 written
-down and left to autodiff, with the floor's slope put right by stop_gradient.
+down and left to autodiff, with the floor's slope put right by stop_gradient. The
+shape function alone is what both of our forms compute besides: no less than it can the
+exact form take, whatever the plain activation takes.
 """
 
 from typing import Any
@@ -16,6 +18,9 @@ from benchmarks._torch import Torch, to_numpy
 from noisejax import activations
 
 FREQUENCY = 10_000.0
+
+SHAPE = "shape function alone"
+"""Its value, in float32 for half precision and rounded once; no gradient."""
 
 PARTS = {
     "tanh": (jnp.tanh, activations.exponential_shape),
@@ -51,6 +56,7 @@ def _compare(name: str, shape: tuple[int, ...], dtype: str, repeats: int):
         "naive floor, autodiff": naive,
     }
     calls = {key: _gradient(f, x, weight) for key, f in functions.items()}
+    calls[SHAPE] = _shape(s, x)
     calls["torch, floor"] = _torch(name, x, weight)
 
     def same(results):
@@ -61,7 +67,8 @@ def _compare(name: str, shape: tuple[int, ...], dtype: str, repeats: int):
         np.testing.assert_array_equal(exact[0], y)
         added = to_numpy(s(x) * weight)
         np.testing.assert_allclose(exact[1], slope + added, **close)
-        for other in set(results) - {"plain activation", "ours, exact"}:
+        np.testing.assert_allclose(to_numpy(results[SHAPE]), to_numpy(s(x)), **close)
+        for other in set(results) - {"plain activation", "ours, exact", SHAPE}:
             got = [to_numpy(r) for r in results[other]]
             np.testing.assert_allclose(got[0], y, **close)
             if dtype == "float32" or other == "ours, floor":
@@ -72,6 +79,7 @@ def _compare(name: str, shape: tuple[int, ...], dtype: str, repeats: int):
         calls,
         reference="plain activation",
         floor="plain activation",
+        above=[name for name in calls if name != SHAPE],
         repeats=repeats,
         same=same,
         targets=[Target("ours, exact", "plain activation", 1.3)],
@@ -87,6 +95,14 @@ def _gradient(f, x, weight):
         return y, *pull(weight)
 
     return lambda: both(x, weight)
+
+
+def _shape(s, x):
+    @jax.jit
+    def value(x):
+        return s(x.astype(jnp.float32)).astype(x.dtype)
+
+    return lambda: value(x)
 
 
 def _torch(name, x, weight):

@@ -8,9 +8,12 @@ network (an eighth of Ba et al.'s) at batch 16; dropout 0.2 on the input and
 from typing import Any
 
 import jax
+import numpy as np
 from jax import numpy as jnp
 
 from benchmarks._bench import Target, main, measure
+from benchmarks._compile import compile_ahead
+from benchmarks._same import check_steps
 from noisejax import layers, models, noise, objectives
 
 ONE = "one sample"
@@ -60,10 +63,12 @@ def _compare(question: str, model, x, repeats: int) -> list[dict[str, Any]]:
     def log_prob(params, key, x, y):
         return objectives.label_log_prob(apply(params, key, x, train=True)[0], y)
 
-    def gradient(strategy, num_samples):
+    def gradient(strategy, num_samples, noise_=key):
         loss_fn = objectives.iwsgd(log_prob, num_samples=num_samples, strategy=strategy)
-        jitted = jax.jit(jax.grad(loss_fn, has_aux=True))
-        return jitted.lower(params, key, x, y).compile()
+        jitted = jax.jit(jax.value_and_grad(loss_fn, has_aux=True))
+        arguments = params, noise_, x, y
+        program, facts = compile_ahead(jitted, *arguments)
+        return lambda: program(*arguments), facts
 
     programs = {
         ONE: gradient("fold", 1),
@@ -72,27 +77,52 @@ def _compare(question: str, model, x, repeats: int) -> list[dict[str, Any]]:
         "fold, S = 8": gradient("fold", 8),
         "vmap, S = 8": gradient("vmap", 8),
     }
-    facts = {
-        name: {"temporary_bytes": program.memory_analysis().temp_size_in_bytes}
-        for name, program in programs.items()
-    }
+    call, facts = programs[ONE]
     size = sum(leaf.nbytes for leaf in jax.tree.leaves(params))
-    facts[ALLOWED] = {"temporary_bytes": facts[ONE]["temporary_bytes"] + size}
-    programs[ALLOWED] = programs[ONE]
+    allowed = facts["temporary_bytes"] + size
+    programs[ALLOWED] = call, facts | {"temporary_bytes": allowed}
+
+    @jax.jit
+    @jax.value_and_grad
+    def copies(params):
+        """The bound written down: fold draws its masks for all copies at once."""
+        many, labels = jnp.concatenate([x] * 8), jnp.concatenate([y] * 8)
+        log_probs = log_prob(params, key, many, labels).reshape(8, -1)
+        return -jnp.mean(jax.nn.logsumexp(log_probs, 0) - np.float32(np.log(8)))
+
+    def same(results):
+        draw = layers.functional(model, mutable=["noise"])
+        for num_samples in (8, 32):
+            keys = jax.random.split(key, num_samples)
+            samples = jax.jit(
+                jax.vmap(lambda key: draw(params, key, x, train=True)[1])
+            )(keys)
+            wanted = _without_aux(gradient("fold", num_samples, samples)[0]())
+            for strategy in ("map", "vmap"):  # both draw these masks
+                name = f"{strategy}, S = {num_samples}"
+                if name in results:
+                    check_steps(name, _without_aux(results[name]), wanted)
+        folded = _without_aux(results["fold, S = 8"])
+        check_steps("fold, S = 8", folded, copies(params))
+
     return measure(
         question,
-        {
-            name: lambda program=program: program(params, key, x, y)
-            for name, program in programs.items()
-        },
+        {name: call for name, (call, _) in programs.items()},
         reference=ONE,
         repeats=repeats,
+        same=same,
         targets=(
             Target("map, S = 32", "map, S = 8", 1.1, "temporary_bytes"),
             Target("map, S = 32", ALLOWED, 1.5, "temporary_bytes"),
         ),
-        facts=facts,
+        facts={name: facts for name, (_, facts) in programs.items()},
     )
+
+
+def _without_aux(result):
+    """(Loss, gradients) of a call."""
+    (loss, _), gradients = result
+    return loss, gradients
 
 
 if __name__ == "__main__":

@@ -100,6 +100,7 @@ def _compare(shape: tuple[int, ...], dtype: str, repeats: int):
         calls,
         reference=MASK,
         floor=MULTIPLY,
+        above=[name for name in calls if name != SUM],
         repeats=repeats,
         same=same,
         targets=TARGETS if dtype == "float32" and shape[0] == 1024 else (),

@@ -5,9 +5,10 @@ import json
 
 import jax
 import pytest
+from jax import numpy as jnp
 
 from benchmarks import __main__ as page
-from benchmarks import _bench
+from benchmarks import _bench, _compile, _same, _tables
 
 
 @pytest.fixture(autouse=True)
@@ -25,6 +26,8 @@ def test_runs(name):
     assert records
     for record in records:
         assert "skipped" in record or 0 < record["min_s"] <= record["median_s"]
+        if "temporary_bytes" in record:
+            assert record["compile_s"] > 0, "compiled beforehand, yet it took time"
         json.dumps(record)
 
 
@@ -90,7 +93,59 @@ def test_table(measured, capsys):
     assert [row.split("|")[1].strip() for row in rows[2:]] == ["quick (floor)", "slow"]
     assert "3.00 x quick, at most 2: missed" in text
     assert "Skipped, as not installed: absent." in text
-    assert _bench.table(records) in text
+    assert _tables.table(records) in text
+
+
+def test_only_variants_above_a_floor_are_compared_with_it(measured):
+    everything = measured(floor="quick")
+    assert [r.get("x_floor") for r in everything[:2]] == [pytest.approx(3), 1]
+    slow, quick, _ = measured(floor="quick", above=())
+    assert "x_floor" not in slow and "floor" not in slow
+    assert quick["x_floor"] == 1
+    text = _tables.table([slow, quick])
+    assert "| quick (floor) |" in text and "x floor: of the variants" in text
+    assert "x floor: of the variants" not in _tables.table(everything)
+
+
+def test_compiling_is_heard_where_it_happens():
+    """Of a call that compiles; not of one that finds a program compiled."""
+    with _compile.CompileTime() as nothing:
+        pass
+    jitted = jax.jit(lambda x: jnp.tanh(x) @ x)
+    x = jnp.ones((3, 3))
+    with _compile.CompileTime() as first:
+        jitted(x)
+    with _compile.CompileTime() as second:
+        jitted(x)
+    assert nothing.seconds == second.seconds == 0 < first.seconds
+    program, facts = _compile.compile_ahead(jax.jit(lambda x: x @ x), x)
+    assert facts["compile_s"] > 0 <= facts["temporary_bytes"]
+    assert (program(x) == 3).all()
+
+
+def test_a_span_within_another_counts_once():
+    spent = _compile.CompileTime()
+    event = f"{_compile.PREFIX}jaxpr_trace_duration"
+    for start, end in ((5, 6), (0, 4), (1, 2), (3, 4.5)):
+        spent._hear(event, start, end)
+    spent._hear("/jax/another", 10, 20)
+    assert spent.seconds == 5.5
+
+
+def test_compile_seconds_of_a_program_made_before_are_written_down(measured):
+    slow, quick, _ = measured(facts={"slow": {"compile_s": 2.5}})
+    assert (slow["compile_s"], quick["compile_s"]) == (2.5, 0)
+    row = _tables.table([slow, quick]).splitlines()[-2]
+    assert row.split("|")[9].strip() == "", "quick compiled nothing"
+
+
+def test_steps_that_differ_are_told_apart():
+    wanted = 1.0, {"w": jnp.asarray([3.0, 4.0])}
+    _same.check_steps("a", (1.0, {"w": jnp.asarray([3.0, 4.004])}), wanted)
+    with pytest.raises(AssertionError, match=r"a, gradient\['w'\]: 0\.1"):
+        _same.check_steps("a", (1.0, {"w": jnp.asarray([3.0, 4.1])}), wanted)
+    with pytest.raises(AssertionError, match="Not equal to tolerance"):
+        _same.check_steps("a", (1.1, wanted[1]), wanted)
 
 
 def test_kept_results_replace_older_ones_of_the_same_benchmark(measured, tmp_path):
