@@ -30,8 +30,6 @@ from noisejax import models, noise
 
 RATE, LEARNING_RATE = 0.3, 0.01
 LOOP = 4
-TOLERANCE = 1e-2
-"""Of gradients: rounding grows on its way down the blocks."""
 SILENT = "ours, no noise, S = 1"
 
 
@@ -121,7 +119,7 @@ def _compare(depth, width, x, y, key, num_samples, repeats):
     def same(results):
         _check_outputs(rival, depth, width, variables, x)
         wanted = _check_silent_steps(rival, depth, width, *arguments)
-        np.testing.assert_allclose(results[SILENT], wanted, rtol=1e-5)
+        np.testing.assert_allclose(results[SILENT], wanted, rtol=1e-3)
 
     return measure(
         f"step, wide ResNet {depth}-{width}, images {title}",
@@ -155,6 +153,7 @@ def _check_silent_steps(rival, depth, width, num_samples, variables, x, y, key):
       The loss, which is the same for any number of equal samples.
     """
 
+    @jax.default_matmul_precision("highest")
     def step(model):
         gradient = jax.jit(
             jax.value_and_grad(_loss_fn(model, num_samples), has_aux=True)
@@ -165,15 +164,15 @@ def _check_silent_steps(rival, depth, width, num_samples, variables, x, y, key):
         return loss, (gradients, batch_stats)
 
     wanted = step(_ours(depth, width, 0))
-    check_steps("flax", step(FlaxResNet(depth, width, 0.0)), wanted, TOLERANCE)
-    if rival:
+    check_steps("flax", step(FlaxResNet(depth, width, 0.0)), wanted)
+    if rival:  # in float64: its float32 gradients are up to 1 % from those
         network, loss_fn = _torch_parts(
-            rival, depth, width, 0.0, variables, x, y, num_samples
+            rival, depth, width, 0.0, variables, x, y, num_samples, rival.torch.float64
         )
         loss = loss_fn()
         loss.backward()
         found = to_numpy(loss), gradients_of(network, variables["params"])
-        check_steps("torch", found, (wanted[0], wanted[1][0]), TOLERANCE)
+        check_steps("torch", found, (wanted[0], wanted[1][0]))
     return wanted[0]
 
 
@@ -250,13 +249,13 @@ def _torch(rival, depth, width, variables, x, y, num_samples):
     return rival.waited(step)
 
 
-def _torch_parts(rival, depth, width, rate, variables, x, y, num_samples):
-    """torch's network, and its loss."""
+def _torch_parts(rival, depth, width, rate, variables, x, y, num_samples, dtype=None):
+    """torch's network, and its loss; dtype None: float32."""
     torch = rival.torch
     network = torch_resnet(torch, depth, width, rate)
     hand_over(torch, network, variables["params"])
-    network = network.to(rival.device, memory_format=torch.channels_last)
-    images = rival.tensor(np.moveaxis(np.asarray(x), -1, 1))
+    network = network.to(rival.device, dtype, memory_format=torch.channels_last)
+    images = rival.tensor(np.moveaxis(np.asarray(x), -1, 1)).to(dtype)
     images = images.contiguous(memory_format=torch.channels_last)
     labels = rival.tensor(y).long().repeat(num_samples)
 
