@@ -38,6 +38,7 @@ EXPERIMENT = Experiment(
             num_seeds=5,
         ),
     },
+    drawn=("shift_correlation",),
     metrics=(
         "shift_correlation/input",
         "shift_correlation/layer_1",

@@ -123,6 +123,7 @@ EXPERIMENT = Experiment(
         ),
     },
     metrics=("test_error_percent",),
+    decimals={"test_error_percent": 2},
     measurements=("learning_curves", "shift_images"),
     base={
         "data.name": "mnist",

@@ -73,6 +73,7 @@ EXPERIMENT = Experiment(
         ),
     },
     metrics=("test_error_percent",),
+    decimals={"test_error_percent": 2},
     base={
         "data.name": "svhn_cropped_extra",
         "data.preprocess": ("gcn",),

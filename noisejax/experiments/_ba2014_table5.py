@@ -76,6 +76,7 @@ EXPERIMENT = Experiment(
         ),
     },
     metrics=("code_quality_bits",),
+    decimals={"code_quality_bits": 2},
     base={
         "data.name": "splicing_stand_in",
         "data.validation": 0.1,

@@ -32,6 +32,7 @@ EXPERIMENT = Experiment(
         "short": instant(("100,000 draws",), draws=100_000),
         "paper": instant(("100,000 draws",), draws=100_000),
     },
+    drawn=("dropped_share",),
     metrics=(
         "dropped_share/near_rate",
         "dropped_share/above_rate",

@@ -133,6 +133,7 @@ EXPERIMENT = Experiment(
             num_seeds=3,
         ),
     },
+    drawn=("test_error_percent",),
     metrics=("test_error_percent",),
     base={
         **shared.MLP_BASE,

@@ -91,6 +91,7 @@ EXPERIMENT = Experiment(
             num_seeds=3,
         ),
     },
+    drawn=("test_error_percent",),
     metrics=("test_error_percent",),
     base=shared.MLP_BASE,
     figure="rows CIFAR-10 and MNIST; columns: input, hidden, random noise; error bars",

@@ -58,7 +58,7 @@ class Claim:
       text: a sentence.
       contrasts: all of which lie where the claim has them.
       settled: the verdict where there are no contrasts and nothing is run for it; "":
-        then it is judged by eye.
+        then no number judges it.
     """
 
     text: str
@@ -148,6 +148,9 @@ class Experiment:
       rows: of the table, or points of the figure.
       scales: "smoke", "short", "paper".
       metrics: what is reported, in the order of the columns.
+      decimals: metric -> how many the paper prints, where a number would lose a 0.
+      drawn: metrics that the paper draws and does not print; all layers of one, if it
+        stands without.
       measurements: on each trained network ("measured"), or what is computed.
       design: factors that are crossed in the rows, of which effects are estimated.
       figure: what the figure shows; "": paper and ours, row by row.
@@ -165,6 +168,8 @@ class Experiment:
     rows: tuple[Row, ...]
     scales: Mapping[str, Scale]
     metrics: tuple[str, ...]
+    decimals: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    drawn: tuple[str, ...] = ()
     base: Overrides = dataclasses.field(default_factory=dict)
     measurements: tuple[str, ...] = ()
     design: tuple[str, ...] = ()

@@ -16,6 +16,7 @@ EXPERIMENT = Experiment(
         shared.DOUBLED,
     ),
     scales=shared.scales(),
+    drawn=("share_saturated",),
     metrics=tuple(f"share_saturated/{layer}" for layer in LAYERS),
     measurements=("net_values",),
     base=shared.BASE,

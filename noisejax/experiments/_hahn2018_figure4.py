@@ -16,6 +16,7 @@ EXPERIMENT = Experiment(
         Row("relu_shape", "the shifted sigmoid shape, for ReLU"),
     ),
     scales={"smoke": instant(), "short": instant(), "paper": instant()},
+    drawn=("acceleration", "shape"),
     metrics=(
         "acceleration/largest",
         "acceleration/slope",

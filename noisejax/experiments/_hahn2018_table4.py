@@ -28,6 +28,7 @@ EXPERIMENT = Experiment(
     ),
     scales=shared.scales(num_seeds=5),
     metrics=METRICS,
+    decimals={"test_accuracy_percent": 2},
     base=shared.BASE,
     protocol=(*shared.PROTOCOL, "Means and standard deviations of five executions."),
     ours=(

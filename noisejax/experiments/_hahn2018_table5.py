@@ -95,6 +95,7 @@ EXPERIMENT = Experiment(
         ),
     },
     metrics=("test_accuracy_percent", "train_accuracy_percent"),
+    decimals={"test_accuracy_percent": 2},
     base={
         "data.preprocess": ("standardise",),
         "data.validation": 0.1,

@@ -41,7 +41,6 @@ OURS = (
     "All 50,000 images are trained on and the last epoch is tested.",
     "S copies are folded into the batch, as in the authors' code: one augmented image "
     "for all copies, batch statistics over all of them.",
-    "The network's initialisation is its authors'.",
     "Sums of products in float32, operands rounded to bfloat16, at 'paper'.",
 )
 

@@ -85,6 +85,7 @@ EXPERIMENT = Experiment(
         ),
         "paper": shared.paper("about 500 hours, one H200 (estimate)"),
     },
+    drawn=("test_error_percent",),
     metrics=("test_error_percent",),
     base=shared.BASE,
     figure="test error against the dropout rate, one curve per S, with deviations",

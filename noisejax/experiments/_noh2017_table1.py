@@ -111,6 +111,7 @@ EXPERIMENT = Experiment(
         "paper": shared.paper("about 150 hours, one H200 (estimate)"),
     },
     metrics=("test_error_percent",),
+    decimals={"test_error_percent": 2},
     base=shared.BASE,
     protocol=(
         *shared.PROTOCOL,

@@ -55,36 +55,19 @@ def test_runs_of_another_folder_are_recorded(done, tmp_path):
     assert "--runs_from" not in (done / "table.md").read_text()
 
 
-def shown(*values):
-    """How the numbers of a column are shown."""
-    rows = tuple(
-        Row(f"{i}", "", printed={ERROR: v if isinstance(v, Printed) else Printed(v)})
-        for i, v in enumerate(values)
-    )
-    what = experiment(rows)
-    return [show_printed(what, row, ERROR) for row in rows]
-
-
 @pytest.mark.parametrize(
-    ("values", "texts"),
+    ("printed", "decimals", "text"),
     [
-        ((98.23, 98.4, 98.35), ["98.23", "98.40", "98.35"]),
-        ((1.01, 1.0, 0.91), ["1.01", "1.00", "0.91"]),
-        ((2.78, 2.8, 2.8, 2.68), ["2.78", "2.80", "2.80", "2.68"]),
-        ((15.6, 15.13, 12.3), ["15.6", "15.13", "12.3"]),
-        ((11.7, 11.5, 2.47, 2.33), ["11.7", "11.5", "2.47", "2.33"]),
-        ((9.35e-05, 0.000583, 0.00115), ["9.35e-05", "0.000583", "0.00115"]),
-        ((0.00014, 0.000652, 0.000643), ["0.000140", "0.000652", "0.000643"]),
-        ((82, 169.5, "z = 0"), ["82", "169.5", "z = 0"]),
-        ((1.0,), ["1.0"]),
-        (
-            (Printed(98.4, 0.034), Printed(98.23, 0.07, "(?)")),
-            ["98.40 ± 0.034 (SD)", "98.23 ± 0.070 (SD) ((?))"],
-        ),
+        (Printed(98.4), {ERROR: 2}, "98.40"),
+        (Printed(98.4, 0.034, "?"), {ERROR: 2}, "98.40 ± 0.034 (SD) (?)"),
+        (Printed(98.4), {}, "98.4"),
+        (Printed(0.000583), {}, "0.000583"),
+        (Printed("z = 0"), {ERROR: 2}, "z = 0"),
     ],
 )
-def test_numbers_have_the_digits_that_are_printed(values, texts):
-    assert shown(*values) == texts
+def test_numbers_have_the_digits_that_are_printed(printed, decimals, text):
+    row = Row("a", "", printed={ERROR: printed})
+    assert show_printed(experiment((row,), decimals=decimals), row, ERROR) == text
 
 
 def test_a_papers_table():
@@ -95,8 +78,19 @@ def test_a_papers_table():
         assert text in texts
 
 
-def test_what_no_number_is_printed_of():
+@pytest.mark.parametrize(
+    ("drawn", "text"),
+    [((), "not printed"), ((ERROR,), "figure only"), (("other",), "not printed")],
+)
+def test_what_no_number_is_printed_of(drawn, text):
     """A figure does not show every quantity that is measured here."""
-    what = experiment((Row("a", "a"), Row("b", "b", ours=True)), place="figure 1")
+    what = experiment((Row("a", "a"), Row("b", "b", ours=True)), drawn=drawn)
     texts = [show_printed(what, row, ERROR) for row in what.rows]
-    assert texts == ["not printed", "not in the paper"]
+    assert texts == [text, "not in the paper"]
+
+
+def test_what_is_drawn_is_drawn_in_every_layer():
+    what = EXPERIMENTS["ba2014_figure2"]
+    metrics = ("shift_correlation/layer_1", ERROR)
+    texts = [show_printed(what, what.rows[0], metric) for metric in metrics]
+    assert texts == ["figure only", "not printed"]
