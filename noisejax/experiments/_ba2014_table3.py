@@ -77,7 +77,7 @@ EXPERIMENT = Experiment(
                 "16 epochs",
                 "the dense network is not run",
             ),
-            cost="about 50 minutes, two cores (estimate)",
+            cost="about an hour, two cores",
             overrides={
                 "noise.input_rate": 0.1,
                 "noise.hidden_rate": 0.2,

@@ -15,7 +15,7 @@ EXPERIMENT = Experiment(
         "smoke": smoke(),
         "short": Scale(
             changes=("20 epochs",),
-            cost="about 5 minutes, two cores (estimate)",
+            cost="about 10 minutes, two cores (estimate)",
             overrides={"training.epochs": 20},
         ),
         "paper": Scale(changes=(), cost="about 5 minutes, one H200 (estimate)"),
