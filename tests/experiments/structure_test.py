@@ -7,8 +7,9 @@ import typing
 
 import pytest
 
-from noisejax import experiments
+from noisejax import experiments, training
 from noisejax.experiments import EXPERIMENTS, METRICS, SCALES
+from noisejax.reproduction._configuration import row_config
 from noisejax.training._check import CHOICES
 from noisejax.training._config import sections
 
@@ -190,3 +191,15 @@ def test_overrides_come_in_order():
 def test_asking_for_an_unknown_scale_is_an_error():
     with pytest.raises(KeyError):
         EXPERIMENTS["factorial"].rows_at("long")
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize(
+    "experiment",
+    [e for e in EXPERIMENTS.values() if e.kind != "computed"],
+    ids=lambda e: e.name,
+)
+def test_every_row_is_a_configuration_that_can_be_trained(experiment, scale):
+    """Fields that do not go together are seen before anyone waits for them."""
+    for row in experiment.rows_at(scale):
+        training.check_config(row_config(experiment, row, scale))

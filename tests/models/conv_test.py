@@ -154,3 +154,16 @@ def test_depths_are_6n_plus_4(depth):
 def test_width_must_be_positive():
     with pytest.raises(ValueError, match="width_factor must be above 0, got 0"):
         models.WideResNet(10, width_factor=0)
+
+
+def test_a_wide_residual_network_starts_from_even_guesses():
+    """Its last product as its authors have it: U(-1/√n, 1/√n) of n = 64 k inputs."""
+    net = models.WideResNet(10, depth=10, width_factor=2)
+    variables, activations = run(net, images(batch=8))
+    head = variables["params"]["dense_output"]
+    bound = 1 / np.sqrt(128)
+    assert 0.9 * bound < np.abs(head["kernel"]).max() <= bound
+    np.testing.assert_allclose(np.std(head["kernel"]), bound / np.sqrt(3), rtol=0.05)
+    np.testing.assert_array_equal(head["bias"], 0)
+    loss = -jax.nn.log_softmax(activations["output"]).mean()
+    assert abs(loss - np.log(10)) < 0.2
