@@ -1,0 +1,45 @@
+"""The golden outputs hold: masks to the bit, numbers to rounding (tests/goldens)."""
+
+import json
+import os
+
+import jax
+import numpy as np
+import pytest
+
+from tests.goldens import make
+
+RELATIVE = {"training": 2e-4, "commands": 1e-3, "back_projection": 1e-4}
+"""Section -> relative tolerance, where rounding adds up over many steps."""
+
+EXACT = os.environ.get("NOISEJAX_EXACT_GOLDENS")
+"""Compare hashes of trained parameters too: on the machine that wrote the file only."""
+
+
+def flat(value, at=""):
+    """Leaves of a JSON document by their paths."""
+    if isinstance(value, dict | list):
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        return {k: v for name, v in items for k, v in flat(v, f"{at}/{name}").items()}
+    return {at: value}
+
+
+@pytest.mark.parametrize("section", make.SECTIONS)
+@pytest.mark.filterwarnings("default")
+def test_outputs_are_those_of_the_file(section):
+    expected = flat(json.loads((make.FOLDER / f"{section}.json").read_text()))
+    with jax.debug_key_reuse(False), jax.numpy_rank_promotion("allow"):
+        found = flat(make.make(section))
+    tolerance = RELATIVE.get(section, 1e-5)
+    wrong = [f"{name} is missing" for name in expected.keys() - found.keys()]
+    for name in expected.keys() & found.keys():
+        old, new = expected[name], found[name]
+        if name.endswith("sha256") and not EXACT:
+            continue
+        if isinstance(old, str) or isinstance(new, str) or section == "tables":
+            same = old == new
+        else:
+            same = np.isclose(new, old, rtol=tolerance, atol=tolerance, equal_nan=True)
+        if not same:
+            wrong.append(f"{name} was {old}, is {new}")
+    assert not wrong, "\n".join(sorted(wrong)[:40])
