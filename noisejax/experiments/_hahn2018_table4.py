@@ -26,7 +26,7 @@ EXPERIMENT = Experiment(
         ),
         shared.DOUBLED,
     ),
-    scales=shared.scales(num_seeds=5),
+    scales=shared.scales(),
     metrics=METRICS,
     decimals={"test_accuracy_percent": 2},
     base=shared.BASE,
