@@ -25,6 +25,8 @@ from noisejax.experiments import _hahn2018_table2 as _hahn2018_table2
 from noisejax.experiments import _hahn2018_table3 as _hahn2018_table3
 from noisejax.experiments import _hahn2018_table4 as _hahn2018_table4
 from noisejax.experiments import _hahn2018_table5 as _hahn2018_table5
+from noisejax.experiments import _inverted_mnist as _inverted_mnist
+from noisejax.experiments import _iwsgd as _iwsgd
 from noisejax.experiments import _noh2017_figure2 as _noh2017_figure2
 from noisejax.experiments import _noh2017_table1 as _noh2017_table1
 from noisejax.experiments._experiment import SCALES as SCALES
@@ -64,5 +66,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     "noh2017_figure2": _noh2017_figure2.EXPERIMENT,
     "noh2017_table1": _noh2017_table1.EXPERIMENT,
     "factorial": _factorial.EXPERIMENT,
+    "iwsgd": _iwsgd.EXPERIMENT,
+    "inverted_mnist": _inverted_mnist.EXPERIMENT,
 }
 """Name -> experiment, in the order of `--list`."""

@@ -38,11 +38,14 @@ EXPERIMENT = Experiment(
             num_seeds=5,
         ),
     },
-    drawn=("shift_correlation",),
+    drawn=("shift_correlation", "shift_slope"),
     metrics=(
         "shift_correlation/input",
         "shift_correlation/layer_1",
         "shift_correlation/layer_2",
+        "shift_slope/input",
+        "shift_slope/layer_1",
+        "shift_slope/layer_2",
         "test_error_percent",
     ),
     measurements=("shift_against_activity",),
@@ -80,6 +83,14 @@ EXPERIMENT = Experiment(
             "below -0.5).",
             tuple(
                 level("original", f"shift_correlation/{layer}", high=-0.5)
+                for layer in ("input", "layer_1", "layer_2")
+            ),
+        ),
+        Claim(
+            "Shifts are close to minus the mean activities (ours: the slope lies "
+            "between -1.25 and -0.75).",
+            tuple(
+                level("original", f"shift_slope/{layer}", low=-1.25, high=-0.75)
                 for layer in ("input", "layer_1", "layer_2")
             ),
         ),

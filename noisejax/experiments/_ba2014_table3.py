@@ -132,7 +132,7 @@ EXPERIMENT = Experiment(
         "tenth held out, the best epoch by it is tested.",
         "GCN to standard deviation 1; ZCA with epsilon 0.1, fitted on the 50,000 "
         "training images, those held out among them.",
-        "One shift per feature map, on the input per channel.",
+        "One shift per feature map, on the input per channel; masks act after pooling.",
         "Sums of products in float32, operands rounded to bfloat16, at 'paper'.",
     ),
     inconsistencies=(

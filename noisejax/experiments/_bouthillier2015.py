@@ -84,19 +84,32 @@ AUTOENCODER_PROTOCOL = (
 )
 
 AUTOENCODER_OURS = (
-    "1000 hidden ReLU units, linear output, LeCun's initialisation; half the squared "
-    "error, summed over inputs, averaged over the batch; no Nesterov; the last epoch "
-    "is shown.",
+    "1000 hidden ReLU units, linear output with weights of its own, LeCun's "
+    "initialisation; half the squared error, summed over inputs, averaged over the "
+    "batch; no Nesterov; the last epoch is shown.",
     "PCA is fitted on all training images.",
     "The ten 'epochs' of section 5.1 are ten steps on the squared error averaged over "
     "units, summed over the batch.",
 )
 
 
-def data_row(data: str, label: str, overrides: Mapping[str, Value]) -> Row:
-    """An autoencoder's row: one per data set, named after it."""
+def data_row(
+    data: str, label: str, overrides: Mapping[str, Value], *, scaled: bool = False
+) -> Row:
+    """Return the row of an autoencoder, named after its data.
+
+    Args:
+      data: key of `AUTOENCODER_DATA`.
+      label: label in the table.
+      overrides: further fields of the configuration.
+      scaled: True for masks scaled by 1 / (1 - rate), which are ours.
+    """
     return Row(
-        data, label, {**AUTOENCODER_DATA[data], **overrides}, factors={"data": data}
+        f"{data}_scaled" if scaled else data,
+        f"{label}, masks scaled" if scaled else label,
+        {**AUTOENCODER_DATA[data], "noise.scale": scaled, **overrides},
+        factors={"data": data, "scaled": scaled},
+        ours=scaled,
     )
 
 

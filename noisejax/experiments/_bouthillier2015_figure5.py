@@ -4,7 +4,8 @@ from noisejax.experiments import _bouthillier2015 as shared
 from noisejax.experiments._experiment import Claim, Experiment, Scale, level
 from noisejax.experiments._scales import smoke
 
-RANDOM = {"noise.scheme": "random_dropout"}
+RANDOM = {"noise.scheme": "random_dropout", "noise.scale": True}
+"""Eq. 10 scales the masks."""
 
 EXPERIMENT = Experiment(
     name="bouthillier2015_figure5",
@@ -30,6 +31,8 @@ EXPERIMENT = Experiment(
         "residual/after",
         "residual/diverged",
         "distance_spread",
+        "nearest_class_kept/x",
+        "nearest_class_kept/x_star",
     ),
     measurements=("back_projected_samples",),
     base=shared.AUTOENCODER_BASE,

@@ -37,15 +37,16 @@ class Printed:
 
 @dataclasses.dataclass(frozen=True)
 class Contrast:
-    """A weighted sum of rows' numbers, and where it lies if a claim is true.
+    """A weighted sum of rows' numbers, and its range if a claim is true.
 
     Attributes:
-      terms: (weight, row, metric), summed up within each seed.
-      low: the sum lies above.
-      high: and below.
+      terms: (weight, row, metric), summed within each seed. A tuple of rows stands for
+        the one with the lowest mean validation error.
+      low: lower bound of the sum.
+      high: upper bound of the sum.
     """
 
-    terms: tuple[tuple[float, str, str], ...]
+    terms: tuple[tuple[float, str | tuple[str, ...], str], ...]
     low: float = -math.inf
     high: float = math.inf
 
@@ -57,17 +58,23 @@ class Claim:
     Attributes:
       text: a sentence.
       contrasts: all of which lie where the claim has them.
-      settled: the verdict where there are no contrasts and nothing is run for it; "":
-        then no number judges it.
+      settled: verdict of a claim without contrasts; "": no number judges it.
+      untestable: scale -> reason why the claim cannot be tested at that scale.
     """
 
     text: str
     contrasts: tuple[Contrast, ...] = ()
     settled: str = ""
+    untestable: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 def difference(
-    row: str, other: str, metric: str, *, low: float = -math.inf, high: float = math.inf
+    row: str | tuple[str, ...],
+    other: str | tuple[str, ...],
+    metric: str,
+    *,
+    low: float = -math.inf,
+    high: float = math.inf,
 ) -> Contrast:
     """A row's number minus another row's."""
     return Contrast(((1.0, row, metric), (-1.0, other, metric)), low, high)
@@ -90,7 +97,8 @@ class Row:
       overrides: of the experiment's configuration.
       printed: metric -> the paper's number; none where the paper only draws a curve.
       factors: where the row stands in a design or a figure: axis -> level.
-      epochs_factor: times as many epochs as the scale says.
+      epochs_factor: multiple of the scale's epochs.
+      round_epochs: epochs per round of training; epochs are rounded up to whole rounds.
       differs: how this run differs from the paper's at every scale.
       ours: a row that the paper does not have.
       cited: a row that the paper takes from another one and that is not run.
@@ -103,6 +111,7 @@ class Row:
     printed: Mapping[str, Printed] = dataclasses.field(default_factory=dict)
     factors: Mapping[str, Value] = dataclasses.field(default_factory=dict)
     epochs_factor: int = 1
+    round_epochs: int = 1
     differs: tuple[str, ...] = ()
     ours: bool = False
     cited: bool = False
@@ -212,5 +221,9 @@ class Experiment:
             values["model.width_factor"] *= chosen.width_factor
         if "training.epochs" in values:
             values["training.epochs"] *= row.epochs_factor
+        for field in ("training.epochs", "training.retrain_epochs"):
+            if field in values:
+                rounds = math.ceil(values[field] / row.round_epochs)
+                values[field] = rounds * row.round_epochs
         values["training.num_seeds"] = chosen.num_seeds
         return values

@@ -38,7 +38,8 @@ EXPERIMENT = Experiment(
     ),
     ours=(
         *shared.OURS,
-        "At the best epoch; ddof 1; averaged over examples and units; layer 1 must be "
+        "A batch of test examples at the best epoch, where the paper measures during "
+        "training; ddof 1; averaged over examples and units; layer 1 must be "
         "0, as the input has no noise; the conditional part (eq. 6) is shown beside.",
         "Net values do not depend on how masks are scaled (the weights differ), so "
         "that nothing is converted.",

@@ -61,5 +61,18 @@ EXPERIMENT = Experiment(
             "GAAF converges in fewer epochs than dropout.",
             (difference("gaaf", "dropout", "epochs_to_converge", high=0.0),),
         ),
+        Claim(
+            "GAAF is more accurate than twice the learning rate (ours: where the shape "
+            "function is near 1, GAAF doubles the gradient).",
+            (
+                difference(
+                    "gaaf", "base_doubled_rate", "test_accuracy_percent", low=0.0
+                ),
+            ),
+        ),
+        Claim(
+            "GAAF converges in fewer epochs than twice the learning rate (ours).",
+            (difference("gaaf", "base_doubled_rate", "epochs_to_converge", high=0.0),),
+        ),
     ),
 )

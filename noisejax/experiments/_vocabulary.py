@@ -11,12 +11,28 @@ METRICS = {
     "pairs_above": "pairs of units whose |correlation| is above a bound",
     "gradient_information": "mean |dE/dW| of a layer, through training",
     "gradient_per_example": "the same, of single examples at the best epoch",
+    "gradient_inverted_scaling": "the same, not converted to the paper's scaling",
     "net_variance": "variance of net values over 20 draws of the masks",
     "net_variance_conditional": "its part from the noise on the layer's input (eq. 6)",
     "net_variance_passed_on": "its part from the noise below",
     "slope_gain": "mean phi'(z + noise) / mean phi'(z) among saturated units",
     "share_saturated": "share of net values with phi' below 0.1",
     "shift_correlation": "of shifts with mean activities, per layer",
+    "shift_slope": "least-squares slope of shifts against mean activities, per layer",
+    "dead_share": "share of units that are 0 on every test example, per layer",
+    "sharpness": "largest eigenvalue of the Hessian of the noise-free training loss, "
+    "512 examples; residual: relative error of the eigenpair",
+    "bound": "L(S) on the test examples, in nats (Noh et al. 2017, eq. 4)",
+    "effective_samples": "1 / sum of squared importance weights of 8 samples, mean "
+    "over 1,000 training examples",
+    "prediction_error_percent": "test error of the noise-free pass, and of the mean "
+    "prediction of 16 noise samples (Monte Carlo)",
+    "calibration_error_percent": "expected calibration error, 15 bins, of the same",
+    "nearest_class_kept": "share of inputs whose nearest training input has the class "
+    "of the original; x: of the originals themselves",
+    "others_changed": "relative squared change of the other units at x*, and after "
+    "subtracting the unit's filter until the unit is off; medians",
+    "validation_error_percent": "error on the examples held out, at the best epoch",
     "residual": "squared distance to the target, relative, before and after "
     "back-projection, the median over samples; diverged: the share that ended farther "
     "away",
@@ -43,5 +59,8 @@ MEASUREMENTS = {
     "shift_images": "the mean input and the learned input shifts as images",
     "shift_against_activity": "shifts against mean activities, per layer",
     "learning_curves": "errors and losses by epoch",
+    "dead_units": "units that are 0 on every test example",
+    "sharpness": "largest eigenvalue of the Hessian of the training loss",
+    "noise_samples": "bound, Monte-Carlo prediction, calibration, effective samples",
 }
 """Measurement -> what it is."""

@@ -179,8 +179,7 @@ def _pictures(arrays: dict[str, np.ndarray]) -> Drawing:
 
 def shut_off(saved: Saved) -> Figure:
     """What shutting off a unit does to the input (Bouthillier 2015, figure 3)."""
-    [row] = saved.rows
-    arrays = saved.arrays(row)[0]
+    arrays = saved.arrays(saved.rows[0])[0]
     return figures.units_shut_off(
         arrays["original"],
         arrays["projected"],

@@ -3,6 +3,11 @@
 from collections.abc import Callable, Sequence
 
 from noisejax.reproduction._measured import Measured
+from noisejax.reproduction._network_measurements import (
+    dead_units,
+    noise_samples,
+    sharpness,
+)
 from noisejax.reproduction._projection_measurements import (
     back_projected_samples,
     units_shut_off,
@@ -32,6 +37,9 @@ MEASUREMENTS: dict[str, Callable[[Subject], Measured]] = {
     "shift_images": shift_images,
     "shift_against_activity": shift_against_activity,
     "learning_curves": learning_curves,
+    "dead_units": dead_units,
+    "sharpness": sharpness,
+    "noise_samples": noise_samples,
 }
 """Measurement -> how it is made on a network."""
 

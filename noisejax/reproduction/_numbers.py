@@ -16,6 +16,11 @@ FROM_SUMMARY = {
     "train_accuracy_percent": lambda s, i: (
         100 - s["train_error_percent"]["per_seed"][i]
     ),
+    "validation_error_percent": lambda s, i: (
+        s["validation_error_percent"]["per_seed"][i]
+        if s["validation_error_percent"]
+        else None
+    ),
     "epochs_to_converge": lambda s, i: s["best_epoch"][i],
 }
 """Metric -> how it is read from a run's summary, for the i-th seed."""

@@ -39,8 +39,12 @@ def back_projected_samples(subject: Subject) -> Measured:
     )
     show = _pictures(subject)
     spread = distances.std(axis=1) / np.maximum(distances.mean(axis=1), 1e-12)
+    classes = {
+        "nearest_class_kept/x": _same_class(subject, x, 1),
+        "nearest_class_kept/x_star": _same_class(subject, found.x_star, MASKS),
+    }
     return Measured(
-        {**_residuals(found), "distance_spread": spread.mean()},
+        {**_residuals(found), "distance_spread": spread.mean(), **classes},
         {
             "originals": show(np.asarray(x[:SHOWN])),
             "projected": np.stack([show(each) for each in x_star]),
@@ -67,8 +71,9 @@ def units_shut_off(subject: Subject) -> Measured:
     x_star = np.asarray(found.x_star).reshape(len(x), count, *x.shape[1:])
     kernel = np.asarray(subject.params["dense_0"]["kernel"])
     filters = kernel[:, units[0]].T.reshape(count, *x.shape[1:])
+    changes = _changes_of_others(subject, x, clean, units, found.x_star)
     return Measured(
-        _residuals(found),
+        {**_residuals(found), **changes},
         {
             "original": show(np.asarray(x[:1]))[0],
             "projected": show(x_star[0]),
@@ -76,6 +81,63 @@ def units_shut_off(subject: Subject) -> Measured:
             "units": units[0],
         },
     )
+
+
+def _same_class(subject: Subject, x: Float[Array, "n ..."], repeats: int) -> float:
+    """Share of inputs whose nearest training input has the class of their original.
+
+    Args:
+      subject: network and data.
+      x: inputs; `repeats` of each of the first test examples, one after another.
+      repeats: inputs per test example.
+    """
+    train = np.asarray(subject.train_x).reshape(len(subject.train_x), -1)
+    flat = np.asarray(x).reshape(len(x), -1)
+    distances = (train**2).sum(1) - 2 * flat @ train.T  # less |x|², the same for all
+    nearest = np.asarray(subject.run.train.y)[distances.argmin(1)]
+    y = np.asarray(subject.run.test.y)[: len(x) // repeats]
+    return float((nearest == y.repeat(repeats)).mean())
+
+
+def _changes_of_others(
+    subject: Subject,
+    x: Float[Array, "n ..."],
+    clean: np.ndarray,
+    units: np.ndarray,
+    x_star: Float[Array, "..."],
+) -> dict[str, float]:
+    """Relative change of the other units when one unit is shut off, in two ways.
+
+    At x*, and at the nearest input at which the unit's pre-activation is 0, which is x
+    less a multiple of the unit's filter:  x - (zᵤ / |wᵤ|²) wᵤ.
+
+    Args:
+      subject: network.
+      x: test inputs.
+      clean: their hidden activations, [n, units].
+      units: units that are shut off, [n, k].
+      x_star: back-projected inputs, n times k of them.
+
+    Returns:
+      Medians over inputs and units of  Σ_{j≠u} (aⱼ' - aⱼ)² / Σ_{j≠u} aⱼ².
+    """
+    kernel = np.asarray(subject.params["dense_0"]["kernel"])
+    place, count = _places(subject)[0], units.shape[1]
+    filters = kernel.T[units.reshape(-1)]
+    # These units are active, so that activation and pre-activation are equal.
+    active = np.take_along_axis(clean, units, axis=1).reshape(-1, 1)
+    flat = np.asarray(x).reshape(len(x), -1).repeat(count, axis=0)
+    subtracted = flat - active / (filters**2).sum(1, keepdims=True) * filters
+    before = clean.repeat(count, axis=0)
+    others = np.ones_like(before)
+    np.put_along_axis(others, units.reshape(-1, 1), 0, axis=1)
+    found = {}
+    for name, inputs in (("x_star", x_star), ("filter_subtracted", subtracted)):
+        inputs = jnp.asarray(inputs).reshape(-1, *x.shape[1:])
+        after = subject.activations(inputs, [place])[place]
+        change = (others * (after - before) ** 2).sum(1) / (others * before**2).sum(1)
+        found[f"others_changed/{name}"] = float(np.median(change))
+    return found
 
 
 def _places(subject: Subject) -> list[str]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from noisejax.experiments import METRICS, Experiment, Row
+from noisejax.experiments import METRICS, Claim, Experiment, Row
 from noisejax.reproduction._command import commands
 from noisejax.reproduction._effects import effects
 from noisejax.reproduction._printed import show_printed
@@ -128,9 +128,16 @@ def _claims(experiment: Experiment, scale: str, results: Sequence[Result]) -> li
         return [f"{c.text} No verdict on generated data." for c in experiment.claims]
     exact = experiment.kind == "computed"
     return [
-        f"{claim.text} **{verdict(claim, results, exact=exact)}**"
+        f"{claim.text} **{_verdict(claim, scale, results, exact)}**"
         for claim in experiment.claims
     ]
+
+
+def _verdict(claim: Claim, scale: str, results: Sequence[Result], exact: bool) -> str:
+    """The verdict, or the reason why there is none at this scale."""
+    if scale in claim.untestable:
+        return f"Not testable at this scale: {claim.untestable[scale]}."
+    return verdict(claim, results, exact=exact)
 
 
 def _effects(experiment: Experiment, results: Sequence[Result]) -> list[str]:

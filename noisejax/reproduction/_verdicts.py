@@ -12,6 +12,9 @@ from noisejax.reproduction._results import Result
 
 CONFIDENCE = 0.95
 
+CHOSEN_BY = "validation_error_percent"
+"""Metric by which one of several rows is chosen."""
+
 ROUNDING = 1e-6
 """Of numbers: a spread over seeds that is not wider tells nothing of their law."""
 
@@ -46,6 +49,27 @@ def numbers_of(results: Iterable[Result]) -> Numbers:
                 by_seed = numbers.setdefault((result["row"], metric), {})
                 by_seed[result["seed"]] = value
     return numbers
+
+
+def choose_rows(contrast: Contrast, numbers: Numbers) -> Contrast | None:
+    """Replace each tuple of rows by the row with the lowest mean validation error.
+
+    Returns:
+      The contrast of single rows; None if a tuple has no row with a validation error.
+    """
+    terms = []
+    for weight, row, metric in contrast.terms:
+        if not isinstance(row, str):
+            means = {
+                name: float(np.mean(list(numbers[name, CHOSEN_BY].values())))
+                for name in row
+                if numbers.get((name, CHOSEN_BY))
+            }
+            if not means:
+                return None
+            row = min(means, key=means.__getitem__)
+        terms.append((weight, row, metric))
+    return dataclasses.replace(contrast, terms=tuple(terms))
 
 
 def estimate(
@@ -104,7 +128,8 @@ def verdict(claim: Claim, results: Sequence[Result], *, exact: bool = False) -> 
     if not claim.contrasts:
         return claim.settled or "Not judged by a number: see the figure."
     numbers = numbers_of(results)
-    found = [(c, estimate(c, numbers, exact=exact)) for c in claim.contrasts]
+    chosen = [choose_rows(contrast, numbers) for contrast in claim.contrasts]
+    found = [(c, c and estimate(c, numbers, exact=exact)) for c in chosen]
     run = [(contrast, e) for contrast, e in found if e is not None]
     if not run:
         return "Not run."

@@ -3,6 +3,7 @@
 import jax
 import numpy as np
 from jax import numpy as jnp
+from jaxtyping import Array
 
 from noisejax import diagnostics, noise, training
 from noisejax.reproduction._measured import Measured
@@ -29,8 +30,10 @@ def gradient_information(subject: Subject) -> Measured:
     numbers, arrays = {}, {}
     for i in subject.layers:
         name = f"gradient/dense_{i}/kernel"
-        by_epoch = np.array([row[name] for row in rows]) * _paper_scale(schemes, i)
+        inverted = np.array([row[name] for row in rows])
+        by_epoch = inverted * _paper_scale(schemes, i)
         numbers[f"gradient_information/layer_{i + 1}"] = by_epoch.mean()
+        numbers[f"gradient_inverted_scaling/layer_{i + 1}"] = inverted.mean()
         arrays[f"gradient/layer_{i + 1}"] = by_epoch
     return Measured({**numbers, **_per_example(subject, schemes)}, arrays)
 
@@ -123,9 +126,16 @@ def shift_against_activity(subject: Subject) -> Measured:
         mean = jnp.asarray(activities[name])
         found = diagnostics.shift_against_activity(mean, shift)
         numbers[f"shift_correlation/{place}"] = found.correlation
+        numbers[f"shift_slope/{place}"] = _slope(found.mean_activity, found.shift)
         arrays[f"mean/{place}"] = np.asarray(found.mean_activity)
         arrays[f"shift/{place}"] = np.asarray(found.shift)
     return Measured(numbers, arrays)
+
+
+def _slope(x: Array, y: Array) -> Array:
+    """Least-squares slope of y against x: Σ (x - x̄)(y - ȳ) / Σ (x - x̄)²."""
+    centred = x - x.mean()
+    return (centred * (y - y.mean())).sum() / (centred**2).sum()
 
 
 def shift_images(subject: Subject) -> Measured:

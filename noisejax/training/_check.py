@@ -79,7 +79,10 @@ AT_LEAST = {
 }
 """Field -> its least value; infinity is none."""
 
-POSITIVE = ("model.width_factor", "optimizer.learning_rate", "optimizer.step_factor")
+POSITIVE = (
+    *("model.width_factor", "optimizer.learning_rate", "optimizer.step_factor"),
+    "optimizer.shift_rate",
+)
 """Fields that are positive and finite."""
 
 MAX_SEED = 2**31 - 1

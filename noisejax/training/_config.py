@@ -137,6 +137,9 @@ class OptimizerConfig:
     shift_decay: float = field(
         0.1, "of shifts, added to the gradient of the batch's summed loss (Ba: 0.1)"
     )
+    shift_rate: float = field(
+        1.0, "learning rate of the shifts, as a multiple of learning_rate"
+    )
     max_norm: float = field(
         0.0, "largest L2 norm of a unit's incoming weights; 0: none"
     )

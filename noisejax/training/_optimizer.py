@@ -53,8 +53,12 @@ def build_optimizer(
         scale = optax.trace(config.momentum, nesterov=config.nesterov)
     else:
         scale = optax.scale_by_adam(b1=config.momentum, nesterov=False)
+    # No transformation at 1: checkpoints of earlier runs keep their structure.
+    shifts = []
+    if config.shift_rate != 1:
+        shifts = [optax.masked(optax.scale(config.shift_rate), is_shift)]
     return optax.chain(
-        *coupled, scale, *decoupled, optax.scale_by_learning_rate(schedule)
+        *coupled, scale, *decoupled, *shifts, optax.scale_by_learning_rate(schedule)
     )
 
 

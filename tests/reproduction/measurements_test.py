@@ -169,6 +169,8 @@ def test_shifts(shifted, dataset):
         r = np.corrcoef(mean, beta)[0, 1]
         number = float(measured.numbers[f"shift_correlation/{place}"])
         assert number == pytest.approx(r, abs=1e-3, nan_ok=True)
+        slope = float(measured.numbers[f"shift_slope/{place}"])
+        assert slope == pytest.approx(np.polyfit(mean, beta, 1)[0], rel=1e-2)
 
 
 def test_shift_images(shifted, noisy, dataset):
@@ -216,6 +218,13 @@ def test_back_projected_samples(autoencoder, dataset):
     dropped = measured.arrays["dropped"]
     assert (np.diff(dropped, axis=1) >= 0).all()
     assert 0.2 < dropped.mean() < 0.6
+    train, test = (
+        part.reshape(len(part), -1) / 255 for part in (dataset.train_x, dataset.test_x)
+    )
+    distances = ((test[:100, None] - train[None]) ** 2).sum(-1)
+    kept = (dataset.train_y[distances.argmin(1)] == dataset.test_y[:100]).mean()
+    assert numbers["nearest_class_kept/x"] == pytest.approx(kept)
+    assert 0 < numbers["nearest_class_kept/x_star"] <= 1
 
 
 def test_units_shut_off(autoencoder, dataset):
@@ -230,6 +239,8 @@ def test_units_shut_off(autoencoder, dataset):
         measured.arrays["filters"][0].ravel(), kernel[:, units[0]].ravel()
     )
     numbers = measured.numbers
+    changes = [numbers[f"others_changed/{n}"] for n in ("x_star", "filter_subtracted")]
+    assert 0 < changes[0] < changes[1]
     assert float(numbers["residual/after"]) < 0.5 * float(numbers["residual/before"])
     assert measured.arrays["projected"].shape == (5, 8, 8, 1)
 
@@ -246,3 +257,34 @@ def test_pictures_are_shown_after_the_inverse_pca(dataset, tmp_path):
     measured = MEASUREMENTS["back_projected_samples"](seen)
     images = dataset.test_x[:5] / 255
     assert np.allclose(measured.arrays["originals"], images, atol=1e-4)
+
+
+def test_dead_units(shifted, dataset):
+    _, activations = forward(
+        shifted, 1 - dataset.test_x / 255, lambda z: np.maximum(z, 0)
+    )
+    measured = MEASUREMENTS["dead_units"](shifted)
+    for i, a in enumerate(activations[1:]):
+        share = (a == 0).all(0).mean()
+        assert float(measured.numbers[f"dead_share/layer_{i + 1}"]) == share
+
+
+def test_sharpness_is_that_of_the_plain_activation(noisy):
+    numbers = MEASUREMENTS["sharpness"](noisy).numbers
+    assert float(numbers["sharpness/largest"]) > 0
+    assert float(numbers["sharpness/residual"]) < 0.1
+
+
+def test_noise_samples(noisy, dataset):
+    """The bound rises with S; the noise-free error is NumPy's."""
+    numbers = MEASUREMENTS["noise_samples"](noisy).numbers
+    bounds = [float(numbers[f"bound/S={s}"]) for s in (1, 2, 4, 8, 16)]
+    assert bounds == sorted(bounds)
+    _, activations = forward(noisy, dataset.test_x / 255, np.tanh)
+    output = jax.tree.map(np.asarray, noisy.params["dense_output"])
+    logits = activations[-1] @ output["kernel"] + output["bias"]
+    error = 100 * (logits.argmax(1) != dataset.test_y).mean()
+    assert numbers["prediction_error_percent/noise_free"] == pytest.approx(error)
+    for name in ("noise_free", "monte_carlo"):
+        assert 0 <= numbers[f"calibration_error_percent/{name}"] <= 100
+    assert 1 <= float(numbers["effective_samples/8"]) <= 8

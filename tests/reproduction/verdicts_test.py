@@ -1,5 +1,6 @@
 """Claims are judged by Student's interval over seeds, differences within a seed."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -7,7 +8,14 @@ import pytest
 from scipy import stats
 
 from noisejax.experiments import EXPERIMENTS, Claim, Contrast
-from noisejax.reproduction._verdicts import estimate, interval, numbers_of, verdict
+from noisejax.reproduction._verdicts import (
+    CHOSEN_BY,
+    choose_rows,
+    estimate,
+    interval,
+    numbers_of,
+    verdict,
+)
 from tests.reproduction.tiny import ERROR, result
 
 
@@ -137,6 +145,23 @@ def test_without_contrasts_there_is_no_judgement():
     assert verdict(Claim("It has two.", (), "Held: 2."), []) == "Held: 2."
 
 
+def test_the_best_of_several_rows_is_chosen_by_validation():
+    """The row with the lowest validation error enters, though its test error is not."""
+    numbers = {"a": (3.0, 1.0), "b": (2.0, 2.0), "c": (1.5, 0.0)}
+    results = [
+        result(row, seed, **{ERROR: test + 0.01 * seed * test, CHOSEN_BY: validation})
+        for row, (test, validation) in numbers.items()
+        for seed in (0, 1)
+    ]
+    terms = ((1.0, ("a", "b"), ERROR), (-1.0, "c", ERROR))
+    chosen = choose_rows(Contrast(terms, low=0.0), numbers_of(results))
+    assert chosen.terms == ((1.0, "a", ERROR), (-1.0, "c", ERROR))
+    claim = Claim("More.", (Contrast(terms, low=0.0),))
+    assert verdict(claim, results).startswith("Held")
+    without = [{**r, "numbers": {ERROR: r["numbers"][ERROR]}} for r in results]
+    assert verdict(claim, without) == "Not run."
+
+
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_every_claim_can_be_held_and_can_fail(name):
     """Numbers in the middle of what is claimed hold; far outside they do not."""
@@ -153,11 +178,17 @@ def test_every_claim_can_be_held_and_can_fail(name):
                 elif np.isfinite(high):
                     middle = high - 1.0
                 free = (shift > 0 and high == np.inf) or (shift < 0 and low == -np.inf)
-                _, row, metric = contrast.terms[0]
-                weight = contrast.terms[0][0]
+                single = dataclasses.replace(
+                    contrast,
+                    terms=tuple(
+                        (w, r if isinstance(r, str) else r[0], m)
+                        for w, r, m in contrast.terms
+                    ),
+                )
+                weight, row, metric = single.terms[0]
                 results = [
                     result(r, seed, **{m: 0.0})
-                    for _, r, m in contrast.terms[1:]
+                    for _, r, m in single.terms[1:]
                     for seed in (0, 1)
                 ]
                 value = (middle + shift) / weight
@@ -166,5 +197,5 @@ def test_every_claim_can_be_held_and_can_fail(name):
                     result(row, seed, **{metric: value + seed * step})
                     for seed in (0, 1)
                 ]
-                said = verdict(Claim("It.", (contrast,)), results)
+                said = verdict(Claim("It.", (single,)), results)
                 assert free or said.startswith(word), said

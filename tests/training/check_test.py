@@ -82,6 +82,7 @@ WRONG = {
     "optimizer.weight_decay": [(-1e-4, "0 or more"), (math.inf, "0 or more")],
     "optimizer.decay": [("biases", "one of kernels, all")],
     "optimizer.shift_decay": [(-0.1, "0 or more"), (None, "of type float")],
+    "optimizer.shift_rate": [(0.0, "a positive number")],
     "optimizer.max_norm": [(-1.0, "0 or more"), (math.nan, "0 or more")],
     "training.epochs": [(0, "1 or more"), (2.0, "of type int"), (-3, "1 or more")],
     "training.batch_size": [(0, "1 or more"), (161, "has 160 examples")],

@@ -188,3 +188,25 @@ def test_later_epochs_trace_nothing(tmp_path, where):
         train(folder, training__epochs=epochs, data__stream=where)
         counts.append(len(traced))
     assert counts[1] == counts[2] > 0
+
+
+def test_shifts_have_a_learning_rate_of_their_own(tmp_path):
+    """After one step of plain SGD the shifts have moved by the given multiple."""
+    fields = {
+        "noise__shift": "both",
+        "data__validation": 0.0,
+        "training__epochs": 1,
+        "training__batch_size": 200,
+        "optimizer__momentum": 0.0,
+        "optimizer__nesterov": False,
+        "optimizer__schedule": "constant",
+    }
+    params = []
+    for rate in (1.0, 10.0):
+        folder = tmp_path / f"{rate:g}"
+        train(folder, optimizer__shift_rate=rate, **fields)
+        params.append(training.load_run(folder, dataset=dataset()).variables["params"])
+    for module in ("input_noise", "noise_0"):
+        slow, fast = (np.asarray(p[module]["beta"]) for p in params)
+        assert np.allclose(fast, 10 * slow, rtol=1e-4, atol=1e-7) and slow.any()
+    assert np.array_equal(*(p["dense_0"]["kernel"] for p in params))

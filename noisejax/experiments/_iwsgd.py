@@ -1,0 +1,140 @@
+"""Our own: what several noise samples per example change, on one network."""
+
+from noisejax.experiments._experiment import (
+    Claim,
+    Contrast,
+    Experiment,
+    Overrides,
+    Row,
+    Scale,
+    difference,
+)
+from noisejax.experiments._scales import smoke
+
+ERROR = "test_error_percent"
+
+
+def _row(name: str, label: str, overrides: Overrides, *, epochs_factor: int = 1) -> Row:
+    return Row(
+        name,
+        label,
+        overrides,
+        factors={"method": name},
+        epochs_factor=epochs_factor,
+        ours=True,
+    )
+
+
+def _samples(num_samples: int, weighting: str) -> Overrides:
+    return {
+        "objective.num_samples": num_samples,
+        "objective.weighting": weighting,
+    }
+
+
+EXPERIMENT = Experiment(
+    name="iwsgd",
+    title="Several noise samples per example: importance weights, equal weights, more "
+    "epochs",
+    paper="none: our own, on the method of Noh et al. 2017",
+    place="none",
+    kind="measured",
+    rows=(
+        _row("s_1", "S = 1", {}),
+        _row("s_4", "S = 4, importance weights", _samples(4, "importance")),
+        _row("s_4_equal", "S = 4, equal weights", _samples(4, "equal")),
+        _row("s_8", "S = 8, importance weights", _samples(8, "importance")),
+        _row("s_8_equal", "S = 8, equal weights", _samples(8, "equal")),
+        _row("s_1_x4", "S = 1, four times the epochs", {}, epochs_factor=4),
+    ),
+    scales={
+        "smoke": smoke(),
+        "short": Scale(
+            changes=("on the embedded digits; 200-200 units; 100 epochs",),
+            cost="about 10 minutes, two cores (estimate)",
+            overrides={
+                "data.name": "digits",
+                "data.validation": 0.1,
+                "training.epochs": 100,
+            },
+            width_factor=1 / 5,
+            num_seeds=10,
+        ),
+        "paper": Scale(
+            changes=("on MNIST; 60 epochs",),
+            cost="about 4 hours, two cores (estimate)",
+            num_seeds=5,
+        ),
+    },
+    metrics=(
+        ERROR,
+        "train_accuracy_percent",
+        "prediction_error_percent/noise_free",
+        "prediction_error_percent/monte_carlo",
+        "calibration_error_percent/noise_free",
+        "calibration_error_percent/monte_carlo",
+        "bound/S=1",
+        "bound/S=16",
+        "effective_samples/8",
+    ),
+    measurements=("noise_samples",),
+    base={
+        "data.name": "mnist",
+        "data.validation": 10_000,
+        "model.name": "mlp",
+        "model.widths": (1000, 1000),
+        "model.activation": "relu",
+        "noise.scheme": "dropout",
+        "noise.input_rate": 0.2,
+        "noise.hidden_rate": 0.5,
+        "objective.strategy": "fold",
+        "optimizer.learning_rate": 0.05,
+        "optimizer.momentum": 0.9,
+        "training.epochs": 60,
+        "training.batch_size": 100,
+    },
+    protocol=(
+        "One network, data split and optimizer for all rows, and the same seeds, so "
+        "that differences are taken within a seed.",
+    ),
+    ours=("Everything. The Monte-Carlo prediction and the bound use 16 samples.",),
+    claims=(
+        Claim(
+            "Several samples by importance lower the error at equal epochs.",
+            tuple(difference(row, "s_1", ERROR, high=0.0) for row in ("s_4", "s_8")),
+        ),
+        Claim(
+            "Importance weights do better than as many equal weights.",
+            tuple(
+                difference(row, f"{row}_equal", ERROR, high=0.0)
+                for row in ("s_4", "s_8")
+            ),
+        ),
+        Claim(
+            "Four times the iterations do not improve the result, but make it worse.",
+            (difference("s_1_x4", "s_1", ERROR, low=0.0),),
+        ),
+        Claim(
+            "Four samples do better than four times the iterations.",
+            (difference("s_4", "s_1_x4", ERROR, high=0.0),),
+        ),
+        Claim(
+            "The bound L(16) exceeds L(1) on test examples, and more so when trained "
+            "with importance weights than with equal ones.",
+            (
+                Contrast(
+                    ((1.0, "s_8", "bound/S=16"), (-1.0, "s_8", "bound/S=1")), low=0.0
+                ),
+                Contrast(
+                    (
+                        (1.0, "s_8", "bound/S=16"),
+                        (-1.0, "s_8", "bound/S=1"),
+                        (-1.0, "s_8_equal", "bound/S=16"),
+                        (1.0, "s_8_equal", "bound/S=1"),
+                    ),
+                    low=0.0,
+                ),
+            ),
+        ),
+    ),
+)
