@@ -49,7 +49,7 @@ MAY_IMPORT = {
     "prepare_data": {"_commands", "data"},
     "reproduction": {
         *("training", "experiments", "data", "models", "figures", "diagnostics"),
-        *("activations", "noise", "backprojection", "_version"),
+        *("activations", "noise", "objectives", "backprojection", "_version"),
     },
     "reproduce": {"_commands", "reproduction"},
 }
