@@ -1,6 +1,6 @@
-"""What an experiment is: rows of configurations beside the numbers that a paper prints.
+"""Experiments as data: rows of configurations beside the numbers that a paper prints.
 
-Data only: nothing here trains, measures or draws.
+Nothing here trains, measures or draws.
 """
 
 import dataclasses
@@ -10,12 +10,12 @@ from typing import Literal, TypeAlias
 
 Value: TypeAlias = bool | int | float | str | tuple
 Overrides: TypeAlias = Mapping[str, Value]
-"""Fields of the configuration, "section.field" -> value."""
+"""Configuration fields that differ from the default: "section.field" -> value."""
 
 Kind: TypeAlias = Literal["computed", "trained", "measured"]
-"""Computed: from formulas and draws, no network. Trained: each row is a training run,
-judged by its summary. Measured: each row is a training run on whose network the
-experiment's measurements are then made."""
+"""Kind of an experiment. "computed": numbers from formulas and draws, no network.
+"trained": each row is a training run, and its numbers come from the run's summary.
+"measured": each row is a training run, and its network is measured afterwards."""
 
 SCALES = ("smoke", "short", "paper")
 
@@ -25,9 +25,9 @@ class Printed:
     """A number as a paper prints it.
 
     Attributes:
-      value: the number; text where a table holds none.
-      deviation: its standard deviation where one is printed.
-      note: what stands against it, such as another value in the text.
+      value: printed number, or printed text.
+      deviation: printed standard deviation, if any.
+      note: remark, such as another value in the paper's text.
     """
 
     value: float | str
@@ -53,11 +53,11 @@ class Contrast:
 
 @dataclasses.dataclass(frozen=True)
 class Claim:
-    """What a paper says, and how its truth would show in the numbers.
+    """A statement of a paper, and the contrasts that test it.
 
     Attributes:
-      text: a sentence.
-      contrasts: all of which lie where the claim has them.
+      text: statement, one sentence.
+      contrasts: sums of numbers that all lie in their range if the claim is true.
       settled: verdict of a claim without contrasts; "": no number judges it.
       untestable: scale -> reason why the claim cannot be tested at that scale.
     """
@@ -76,14 +76,14 @@ def difference(
     low: float = -math.inf,
     high: float = math.inf,
 ) -> Contrast:
-    """A row's number minus another row's."""
+    """Return the contrast "a row's number minus another row's"."""
     return Contrast(((1.0, row, metric), (-1.0, other, metric)), low, high)
 
 
 def level(
     row: str, metric: str, *, low: float = -math.inf, high: float = math.inf
 ) -> Contrast:
-    """A row's number alone."""
+    """Return the contrast of a single row's number."""
     return Contrast(((1.0, row, metric),), low, high)
 
 
@@ -92,17 +92,17 @@ class Row:
     """A row of a table, or a point of a figure.
 
     Attributes:
-      name: by which it is asked for.
-      label: as the paper's table has it.
-      overrides: of the experiment's configuration.
-      printed: metric -> the paper's number; none where the paper only draws a curve.
-      factors: where the row stands in a design or a figure: axis -> level.
+      name: identifier for `--only`.
+      label: row heading of the paper's table.
+      overrides: fields that differ from the experiment's configuration.
+      printed: metric -> number in the paper; empty if the paper only draws a curve.
+      factors: position in a design or a figure: axis -> level.
       epochs_factor: multiple of the scale's epochs.
       round_epochs: epochs per round of training; epochs are rounded up to whole rounds.
-      differs: how this run differs from the paper's at every scale.
-      ours: a row that the paper does not have.
-      cited: a row that the paper takes from another one and that is not run.
-      may_fail: that its training cannot go on is a result, too.
+      differs: differences from the paper's run at every scale.
+      ours: True for a row that the paper does not have.
+      cited: True for a row that the paper cites from elsewhere; it is not run.
+      may_fail: True if a training that diverges is a result.
     """
 
     name: str
@@ -120,17 +120,17 @@ class Row:
 
 @dataclasses.dataclass(frozen=True)
 class Scale:
-    """How much of an experiment is done.
+    """Size of an experiment: rows, epochs, widths, seeds.
 
     Attributes:
-      changes: what differs from the paper's protocol, a sentence each.
-      cost: time and device; an estimate unless it says measured.
-      overrides: of every row's configuration.
-      width_factor: times as many units in every layer.
-      num_seeds: runs per row.
+      changes: differences from the paper's protocol, one phrase each.
+      cost: time and device, an estimate unless it says measured.
+      overrides: fields of every row's configuration.
+      width_factor: factor on the units of every layer.
+      num_seeds: number of runs per row.
       rows: names of the rows that are run; (): all.
-      generated: on generated data of the real data's shape.
-      draws: of masks, where the experiment draws some without a network.
+      generated: True to train on generated data of the real data's shape.
+      draws: number of masks drawn, in experiments without a network.
     """
 
     changes: tuple[str, ...]
@@ -145,28 +145,28 @@ class Scale:
 
 @dataclasses.dataclass(frozen=True)
 class Experiment:
-    """A table or figure of a paper, as it is done again.
+    """A table or figure of a paper, and its reproduction.
 
     Attributes:
-      name: by which `reproduce` knows it.
-      title: one line.
+      name: identifier for `--experiment`.
+      title: title of the table, one line.
       paper: authors and year.
-      place: in the paper, such as "table 2".
-      kind: what is done with its rows.
-      base: the configuration that all rows share, as far as it is not the default.
-      rows: of the table, or points of the figure.
-      scales: "smoke", "short", "paper".
-      metrics: what is reported, in the order of the columns.
-      decimals: metric -> how many the paper prints, where a number would lose a 0.
-      drawn: metrics that the paper draws and does not print; all layers of one, if it
-        stands without.
-      measurements: on each trained network ("measured"), or what is computed.
-      design: factors that are crossed in the rows, of which effects are estimated.
-      figure: what the figure shows; "": paper and ours, row by row.
-      protocol: what the paper prints of how it was done.
-      ours: settings that the paper leaves open and we chose.
-      inconsistencies: of the paper with itself, which its numbers inherit.
-      claims: of the paper, that the experiment touches, each with its test.
+      place: number in the paper, such as "table 2".
+      kind: "computed", "trained" or "measured".
+      base: configuration fields that all rows share.
+      rows: rows of the table, or points of the figure.
+      scales: "smoke", "short" and "paper", each with its size.
+      metrics: reported metrics, in the order of the columns.
+      decimals: metric -> decimals that the paper prints, if a trailing 0 would be lost.
+      drawn: metrics that the paper draws and does not print; a name without its layer
+        stands for all layers.
+      measurements: names of the measurements on each network, or of the computation.
+      design: crossed factors whose effects are estimated.
+      figure: caption of the figure; "": the paper's numbers and ours, row by row.
+      protocol: settings that the paper prints.
+      ours: settings that the paper leaves open and that we chose.
+      inconsistencies: contradictions within the paper.
+      claims: statements of the paper, each with its test.
     """
 
     name: str
@@ -189,7 +189,7 @@ class Experiment:
     claims: tuple[Claim, ...] = ()
 
     def rows_at(self, scale: str) -> tuple[Row, ...]:
-        """The rows that are run at a scale."""
+        """Return the rows that are run at a scale."""
         wanted = self.scales[scale].rows
         return tuple(
             row
@@ -198,14 +198,14 @@ class Experiment:
         )
 
     def overrides(self, row: Row, scale: str) -> dict[str, Value]:
-        """The configuration of a row at a scale, as overrides of the defaults.
+        """Return the configuration of a row at a scale, as overrides of the defaults.
 
-        The experiment's come first, then the row's, then the scale's; then widths are
-        scaled and epochs multiplied.
+        The scale overrides the row, and the row overrides the experiment. Then widths
+        are scaled and epochs multiplied.
 
         Args:
-          row: one of `rows`.
-          scale: one of `SCALES`.
+          row: row of this experiment.
+          scale: name of a scale.
 
         Returns:
           "section.field" -> value.

@@ -1,4 +1,4 @@
-"""The scale that all experiments share: smoke."""
+"""Scales that experiments share: smoke, and instant where nothing is trained."""
 
 from collections.abc import Mapping
 
@@ -17,17 +17,17 @@ SMOKE = {
 def smoke(
     width_factor: float = 1 / 50, overrides: Mapping[str, Value] | None = None
 ) -> Scale:
-    """Two steps of every distinct network, narrow, on generated data.
+    """Return the scale of two training steps of narrow networks on generated data.
 
     Args:
-      width_factor: of every layer.
-      overrides: besides those that all smoke runs share.
+      width_factor: factor on the units of every layer.
+      overrides: further fields of every row.
     """
     return Scale(
         changes=(
             "generated data of the real data's shape",
-            "narrow networks trained two steps; every row built at full width as "
-            "shapes",
+            "narrow networks trained two steps; every row is also built at full width, "
+            "as shapes",
         ),
         cost="seconds, two cores",
         overrides={**SMOKE, **(overrides or {})},
@@ -37,10 +37,10 @@ def smoke(
 
 
 def instant(changes: tuple[str, ...] = (), *, draws: int = 0) -> Scale:
-    """A scale of an experiment without training.
+    """Return the scale of an experiment without training.
 
     Args:
-      changes: from the paper's protocol.
-      draws: of masks.
+      changes: differences from the paper's protocol.
+      draws: number of masks drawn.
     """
     return Scale(changes=changes, cost="seconds, two cores", draws=draws)

@@ -131,6 +131,8 @@ def verdict(claim: Claim, results: Sequence[Result], *, exact: bool = False) -> 
     chosen = [choose_rows(contrast, numbers) for contrast in claim.contrasts]
     found = [(c, c and estimate(c, numbers, exact=exact)) for c in chosen]
     run = [(contrast, e) for contrast, e in found if e is not None]
+    if not run and results and None in chosen:
+        return "Not judged: no validation errors to choose the rows by."
     if not run:
         return "Not run."
     words = [_judge(contrast, e) for contrast, e in run]

@@ -159,7 +159,7 @@ def test_the_best_of_several_rows_is_chosen_by_validation():
     claim = Claim("More.", (Contrast(terms, low=0.0),))
     assert verdict(claim, results).startswith("Held")
     without = [{**r, "numbers": {ERROR: r["numbers"][ERROR]}} for r in results]
-    assert verdict(claim, without) == "Not run."
+    assert verdict(claim, without).startswith("Not judged: no validation errors")
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
