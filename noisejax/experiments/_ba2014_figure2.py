@@ -69,8 +69,8 @@ EXPERIMENT = Experiment(
     figure="left: mean inputs against their shifts; right: mean hidden activities",
     protocol=("The networks of table 2; activities averaged over the training set.",),
     ours=(
-        "Settings of table 2. Which network was drawn, and which hidden layer, is not "
-        "printed: all layers are drawn.",
+        "Settings of table 2. The paper does not say which network or hidden layer is "
+        "drawn; all layers are drawn here.",
     ),
     inconsistencies=(
         "Section 4 once calls the best shift the average of the activities; it is "

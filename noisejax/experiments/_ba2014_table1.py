@@ -1,4 +1,4 @@
-"""Ba et al. 2014, table 1: where an activation gives what dropout writes."""
+"""Ba et al. 2014, table 1: inputs at which an activation is 0, as under dropout."""
 
 from noisejax.experiments._experiment import Claim, Experiment, Printed, Row, level
 from noisejax.experiments._scales import instant
@@ -10,7 +10,7 @@ def _row(name: str, label: str, zero_at: str) -> Row:
 
 EXPERIMENT = Experiment(
     name="ba2014_table1",
-    title="Where each activation gives 0, the value that dropout writes",
+    title="Inputs at which each activation is 0, the value of a dropped unit",
     paper="Ba, Xiong and Frey 2014",
     place="table 1",
     kind="computed",
@@ -25,8 +25,8 @@ EXPERIMENT = Experiment(
     measurements=("activation_zeros",),
     protocol=("The inverse image of 0 under each activation.",),
     ours=(
-        "Found on a grid of net values in [-20, 20] in steps of 0.001 (maxout: two "
-        "pieces, steps of 0.1), exactly, and to 1e-6 in the activation.",
+        "Found on a grid of pre-activations in [-20, 20] in steps of 0.001 (maxout: "
+        "two pieces, steps of 0.1), exactly, and to 1e-6 in the activation.",
     ),
     claims=(
         Claim(

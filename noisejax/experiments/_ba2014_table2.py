@@ -20,7 +20,7 @@ COLUMNS = {
     "invariant": ("invariant dropout", {"noise.shift": "both"}),
     "average": ("running average", {"noise.shift": "running_average"}),
 }
-"""The table's columns: name -> label, and what is changed."""
+"""Columns of the table: name -> (label, overrides)."""
 
 PRINTED = {
     "original": {
@@ -38,7 +38,7 @@ PRINTED = {
         "average": Printed(0.98),
     },
 }
-"""Test errors in percent: encoding -> column."""
+"""Printed test errors in percent: encoding -> column."""
 
 
 def _table_row(encoding: str, column: str) -> Row:
@@ -150,9 +150,9 @@ EXPERIMENT = Experiment(
     ours=(
         "Rates 0.2 (input) and 0.5 (hidden); learning rate 0.005, cosine; batch 100; "
         "300 epochs; LeCun's initialisation; the best epoch by validation is tested.",
-        "The shifts' decay is added to the gradient of the batch's summed loss: added "
-        "to that of the mean loss it keeps the shifts near 0.",
-        "Inverted scaling in training in place of the paper's at test time.",
+        "The decay of the shifts is added to the gradient of the loss summed over the "
+        "batch; added to the gradient of the mean loss it holds the shifts near 0.",
+        "Inverted scaling while training, where the paper rescales at test time.",
         "The running average of the baseline decays by 0.99 a step.",
         "On inverted MNIST dropout kills many ReLU units within the first epochs; the "
         "share of dead units of the first layer stands beside each error.",

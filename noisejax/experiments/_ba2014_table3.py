@@ -131,7 +131,7 @@ EXPERIMENT = Experiment(
         "(dense: 0.001), cosine behind an epoch of warm-up; batch 128; 200 epochs; a "
         "tenth held out, the best epoch by it is tested.",
         "GCN to standard deviation 1; ZCA with epsilon 0.1, fitted on the 50,000 "
-        "training images, those held out among them.",
+        "training images, including those held out.",
         "One shift per feature map, on the input per channel; masks act after pooling.",
         "Sums of products in float32, operands rounded to bfloat16, at 'paper'.",
     ),

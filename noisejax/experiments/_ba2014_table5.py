@@ -21,7 +21,7 @@ PRINTED = {
     "dropout": (445.84, 476.74, 485.09, 460.88, 471.10, 450.85),
     "invariant": (477.07, 484.58, 471.72, 462.91, 483.70, 467.72),
 }
-"""Code quality in bits: method -> partitions 1 to 6."""
+"""Printed code quality in bits: method -> partitions 1 to 6."""
 
 
 def _row(partition: int, method: str) -> Row:
@@ -37,7 +37,7 @@ def _row(partition: int, method: str) -> Row:
 
 
 def _mean_gain(method: str, other: str) -> Contrast:
-    """In bits, the mean over partitions."""
+    """Return the contrast of two methods, averaged over the partitions, in bits."""
     return Contrast(
         tuple(
             (sign / 6, f"partition_{partition}_{name}", "code_quality_bits")

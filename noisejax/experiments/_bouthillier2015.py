@@ -1,4 +1,4 @@
-"""What Bouthillier et al.'s experiments share: data, autoencoders, MLPs, protocols."""
+"""Data, networks and protocols that Bouthillier et al.'s experiments share."""
 
 from collections.abc import Mapping
 
@@ -15,7 +15,7 @@ MLP_DATA: dict[str, Overrides] = {
         "optimizer.learning_rate": 0.005,
     },
 }
-"""Of the classifiers: data and the learning rate, which is ours."""
+"""Data and learning rate (ours) of the classifiers."""
 
 MLP_BASE: Overrides = {
     "data.validation": 10_000,
@@ -57,7 +57,7 @@ AUTOENCODER_DATA: dict[str, Overrides] = {
         "optimizer.momentum": 0.5,
     },
 }
-"""Of the autoencoders: data, and the printed learning rate and momentum."""
+"""Data, printed learning rate and momentum of the autoencoders."""
 
 AUTOENCODER_BASE: Overrides = {
     "data.validation": 0.0,
@@ -114,5 +114,5 @@ def data_row(
 
 
 def widths_name(widths: tuple[int, ...]) -> str:
-    """The paper's name of a network, such as "2500-625"."""
+    """Return the paper's name of a network, such as "2500-625"."""
     return "-".join(map(str, widths))

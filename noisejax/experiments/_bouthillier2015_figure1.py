@@ -1,4 +1,4 @@
-"""Bouthillier et al. 2015, figure 1: the density of the dropped share."""
+"""Bouthillier et al. 2015, figure 1: density of the dropped share."""
 
 from noisejax.experiments import _bouthillier2015 as shared
 from noisejax.experiments._experiment import Claim, Experiment, Row, level
@@ -18,7 +18,7 @@ def _row(scheme: str, units: int) -> Row:
 
 EXPERIMENT = Experiment(
     name="bouthillier2015_figure1",
-    title="The share of units that is dropped: dropout and random dropout",
+    title="Share of dropped units under dropout and random dropout",
     paper=shared.PAPER,
     place="figure 1",
     kind="computed",

@@ -6,7 +6,7 @@ from noisejax.experiments._scales import smoke
 
 EXPERIMENT = Experiment(
     name="bouthillier2015_figure2",
-    title="Inputs that stand for dropout's noise: back-projected samples",
+    title="Dropout projected back into the input",
     paper=shared.PAPER,
     place="figure 2",
     kind="measured",
@@ -40,7 +40,7 @@ EXPERIMENT = Experiment(
     ours=(
         *shared.AUTOENCODER_OURS,
         "Masks are not scaled, as in eqs. 3 to 5, in training and in the targets. Rows "
-        "with scaled masks, the library's default, stand beside.",
+        "with scaled masks, the library's default, are ours.",
         "The class of x* is that of its nearest training input; 100 test inputs, 8 "
         "masks each.",
     ),
@@ -65,7 +65,8 @@ EXPERIMENT = Experiment(
             ),
         ),
         Claim(
-            "For noisy features there is an input that gives nearly the same.",
+            "Some input gives nearly the same features as the noise (ours: half the "
+            "relative residual at most).",
             tuple(
                 Contrast(
                     (

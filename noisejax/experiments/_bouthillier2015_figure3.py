@@ -6,7 +6,7 @@ from noisejax.experiments._scales import smoke
 
 EXPERIMENT = Experiment(
     name="bouthillier2015_figure3",
-    title="What becomes of an input when one of its five most active units is shut off",
+    title="Inputs back-projected with one of the five most active units shut off",
     paper=shared.PAPER,
     place="figure 3",
     kind="measured",

@@ -9,7 +9,7 @@ RANDOM = {"noise.scheme": "random_dropout", "noise.scale": True}
 
 EXPERIMENT = Experiment(
     name="bouthillier2015_figure5",
-    title="Inputs that stand for random dropout's noise: back-projected samples",
+    title="Random dropout projected back into the input",
     paper=shared.PAPER,
     place="figure 5",
     kind="measured",

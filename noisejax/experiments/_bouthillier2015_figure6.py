@@ -12,7 +12,7 @@ LEVELS = {
     "random": (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8),
     "random_per_batch": (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8),
 }
-"""Panel -> its noise levels. The paper's third column is "random" (or per batch)."""
+"""Noise levels of each panel. The paper's third column is "random"."""
 
 LABELS = {
     "input": "hidden 0.5, input {}",
@@ -109,8 +109,8 @@ EXPERIMENT = Experiment(
     ),
     ours=(
         *shared.MLP_OURS,
-        "The noise level is drawn per layer and example; rows with one per layer and "
-        "batch stand beside, as the text leaves both readings.",
+        "The noise level is drawn per layer and example. Rows with one level per layer "
+        "and batch are ours, because the text allows both readings.",
     ),
     inconsistencies=(
         "Errors are drawn, not printed: figure only.",

@@ -20,7 +20,7 @@ SCHEMES: dict[str, Overrides] = {
         "noise.hidden_rate": 0.5,
     },
 }
-"""Random dropout's ranges give its masks dropout's variances, 1/4 and 1."""
+"""Noise schemes; the scaled masks of all three have the variances 1/4 and 1."""
 
 SHIFTS = {"plain": "none", "shift": "both"}
 ACCELERATION = {"plain": False, "gaaf": True}
@@ -71,7 +71,7 @@ CONTROLS = (
         {**SCHEMES["dropout"], "optimizer.learning_rate": 0.1},
     ),
 )
-"""Nested: they do not enter the effects."""
+"""Rows outside the crossed design; they do not enter the effects."""
 
 EXPERIMENT = Experiment(
     name="factorial",

@@ -17,7 +17,7 @@ COUNTS = {
         "layer_1": (16, 181, 769, 2510, 6734),
     },
 }
-"""Pairs whose |correlation| is above each of `BOUNDS`: method -> layer."""
+"""Printed numbers of pairs with |correlation| above each of `BOUNDS`."""
 
 
 def _printed(method: str) -> dict[str, Printed]:
@@ -54,7 +54,7 @@ EXPERIMENT = Experiment(
     ),
     ours=(
         *shared.OURS,
-        "Units that are constant on the test set are left out and counted.",
+        "Units that are constant on the test set are excluded and counted.",
         "A row with GAAF.",
     ),
     inconsistencies=(

@@ -1,11 +1,11 @@
-"""Hahn and Choi 2018, figure 2: noise moves saturated units to where there is slope."""
+"""Hahn and Choi 2018, figure 2: noise gives saturated units a slope."""
 
 from noisejax.experiments import _hahn2018 as shared
 from noisejax.experiments._experiment import Claim, Experiment, level
 
 EXPERIMENT = Experiment(
     name="hahn2018_figure2",
-    title="Slopes of saturated units with and without noise on their net values",
+    title="Slopes of saturated units with and without noise",
     paper=shared.PAPER,
     place="figure 2",
     kind="measured",
@@ -14,7 +14,7 @@ EXPERIMENT = Experiment(
     metrics=("slope_gain/layer_2", "slope_gain/layer_3"),
     measurements=("slopes_under_noise",),
     base=shared.BASE,
-    figure="mean slope with noise against the slope without, by net value and layer",
+    figure="mean slope with noise against the slope without, per layer",
     protocol=(*shared.PROTOCOL, "A drawing of the mechanism; nothing is measured."),
     ours=(
         *shared.OURS,
@@ -24,7 +24,7 @@ EXPERIMENT = Experiment(
     ),
     claims=(
         Claim(
-            "Noise on the net value gives saturated units gradient that they lack.",
+            "Noise gives saturated units a gradient that they lack without it.",
             tuple(
                 level("dropout", f"slope_gain/{layer}", low=1.0)
                 for layer in ("layer_2", "layer_3")

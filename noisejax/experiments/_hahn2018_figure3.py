@@ -1,4 +1,4 @@
-"""Hahn and Choi 2018, figures 3 and 6: distributions of net values."""
+"""Hahn and Choi 2018, figures 3 and 6: distributions of pre-activations."""
 
 from noisejax.experiments import _hahn2018 as shared
 from noisejax.experiments._experiment import Claim, Contrast, Experiment, difference
@@ -7,7 +7,7 @@ LAYERS = ("layer_1", "layer_2", "layer_3")
 
 EXPERIMENT = Experiment(
     name="hahn2018_figure3",
-    title="Net values on the test set: without, with dropout, with GAAF (and figure 6)",
+    title="Pre-activations without noise, with dropout, with GAAF (and figure 6)",
     paper=shared.PAPER,
     place="figures 3 and 6",
     kind="measured",
@@ -24,10 +24,10 @@ EXPERIMENT = Experiment(
     ),
     measurements=("net_values", "sharpness"),
     base=shared.BASE,
-    figure="densities of the net values of each layer, one curve per network",
+    figure="densities of the pre-activations of each layer, one curve per network",
     protocol=(
         *shared.PROTOCOL,
-        "Net values before tanh on the MNIST test set, after training.",
+        "Pre-activations ('nets') of tanh on the MNIST test set, after training.",
     ),
     ours=(
         *shared.OURS,
@@ -42,8 +42,7 @@ EXPERIMENT = Experiment(
     ),
     claims=(
         Claim(
-            "Dropout pushes net values towards the saturated areas, higher layers "
-            "more.",
+            "Dropout pushes pre-activations towards saturation, higher layers more.",
             (
                 *(
                     difference("dropout", "base", f"share_saturated/{layer}", low=0.0)

@@ -5,7 +5,7 @@ from noisejax.experiments._experiment import Claim, Experiment, Printed, level
 
 EXPERIMENT = Experiment(
     name="hahn2018_table3",
-    title="Variance of net values over 20 draws of the masks",
+    title="Variance of pre-activations over 20 draws of the masks",
     paper=shared.PAPER,
     place="table 3",
     kind="measured",
@@ -34,7 +34,7 @@ EXPERIMENT = Experiment(
     protocol=(
         *shared.PROTOCOL,
         "One batch of 128 with 20 draws of the masks, when the model almost converged; "
-        "the variance of each unit's net value, averaged over a layer.",
+        "the variance of each unit's pre-activation, averaged over a layer.",
     ),
     ours=(
         *shared.OURS,
@@ -47,7 +47,7 @@ EXPERIMENT = Experiment(
     inconsistencies=("Two layers print the same 1.07; no spread is printed.",),
     claims=(
         Claim(
-            "Dropout makes a significant variance of the net values (ours: above 0.5).",
+            "Dropout gives pre-activations a significant variance (ours: above 0.5).",
             tuple(
                 level("dropout", f"net_variance/{layer}", low=0.5)
                 for layer in ("last_layer", "layer_3", "layer_2")

@@ -30,10 +30,10 @@ ACCURACIES = {
     "gaaf": {"cifar100": 61.29, "cifar10": 90.16, "svhn": 92.19},
     "bn_gaaf": {"cifar100": 69.36, "cifar10": 91.92, "svhn": 94.16},
 }
-"""Test accuracy in percent."""
+"""Printed test accuracy in percent."""
 
 TRAIN_ACCURACIES = {"cifar100": 98.2, "cifar10": 99.6, "svhn": 99.9}
-"""In percent, 'almost the same' with the base and the GAAF model (section 5.2)."""
+"""Printed training accuracy in percent of base and GAAF model (section 5.2)."""
 
 
 def _row(data: str, method: str) -> Row:

@@ -1,4 +1,4 @@
-"""What Noh et al.'s experiments on CIFAR share: wide residual networks, the recipe."""
+"""Networks and training recipe that Noh et al.'s experiments on CIFAR share."""
 
 from noisejax.experiments._experiment import Overrides, Scale
 from noisejax.experiments._scales import smoke
@@ -48,11 +48,11 @@ SMOKE = smoke(1 / 40, {"model.depth": 10})
 
 
 def short(rows: tuple[str, ...], cost: str) -> Scale:
-    """Small networks, few epochs.
+    """Return the scale of small networks and few epochs.
 
     Args:
-      rows: that are run.
-      cost: of all of them.
+      rows: names of the rows that are run.
+      cost: cost of all rows.
     """
     return Scale(
         changes=(
@@ -69,10 +69,10 @@ def short(rows: tuple[str, ...], cost: str) -> Scale:
 
 
 def paper(cost: str) -> Scale:
-    """The paper's protocol, its products in bfloat16.
+    """Return the paper's scale, with products in bfloat16.
 
     Args:
-      cost: of all rows.
+      cost: cost of all rows.
     """
     return Scale(
         changes=(),

@@ -52,7 +52,7 @@ EQUAL = tuple(
     )
     for samples in (4, 8)
 )
-"""The control of equal cost: as many samples, but ordinary dropout's objective."""
+"""Controls of equal cost: as many samples, with ordinary dropout's objective."""
 
 EXPERIMENT = Experiment(
     name="noh2017_figure2",

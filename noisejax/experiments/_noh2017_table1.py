@@ -25,7 +25,7 @@ CITED = (
     ("densenet", "DenseNet [14]", 3.46, 17.18),
     ("wrn_28", "Wide ResNet (depth=28, dropout=0.3) [40]", 3.89, 18.85),
 )
-"""Name, label, and the test errors in percent on CIFAR-10 and CIFAR-100."""
+"""Cited rows: name, label, test errors in percent on CIFAR-10 and CIFAR-100."""
 
 NET = "Wide ResNet (depth=28, dropout=0.5)"
 
@@ -55,7 +55,7 @@ RUN: dict[str, tuple[str, Overrides, int, tuple[Printed, Printed]]] = {
         (Printed(3.55, 0.11), Printed(17.63, 0.13)),
     ),
 }
-"""Name -> label, what is changed, times the epochs, errors on CIFAR-10 and -100."""
+"""Name -> (label, overrides, epochs factor, errors on CIFAR-10 and CIFAR-100)."""
 
 
 def _cited(data: str) -> list[Row]:
@@ -89,7 +89,7 @@ def _run(data: str) -> list[Row]:
 def _difference(
     data: str, name: str, *, low: float = -math.inf, high: float = math.inf
 ) -> Contrast:
-    """Of the test error from that of ordinary dropout."""
+    """Return the difference of test error from ordinary dropout."""
     reproduced = f"{data}_reproduced"
     metric = "test_error_percent"
     return difference(f"{data}_{name}", reproduced, metric, low=low, high=high)
