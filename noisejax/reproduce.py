@@ -1,5 +1,7 @@
 """Does a paper's table or figure again:  python -m noisejax.reproduce --list."""
 
+import pathlib
+
 from absl import flags
 
 from noisejax import _commands, reproduction
@@ -11,6 +13,11 @@ SCALE = flags.DEFINE_string(
     "short",
     "smoke (seconds, generated data), short (the most honest version for two cores), "
     "or paper (the paper's protocol, for an accelerator).",
+)
+CLAIMS = flags.DEFINE_string(
+    "claims",
+    None,
+    "Folder with a folder of results per experiment: print all claims with verdicts.",
 )
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the experiment; created.")
 ONLY = flags.DEFINE_list("only", [], "Names of rows, in place of the scale's.")
@@ -36,6 +43,9 @@ def main() -> None:
     """Lists the experiments, or does one and says where its table lies."""
     if LIST.value:
         print(reproduction.describe_experiments())
+        return
+    if CLAIMS.value:
+        print(reproduction.claims_table(pathlib.Path(CLAIMS.value)))
         return
     if not EXPERIMENT.value:
         raise ValueError("--experiment must name an experiment; --list shows them")

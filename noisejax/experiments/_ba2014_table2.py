@@ -186,7 +186,8 @@ EXPERIMENT = Experiment(
             ),
         ),
         Claim(
-            "It is about as good on both (ours: within 0.15 %).",
+            "Invariant dropout is about as good on both encodings (ours: within 0.15 "
+            "%).",
             (
                 _difference(
                     *("inverted_invariant", "original_invariant"), low=-0.15, high=0.15
@@ -194,14 +195,14 @@ EXPERIMENT = Experiment(
             ),
         ),
         Claim(
-            "It is better than subtracting the running average.",
+            "Invariant dropout is better than subtracting the running average.",
             tuple(
                 _difference(f"{e}_invariant", f"{e}_average", high=0.0) for e in PRINTED
             ),
         ),
         Claim(
-            "The improvement is similar with sigmoid and tanh units (ours: there is "
-            "one).",
+            "Invariant dropout improves sigmoid and tanh units similarly (ours: it "
+            "improves them).",
             tuple(
                 _difference(f"original_{a}_invariant", f"original_{a}_dropout", high=0)
                 for a in ("sigmoid", "tanh")

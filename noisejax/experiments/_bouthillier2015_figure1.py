@@ -58,7 +58,7 @@ EXPERIMENT = Experiment(
             ),
         ),
         Claim(
-            "Under random dropout it is uniform below p.",
+            "Under random dropout the share is uniform below p.",
             tuple(
                 level(f"random_dropout_{n}", "dropped_share/unevenness", high=0.05)
                 for n in UNITS

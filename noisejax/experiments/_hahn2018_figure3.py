@@ -60,7 +60,7 @@ EXPERIMENT = Experiment(
             ),
         ),
         Claim(
-            "GAAF does so too, but less than dropout.",
+            "GAAF pushes them there too, but less than dropout.",
             tuple(
                 difference(*pair, f"share_saturated/{layer}", low=0.0)
                 for layer in LAYERS

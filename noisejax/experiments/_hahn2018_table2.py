@@ -108,19 +108,22 @@ EXPERIMENT = Experiment(
             ),
         ),
         Claim(
-            "About five times (ours: three to eight times).",
+            "Dropout makes gradients about five times as large (ours: three to eight "
+            "times).",
             _five_times("gradient_information"),
         ),
         Claim(
-            "About five times, under inverted scaling (ours: three to eight times).",
+            "Dropout makes gradients about five times as large, under inverted scaling "
+            "(ours: three to eight times).",
             _five_times(INVERTED),
         ),
         Claim(
-            "GAAF increases them, too.",
+            "GAAF increases the gradients, too.",
             tuple(_ratio("gaaf", layer, 1.0, low=0.0) for layer in LAYERS),
         ),
         Claim(
-            "GAAF increases them more than twice the learning rate does (ours).",
+            "GAAF increases the gradients more than twice the learning rate does "
+            "(ours).",
             tuple(
                 Contrast(
                     tuple(

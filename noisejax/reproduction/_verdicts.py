@@ -135,7 +135,7 @@ def verdict(claim: Claim, results: Sequence[Result], *, exact: bool = False) -> 
         return "Not judged: no validation errors to choose the rows by."
     if not run:
         return "Not run."
-    words = [_judge(contrast, e) for contrast, e in run]
+    words = [judge(contrast, e) for contrast, e in run]
     ns = sorted({e.num_seeds for _, e in run})
     n = f"n = {ns[0]}" if len(ns) == 1 else f"n = {ns[0]} to {ns[-1]}"
     if "not held" in words:
@@ -153,7 +153,7 @@ def verdict(claim: Claim, results: Sequence[Result], *, exact: bool = False) -> 
     return f"{word} ({'exact' if exact else n}): {shown}."
 
 
-def _judge(contrast: Contrast, e: Estimate) -> str:
+def judge(contrast: Contrast, e: Estimate) -> str:
     """Bounds are no part of what is claimed: a difference of 0 is not "better"."""
     above = contrast.low == -math.inf or contrast.low < e.low
     below = contrast.high == math.inf or e.high < contrast.high

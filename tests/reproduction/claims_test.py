@@ -1,0 +1,43 @@
+"""The table of all claims: one line each, with the paper's number and ours."""
+
+import json
+
+from noisejax import reproduction
+from noisejax.experiments import EXPERIMENTS
+from tests.reproduction.tiny import result
+
+NAME = "hahn2018_table4"
+ACCURACY = "test_accuracy_percent"
+
+
+def table(folder, accuracies):
+    """The claims table after table 4 was run with these accuracies."""
+    (folder / NAME).mkdir()
+    lines = [
+        result(row, seed, **{ACCURACY: value * (1 + 1e-4 * seed)})
+        for row, value in accuracies.items()
+        for seed in (0, 1)
+    ]
+    config = {"training": {"num_seeds": 2}}
+    text = "".join(json.dumps({**line, "config": config}) + "\n" for line in lines)
+    (folder / NAME / "results.jsonl").write_text(text)
+    return reproduction.claims_table(folder).splitlines()
+
+
+def test_every_claim_has_a_line(tmp_path):
+    lines = reproduction.claims_table(tmp_path).splitlines()
+    for experiment in EXPERIMENTS.values():
+        for claim in experiment.claims:
+            text = claim.text.replace("|", "\\|")
+            [line] = [
+                x for x in lines if f"{text} |" in x and experiment.place in x
+            ] or [x for x in lines if f"{experiment.name}: {text} |" in x]
+            assert claim.settled or "not run" in line
+
+
+def test_the_deciding_comparison_is_shown_beside_the_papers(tmp_path):
+    lines = table(tmp_path, {"base": 98.0, "dropout": 97.2, "gaaf": 98.5})
+    [line] = [x for x in lines if "more accurate than the base model" in x]
+    assert "| 0.17 |" in line  # 98.40 - 98.23
+    assert "test accuracy: dropout - base: -0.8" in line
+    assert "(not held in 1 of 2 comparisons)" in line and "**not held**" in line
