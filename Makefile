@@ -1,22 +1,32 @@
 # make run   trains the embedded default and prints its test error
+# make check the gate's quick part: format, lint, goldens, a test per promise
 # make test  the whole gate
-# Both build a private environment in .venv first. PYTHON=... chooses the interpreter.
+# All build a private environment in .venv first. PYTHON=... chooses the interpreter.
 
 PYTHON ?= python3
 BIN := .venv/bin
 RUN := runs/digits-$(shell date +%Y%m%d-%H%M%S)
 
-.PHONY: run test bench clean
+.PHONY: run check test lint bench clean
 
 run: .venv/library
 	$(BIN)/python -m noisejax.train --workdir=$(RUN)
 
-test: .venv/test
+EIGHT := XLA_FLAGS=--xla_force_host_platform_device_count=8
+PYTEST := $(BIN)/python -m pytest -n 2 --dist=loadfile
+
+check: .venv/test lint
+	$(PYTEST) tests/goldens_test.py tests/promises_test.py \
+	  $$($(BIN)/python -m tests.promises)
+	$(EIGHT) $(PYTEST) $$($(BIN)/python -m tests.promises --sharded)
+
+test: .venv/test lint
+	$(PYTEST) --ignore=tests/sharded
+	$(EIGHT) $(PYTEST) tests/sharded
+
+lint: .venv/test
 	$(BIN)/ruff format --check noisejax benchmarks tests
 	$(BIN)/ruff check noisejax benchmarks tests
-	$(BIN)/python -m pytest -n 2 --dist=loadfile --ignore=tests/sharded
-	XLA_FLAGS=--xla_force_host_platform_device_count=8 \
-	  $(BIN)/python -m pytest tests/sharded
 
 bench: .venv/bench
 	$(BIN)/python -m benchmarks
@@ -33,4 +43,4 @@ bench: .venv/bench
 	touch $@
 
 clean:
-	rm -rf .venv build *.egg-info
+	rm -rf .venv .cache build *.egg-info

@@ -10,11 +10,7 @@ import subprocess
 import sys
 import threading
 
-ENVIRONMENT = {
-    "JAX_PLATFORMS": "cpu",
-    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-    "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
-}
+ENVIRONMENT = {"JAX_PLATFORMS": "cpu"}
 
 TINY = ("--config.model.widths=(16,)", "--config.training.batch_size=20")
 """Fields of a network that trains in no time."""
@@ -40,14 +36,12 @@ class Runner:
 
     def __init__(self, folder):
         self.folder = pathlib.Path(folder)
-        environment = {**os.environ, **ENVIRONMENT}
-        environment["JAX_COMPILATION_CACHE_DIR"] = str(self.folder / "xla")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.commands.zygote"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env=environment,
+            env={**os.environ, **ENVIRONMENT},
             cwd=pathlib.Path(__file__).parents[2],
         )
         assert self._answer() == "ready"

@@ -67,7 +67,8 @@ def test_flaxs_own_tests_pass_with_our_dropout(tests, file, chosen, least):
         capture_output=True,
         text=True,
         cwd=tests,
-        env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
+        # One of Flax's tests of summaries expects colours.
+        env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1", "TERM": "xterm-256color"},
     )
     assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-2000:]
     passed = int(result.stdout.split(" passed")[0].split()[-1])
