@@ -1,4 +1,4 @@
-"""The printed numbers, held against what the papers say of them elsewhere."""
+"""Printed numbers agree with what the papers say about them elsewhere."""
 
 import math
 import statistics
@@ -9,7 +9,7 @@ from noisejax.experiments import EXPERIMENTS
 
 
 def printed(name, metric):
-    """Row -> the number that the paper prints."""
+    """Return row -> number that the paper prints."""
     return {
         row.name: row.printed[metric].value
         for row in EXPERIMENTS[name].rows
@@ -18,7 +18,7 @@ def printed(name, metric):
 
 
 def by_factors(name, *axes):
-    """Levels of the axes -> row."""
+    """Return levels of the axes -> row."""
     return {
         tuple(row.factors[axis] for axis in axes): row
         for row in EXPERIMENTS[name].rows
