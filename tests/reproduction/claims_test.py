@@ -28,7 +28,7 @@ def test_every_claim_has_a_line(tmp_path):
     lines = reproduction.claims_table(tmp_path).splitlines()
     for experiment in EXPERIMENTS.values():
         for claim in experiment.claims:
-            text = claim.text.replace("|", "\\|")
+            text = claim.text.replace("|", "\\|").replace("*", "\\*")
             [line] = [
                 x for x in lines if f"{text} |" in x and experiment.place in x
             ] or [x for x in lines if f"{experiment.name}: {text} |" in x]
