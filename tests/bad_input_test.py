@@ -1,4 +1,4 @@
-"""Bad input: refused by our own checks, with the rule, what came, what to do."""
+"""Bad input raises an error of noisejax: the rule, what was received, what to do."""
 
 import importlib
 import inspect
@@ -33,18 +33,18 @@ CASES = {
 }
 
 ACCEPT_ALL = {
-    "activations.exponential_shape": "an elementwise formula: whatever has an exp",
-    "objectives.effective_samples": "a formula: whatever can be squared and summed",
+    "activations.exponential_shape": "an elementwise formula of any array",
+    "objectives.effective_samples": "a formula of any array",
     "backprojection.Method": "a base class",
     "backprojection.stable_descent": "one switch",
-    "diagnostics.plain_activation": "what is no gaaf comes back as it is",
+    "diagnostics.plain_activation": "returns any other function unchanged",
     "diagnostics.start_gradient_average": "any tree of arrays",
-    "diagnostics.update_gradient_average": "trees of one structure, or JAX says so",
+    "diagnostics.update_gradient_average": "JAX checks the structure of the trees",
     "data.load_digits": "no argument",
     "data.dataset_names": "no argument",
     "data.preparable_names": "no argument",
-    "data.code_quality": "arrays as the others made them",
-    "data.naive_guess": "arrays as the others made them",
+    "data.code_quality": "arrays of other functions",
+    "data.naive_guess": "arrays of other functions",
     "data.normalise_contrast": "any examples",
     "data.fit_standardisation": "any examples",
     "data.generate_splicing": "any seed",
@@ -55,12 +55,12 @@ ACCEPT_ALL = {
     "models.convolutions": "called by Flax",
     "models.bfloat16_products": "called by Flax",
 }
-"""Public names that need no bad input, and why."""
+"""Public names for which no input is bad, with the reason."""
 
 
 @pytest.mark.parametrize(("call", "match"), CASES.values(), ids=CASES.keys())
-def test_refused(call, match):
-    """By ourselves, not by what we call."""
+def test_bad_input_is_an_error_of_ours(call, match):
+    """The error is raised by noisejax, not by a library that it calls."""
     with pytest.raises((ValueError, TypeError, FileNotFoundError), match=match) as info:
         call()
     assert PACKAGE in pathlib.Path(info.traceback[-1].path).parents
@@ -69,14 +69,14 @@ def test_refused(call, match):
 @pytest.mark.parametrize("name", TABLES)
 def test_every_public_function_is_in_a_table(name):
     module = importlib.import_module(f"noisejax.{name}")
-    there = {case.partition(":")[0] for case in TABLES[name]}
+    tested = {case.partition(":")[0] for case in TABLES[name]}
     for public, value in vars(module).items():
         is_ours = getattr(value, "__module__", "").startswith("noisejax")
         if public.startswith("_") or not callable(value) or not is_ours:
             continue
         if inspect.isclass(value) and hasattr(value, "__dataclass_fields__"):
-            is_result = name not in ("layers", "models")  # what functions give back
+            is_result = name not in ("layers", "models")
             if is_result:
                 continue
         if f"{name}.{public}" not in ACCEPT_ALL:
-            assert public in there, f"{name}.{public}"
+            assert public in tested, f"{name}.{public}"

@@ -1,4 +1,4 @@
-"""The notebooks run from top to bottom, are short, and lie in git without outputs."""
+"""The notebooks run from top to bottom, are short, and are stored without outputs."""
 
 import ast
 import io
@@ -20,14 +20,14 @@ def cells(request):
 
 
 def code_of(cells):
-    """The code of every cell, without the magics that only notebooks know."""
+    """Code of every cell, without the magics of notebooks."""
     for cell in cells:
         if cell["cell_type"] == "code":
             lines = "".join(cell["source"]).splitlines()
             yield "\n".join("" if line[:1] == "%" else line for line in lines)
 
 
-def test_there_are_seven():
+def test_all_notebooks_are_present():
     assert len(PATHS) == 7
 
 
@@ -44,7 +44,7 @@ def test_they_are_notebooks_without_outputs(path):
             assert cell["outputs"] == [] and cell["execution_count"] is None
 
 
-def test_they_tell_a_story(cells):
+def test_they_have_a_title_and_explanations(cells):
     kinds = [cell["cell_type"] for cell in cells]
     assert "".join(cells[0]["source"]).startswith("# ")
     assert kinds[:2] == ["markdown", "code"] and kinds.count("markdown") >= 6
@@ -70,7 +70,7 @@ def test_functions_are_short(cells):
 def test_they_run(cells):
     namespace = {"__name__": "notebook"}
     figures = 0
-    with jax.numpy_rank_promotion("allow"):  # as it is for who opens it
+    with jax.numpy_rank_promotion("allow"):  # as for a user
         for number, code in enumerate(code_of(cells)):
             shown = run(code, f"<code cell {number}>", namespace)
             if isinstance(shown, Figure):
@@ -80,7 +80,7 @@ def test_they_run(cells):
 
 
 def run(code, name, namespace):
-    """Runs a cell and gives what a notebook would show: its last expression."""
+    """Run a cell, and return what a notebook would show: its last expression."""
     module = ast.parse(code)
     last = module.body.pop() if isinstance(module.body[-1], ast.Expr) else None
     exec(compile(module, name, "exec"), namespace)

@@ -1,4 +1,4 @@
-"""Laws that hold for all shapes, dtypes, rates and keys: by hypothesis."""
+"""Laws that hold for all shapes, dtypes, rates and keys, tested with hypothesis."""
 
 import math
 
@@ -12,10 +12,12 @@ from jax import numpy as jnp
 from noisejax import activations, data, noise, objectives
 
 settings = hypothesis.settings(
-    max_examples=25, deadline=None, derandomize=True, database=None
+    max_examples=15, deadline=None, derandomize=True, database=None
 )
 
-SHAPES = st.lists(st.integers(1, 5), min_size=1, max_size=4).map(tuple)
+SHAPES = st.sampled_from([(1,), (5,), (3, 4), (2, 1, 5), (4, 3, 2, 3)])
+"""Few shapes: each is compiled anew."""
+
 DTYPES = st.sampled_from([jnp.float32, jnp.float16, jnp.bfloat16])
 RATES = st.floats(0, 1, exclude_max=True, width=32).filter(lambda rate: rate < 0.999)
 SEEDS = st.integers(0, 2**31 - 1)
@@ -39,7 +41,7 @@ SCHEMES = st.one_of(
 
 
 def bits(x):
-    """For comparisons bit by bit; NaN equals itself."""
+    """Bytes of an array: NaN equals itself."""
     return np.asarray(x).tobytes()
 
 
@@ -56,8 +58,8 @@ def test_shape_and_dtype_are_those_of_the_input(name, shape, dtype, rate, seed):
 
 @settings
 @hypothesis.given(SCHEMES, SHAPES, SEEDS)
-def test_a_sample_is_of_the_key_and_the_shape_only(scheme, shape, seed):
-    """And its arrays have the shape's rank, with axes of size 1 where shared."""
+def test_a_sample_depends_on_the_key_and_the_shape_only(scheme, shape, seed):
+    """Its arrays have the rank of the shape, with axes of size 1 where it is shared."""
     sample = scheme.sample(jax.random.key(seed), shape)
     again = scheme.sample(jax.random.key(seed), shape)
     for leaf, other in zip(
@@ -65,8 +67,8 @@ def test_a_sample_is_of_the_key_and_the_shape_only(scheme, shape, seed):
     ):
         assert bits(leaf) == bits(other)
         assert leaf.ndim == len(shape)
-        for own, whole in zip(leaf.shape, shape, strict=True):
-            assert own in (1, whole)
+        for size, full in zip(leaf.shape, shape, strict=True):
+            assert size in (1, full)
 
 
 @settings
@@ -104,10 +106,13 @@ def test_a_shift_of_0_is_dropout(shape, rate, seed):
 
 @settings
 @hypothesis.given(
-    st.lists(st.floats(-50, 0, width=32), min_size=1, max_size=6), st.integers(1, 4)
+    st.sampled_from([1, 2, 6]).flatmap(
+        lambda n: st.lists(st.floats(-50, 0, width=32), min_size=n, max_size=n)
+    ),
+    st.just(3),
 )
 def test_the_bound_lies_between_mean_and_maximum(log_probs, examples):
-    """And its weights sum to 1, each where the likelihood is."""
+    """The weights sum to 1, and between 1 and S samples are effective."""
     array = np.tile(np.float32(log_probs)[:, None], (1, examples))
     bound = np.asarray(objectives.iw_log_likelihood(array))
     assert (bound <= array.max(0) + 1e-4).all()
@@ -121,11 +126,11 @@ def test_the_bound_lies_between_mean_and_maximum(log_probs, examples):
 
 @settings
 @hypothesis.given(
-    st.lists(st.floats(-1e4, 1e4, width=32), min_size=1, max_size=8),
+    st.lists(st.floats(-1e4, 1e4, width=32), min_size=8, max_size=8),
     st.sampled_from([10.0, 1e4, 1e6]),
 )
 def test_acceleration_is_small_and_its_slope_is_1(x, frequency):
-    """(Hahn 2018, eq. 7): at most 1 / K, whatever x is."""
+    """Hahn 2018, eq. 7: |g(x)| is at most 1 / K for every x."""
     x = np.float32(x)
     g = activations.gradient_acceleration(x, frequency=frequency)
     step = np.spacing(np.abs(frequency * x)) / frequency  # of K x, in float32
@@ -147,8 +152,8 @@ def test_a_split_is_a_partition(n, share, seed):
 
 @settings
 @hypothesis.given(st.floats() | st.integers() | st.text(max_size=3) | st.none())
-def test_any_rate_is_a_number_in_its_range_or_refused(rate):
-    """Nothing else comes out of it: no warning, no other error."""
+def test_a_rate_is_a_number_in_its_range_or_an_error(rate):
+    """No warning and no other error is raised."""
     is_rate = isinstance(rate, int | float) and 0 <= rate < 1
     if is_rate:
         assert noise.Dropout(rate).rate == rate

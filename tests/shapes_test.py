@@ -1,4 +1,4 @@
-"""The shapes in signatures are true: jaxtyping and beartype check them at run time."""
+"""Shapes in signatures are true: jaxtyping and beartype check them at run time."""
 
 import subprocess
 import sys
@@ -6,7 +6,7 @@ import textwrap
 
 
 def test_signatures_hold_at_run_time():
-    """In a process of its own: an import hook rewrites every function."""
+    """Needs another process, because an import hook rewrites every function."""
     code = textwrap.dedent(
         """
         import jaxtyping
@@ -44,7 +44,7 @@ def test_signatures_hold_at_run_time():
         except jaxtyping.TypeCheckError:
             pass
         else:
-            raise AssertionError("nothing is checked")
+            raise AssertionError("shapes are not checked")
         """
     )
     result = subprocess.run(
