@@ -1,4 +1,4 @@
-"""The public names, and what is said about each: by reflection."""
+"""Public names, their signatures and their docstrings, by reflection."""
 
 import dataclasses
 import importlib
@@ -37,7 +37,7 @@ PINNED = {
     "layers": "Noise Dropout RandomDropout InvariantDropout functional",
     "layers.nnx": "Noise Dropout RandomDropout InvariantDropout functional",
 }
-"""Names that users were promised."""
+"""Names that are promised to users."""
 
 SIGNATURES = {
     "noise.Dropout": "(rate, bits=32, broadcast_dims=(), scale=True)",
@@ -93,7 +93,7 @@ PUBLIC = {
 
 
 @pytest.mark.parametrize("module", PINNED)
-def test_promised_names_are_there(module):
+def test_promised_names_exist(module):
     assert set(PINNED[module].split()) <= set(public_names(module))
 
 
@@ -116,17 +116,17 @@ def test_promised_signatures_hold(name):
 
 
 def documented(value):
-    """Public functions, and classes that users make."""
+    """True for public functions, and for classes whose instances users make."""
     if inspect.isclass(value):
         return not inspect.isabstract(value) and not value.__name__.endswith("Layer")
     return inspect.isfunction(value)
 
 
 MADE_BY_USERS = ("noisejax.noise", "noisejax.activations", "noisejax.layers")
-"""Where classes are made by users; others are results, shown by their functions."""
+"""Modules whose classes users instantiate; other classes are results of functions."""
 
 OPTIONAL = ("bias", "setup")
-"""Arguments with a default that may be given by position."""
+"""Arguments with a default that may be passed by position."""
 
 
 @pytest.fixture(params=[name for name, value in PUBLIC.items() if documented(value)])
@@ -134,12 +134,12 @@ def item(request):
     return PUBLIC[request.param]
 
 
-def test_it_says_what_it_does_and_shows_it(item):
+def test_the_docstring_has_a_summary_and_an_example(item):
     doc = inspect.getdoc(item)
     assert doc and doc.splitlines()[0].endswith((".", ":", ")")), doc
     is_result = inspect.isclass(item) and not item.__module__.startswith(MADE_BY_USERS)
     if not is_result and not item.__name__.endswith(("Sample", "Gaaf")):
-        assert ">>>" in doc, "an example that runs"
+        assert ">>>" in doc, "the docstring lacks an example"
 
 
 def parameters(item):
@@ -149,7 +149,7 @@ def parameters(item):
     return [p for p in inspect.signature(function).parameters if p != "self"]
 
 
-MODULE_FIELDS = {"parent", "name"}  # Flax's own
+MODULE_FIELDS = {"parent", "name"}  # of Flax
 
 
 def test_every_argument_is_described(item):
@@ -158,7 +158,7 @@ def test_every_argument_is_described(item):
         assert f"{name}:" in doc or f", {name}:" in doc, f"{name} is not described"
 
 
-def test_functions_say_what_they_return_and_what_is_annotated(item):
+def test_functions_describe_their_result_and_annotate_everything(item):
     if inspect.isclass(item):
         return
     doc = inspect.getdoc(item)

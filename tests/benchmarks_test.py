@@ -1,4 +1,4 @@
-"""The benchmarks run, at seconds-long sizes; how they measure and report is right."""
+"""The benchmarks run at small sizes, and measure and report correctly."""
 
 import importlib
 import json
@@ -13,7 +13,7 @@ from benchmarks import _bench, _compile, _same, _tables
 
 @pytest.fixture(autouse=True)
 def as_users_run_them():
-    """Rivals promote ranks, and calls are repeated with the same key."""
+    """Allow rank promotion and reused keys: rivals promote, and calls are repeated."""
     with jax.numpy_rank_promotion("allow"), jax.debug_key_reuse(False):
         yield
 
@@ -21,24 +21,26 @@ def as_users_run_them():
 @pytest.mark.parametrize("name", page.QUESTIONS)
 @pytest.mark.filterwarnings("default")
 def test_runs(name):
-    """The comparisons' own checks pass, and every variant is measured."""
+    """Variants agree with each other, and each is measured."""
     records = importlib.import_module(f"benchmarks.{name}").run(repeats=1, smoke=True)
     assert records
     for record in records:
         assert "skipped" in record or 0 < record["min_s"] <= record["median_s"]
         if "temporary_bytes" in record:
-            assert record["compile_s"] > 0, "compiled beforehand, yet it took time"
+            assert record["compile_s"] > 0, (
+                "it was compiled ahead, so the time must be recorded"
+            )
         json.dumps(record)
 
 
 def fake(seconds):
-    """A variant whose results are its times; `measure` reads no clock but ours."""
+    """A variant that returns its time, which `measured` takes for the clock's."""
     return lambda: seconds
 
 
 @pytest.fixture
 def measured(monkeypatch):
-    """Variants that take the seconds that they return, by a clock of our own."""
+    """Run `measure` with variants that take the seconds that they return."""
 
     def timed(call, count):
         value = call()
@@ -107,8 +109,7 @@ def test_only_variants_above_a_floor_are_compared_with_it(measured):
     assert "x floor: of the variants" not in _tables.table(everything)
 
 
-def test_compiling_is_heard_where_it_happens():
-    """Of a call that compiles; not of one that finds a program compiled."""
+def test_compile_time_is_that_of_the_call_that_compiles():
     with _compile.CompileTime() as nothing:
         pass
     jitted = jax.jit(lambda x: jnp.tanh(x) @ x)
@@ -123,7 +124,7 @@ def test_compiling_is_heard_where_it_happens():
     assert (program(x) == 3).all()
 
 
-def test_a_span_within_another_counts_once():
+def test_nested_spans_count_once():
     spent = _compile.CompileTime()
     event = f"{_compile.PREFIX}jaxpr_trace_duration"
     for start, end in ((5, 6), (0, 4), (1, 2), (3, 4.5)):
@@ -132,14 +133,14 @@ def test_a_span_within_another_counts_once():
     assert spent.seconds == 5.5
 
 
-def test_compile_seconds_of_a_program_made_before_are_written_down(measured):
+def test_compile_seconds_of_a_precompiled_program_are_reported(measured):
     slow, quick, _ = measured(facts={"slow": {"compile_s": 2.5}})
     assert (slow["compile_s"], quick["compile_s"]) == (2.5, 0)
     row = _tables.table([slow, quick]).splitlines()[-2]
     assert row.split("|")[9].strip() == "", "quick compiled nothing"
 
 
-def test_steps_that_differ_are_told_apart():
+def test_steps_that_differ_are_an_error():
     wanted = 1.0, {"w": jnp.asarray([3.0, 4.0])}
     _same.check_steps("a", (1.0, {"w": jnp.asarray([3.0, 4.004])}), wanted)
     with pytest.raises(AssertionError, match=r"a, gradient\['w'\]: 0\.1"):

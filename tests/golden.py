@@ -1,6 +1,6 @@
-"""Golden hashes of masks: what a key gives is a promise to users.
+"""Golden hashes of masks: a key gives the same mask in every version.
 
-Changing one is a breaking change and belongs into CHANGELOG.md.
+Changing one is a breaking change and belongs in CHANGELOG.md.
 """
 
 import hashlib
@@ -27,6 +27,6 @@ HASHES = {
 
 
 def digest(sample: noise.Sample) -> str:
-    """SHA-256 of a sample's mask, its first 16 digits."""
+    """First 16 digits of the SHA-256 of a sample's mask."""
     mask = np.asarray(jax.device_get(sample.mask))
     return hashlib.sha256(np.packbits(mask).tobytes()).hexdigest()[:16]
