@@ -1,35 +1,34 @@
-"""Attention whose noise is a layer of ours: any scheme, recorded and replayed."""
+"""Attention with noise of any scheme on its weights, for Linen and NNX."""
 
 import dataclasses
-from collections.abc import Callable
+from typing import Any
 
+import jax
 from flax import linen as nn
 from jax import numpy as jnp
 from jax.typing import DTypeLike
 from jaxtyping import Array, Bool, Float
 
 from noisejax import noise
-from noisejax.layers._levels import attention_dropout
-from noisejax.layers._noise import Noise
-
-NO_KEY = object()
-"""In the place of the key that Flax's attention asks for where none is needed."""
+from noisejax.layers._layers import Noise
+from noisejax.layers._shared import linen_module
 
 
 @dataclasses.dataclass(frozen=True)
 class NoisyAttention:
-    """Dot-product attention with noise on its weights, as Flax's modules take it.
+    """Dot-product attention with noise on its weights, for Flax's attention modules.
 
-    Flax's attention draws its dropout itself, so that no layer can be put in its place;
-    this function can: `nn.MultiHeadDotProductAttention(..., dropout_rate=0.1,
-    attention_fn=layers.NoisyAttention())`. With no scheme it does what Flax does, with
-    the same masks; its samples are recorded and replayed like those of any `Noise`
-    layer, under the name "attention_noise" inside the attention module.
+    Use it as `nn.MultiHeadDotProductAttention(..., dropout_rate=0.1,
+    attention_fn=layers.NoisyAttention())`, or in `nnx.MultiHeadAttention`. In Linen it
+    records and replays its samples like a `Noise` layer, under the name
+    "attention_noise" inside the attention module.
 
     Attributes:
-      scheme: of the noise on the weights [..., heads, queries, keys]; None: dropout at
-        the module's `dropout_rate`, shared along batch and heads if the module says so.
-        The module makes no noise unless its `dropout_rate` is above 0.
+      scheme: scheme of the noise on the weights [..., heads, queries, keys]. None:
+        dropout at the module's `dropout_rate` with Flax's masks, shared along batch and
+        heads if the module's `broadcast_dropout` is true. The module makes noise only
+        if its `dropout_rate` is above 0.
+      sample: sample to apply in place of drawn ones (replay).
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -40,22 +39,20 @@ class NoisyAttention:
       ...     num_heads=2, dropout_rate=0.5, deterministic=False, attention_fn=attention
       ... )
       >>> x, key = jnp.ones((1, 3, 4)), jax.random.key(0)
-      >>> variables = model.init(key, x)
-      >>> y, recorded = model.apply(
-      ...     variables, x, rngs={"dropout": key}, mutable=["noise"]
-      ... )
-      >>> apply = layers.functional(model)
-      >>> bool((y == apply(variables, recorded, x)).all())
+      >>> variables, rngs = model.init(key, x), {"dropout": key}
+      >>> y, recorded = model.apply(variables, x, rngs=rngs, mutable=["noise"])
+      >>> bool((y == model.apply(variables | recorded, x)).all())  # needs no key
       True
     """
 
     scheme: noise.Scheme | None = None
+    sample: noise.Sample | None = None
 
     def __call__(
         self,
         query: Float[Array, "*batch queries heads depth"],
-        key: Float[Array, "*batch keys heads depth"],
-        value: Float[Array, "*batch keys heads values"],
+        key: Float[Array, "*batch keys key_heads depth"],
+        value: Float[Array, "*batch keys key_heads values"],
         bias: Float[Array, "..."] | None = None,
         mask: Bool[Array, "..."] | None = None,
         broadcast_dropout: bool = True,
@@ -63,43 +60,50 @@ class NoisyAttention:
         dropout_rate: float = 0.0,
         deterministic: bool = False,
         dtype: DTypeLike | None = None,
-        precision: nn.linear.PrecisionLike = None,
-        module: nn.Module | None = None,
+        precision: jax.lax.PrecisionLike = None,
+        module: Any = None,
         force_fp32_for_softmax: bool = False,
+        is_causal: bool = False,
     ) -> Float[Array, "*batch queries heads values"]:
-        """Attends; arguments as in `flax.linen.dot_product_attention`."""
+        """Attend; arguments as in Flax's `dot_product_attention`."""
         query, key, value = nn.dtypes.promote_dtype(query, key, value, dtype=dtype)
-        weights = nn.dot_product_attention_weights(
-            query,
-            key,
-            bias,
-            mask,
-            deterministic=True,
-            dtype=query.dtype,
-            precision=precision,
-            module=module,
-            force_fp32_for_softmax=force_fp32_for_softmax,
-        )
-        if not deterministic and (dropout_rate > 0 or self.scheme is not None):
-            scheme = self.scheme or attention_dropout(
-                dropout_rate, weights.ndim, broadcast_dropout
-            )
-            layer = Noise(scheme, name="attention_noise")
-            rng = None if dropout_rng is NO_KEY else dropout_rng
-            weights = layer(weights, deterministic=False, rng=rng)
+        options = {"dtype": query.dtype, "precision": precision, "module": module}
+        in_linen = linen_module() is not None
+        if in_linen:
+            weigh = nn.dot_product_attention_weights
+            options |= {"force_fp32_for_softmax": force_fp32_for_softmax}
+        else:
+            from flax.nnx.nn.attention import dot_product_attention_weights as weigh
+
+            options |= {"is_causal": is_causal}
+        weights = weigh(query, key, bias, mask, deterministic=True, **options)
+        if not deterministic and (dropout_rate > 0 or self.scheme or self.sample):
+            scheme, sample = self.scheme, self.sample
+            if scheme is None:
+                shared = range(weights.ndim - 2) if broadcast_dropout else ()
+                scheme = noise.Dropout(dropout_rate, broadcast_dims=shared)
+            if in_linen:
+                layer = Noise(scheme, name="attention_noise")
+                weights = layer(weights, False, dropout_rng, sample=sample)
+            else:
+                if sample is None:
+                    sample = noise.sample_like(dropout_rng, weights, scheme)
+                weights = noise.apply(weights, sample)
+        groups = weights.shape[-3] // value.shape[-2]  # grouped queries share values
+        value = jnp.repeat(value, groups, axis=-2) if groups > 1 else value
         return jnp.einsum("...hqk,...khd->...qhd", weights, value, precision=precision)
 
 
-def lend_no_key(
-    next_fun: Callable, args: tuple, kwargs: dict, context: nn.module.InterceptorContext
-):
-    """A method interceptor: attention asks for no key where there is none to be had."""
-    module = context.module
-    if (
-        isinstance(module, nn.MultiHeadDotProductAttention)
-        and context.method_name == "__call__"
-        and isinstance(module.attention_fn, NoisyAttention)
-        and not module.has_rng("dropout")
-    ):
-        kwargs = {"dropout_rng": NO_KEY} | kwargs
-    return next_fun(*args, **kwargs)
+def _make_rng(module: nn.MultiHeadDotProductAttention, name: str = "params"):
+    """Return None for a missing key, if the attention function asks for it itself.
+
+    Flax asks for the key of an attention's dropout before it calls `attention_fn`. A
+    NoisyAttention that replays, or that `control_noise` switches off, needs none.
+    """
+    keyless = not (module.has_rng(name) or module.has_rng("params"))
+    if keyless and isinstance(module.attention_fn, NoisyAttention):
+        return None
+    return nn.Module.make_rng(module, name)
+
+
+nn.MultiHeadDotProductAttention.make_rng = _make_rng

@@ -1,7 +1,9 @@
-"""What all Linen noise layers do: draw or replay a sample, and apply it."""
+"""Base of the Linen noise layers: shift the input, draw a sample, apply it."""
 
 import dataclasses
-from typing import ClassVar
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import jax
 from flax import linen as nn
@@ -9,49 +11,70 @@ from jax import numpy as jnp
 from jaxtyping import Array, Float
 
 from noisejax import noise
-from noisejax.layers._control import control_in_force, controlled_deterministic
-from noisejax.layers._levels import Schedule, override_level, scheme_of
-from noisejax.layers._replay import count_call, replayed_sample
+from noisejax.layers._control import CONTROL
+from noisejax.layers._replay import calls_of
+from noisejax.layers._shared import document, level_at, make_scheme
+
+SHIFTS = (False, True, "running_average")
+
+EXAMPLE = """
+    Example:
+      >>> import jax, jax.numpy as jnp
+      >>> from noisejax import layers
+      >>> layer = layers.{name}({arguments}, deterministic=False)
+      >>> x, key = jnp.ones((2, 4, 4, 3)), jax.random.key(0)
+      >>> y, variables = layer.init_with_output(key, x)
+      >>> y.shape
+      (2, 4, 4, 3)
+    """
+"""Example in the docstring of a layer."""
 
 
 class NoiseLayer(nn.Module):
-    """Base of the Linen noise layers.
+    """Base class of the Linen noise layers.
 
-    A subclass names the scheme that its attributes (those with the scheme's names)
-    make, and has the attributes `deterministic` and `rng_collection`.
+    A subclass `class Layer(NoiseLayer, scheme=SomeScheme)` declares the fields of the
+    scheme with their names. The scheme's first field is the level, a rate or standard
+    deviation. In a layer it may be a number, a traced scalar, or a schedule of the
+    training step (see `control_noise`).
+
+    Attributes:
+      scheme: scheme that draws the samples; built from the fields.
+      level_override: array or schedule that overrides the scheme's level, or None.
+      deterministic: True for no noise; a shift stays. Set it here or in the call.
+      rng_collection: key collection that the samples are drawn from.
     """
 
-    scheme_type: ClassVar[type[noise.Scheme]]
+    # No annotations: a dataclass would move a subclass's field `shift` to the front.
+    drops_all = False  # True at rate 1, which no scheme accepts
+    shift = False
 
-    @nn.nowrap
-    def make_scheme(self) -> noise.Scheme:
-        """The scheme that draws this layer's samples."""
-        return scheme_of(self, self.scheme_type)
-
-    @nn.nowrap
-    def override(self) -> noise.Rate | Schedule | None:
-        """A level that no scheme can hold: a traced one, or a schedule; else None."""
-        level = dataclasses.fields(self.scheme_type)[0].name
-        return override_level(getattr(self, level))
-
-    @nn.nowrap
-    def drops_everything(self) -> bool:
-        """Whether the rate is 1, which Flax's Dropout takes and no scheme does."""
-        return False
-
-    @nn.nowrap
-    def shifted(
-        self, x: Float[Array, "*shape"], deterministic: bool
-    ) -> Float[Array, "*shape"]:
-        """`x` as it goes into the noise, and out of it where there is none."""
-        del deterministic
-        return x
+    def __init_subclass__(cls, scheme: type[noise.Scheme] | None = None, **kwargs: Any):
+        super().__init_subclass__(**kwargs)
+        refuse_rngs(cls)
+        if scheme is not None:
+            cls.scheme_type = scheme
+            cls.scheme_fields = [field.name for field in dataclasses.fields(scheme)]
+            if cls.__module__.startswith("noisejax."):
+                document(cls, cls.__doc__, scheme, EXAMPLE)
 
     def __post_init__(self):
-        self.make_scheme()  # bad arguments fail here, before anything is traced
+        if self.shift not in SHIFTS:
+            raise ValueError(f"shift must be one of {SHIFTS}, got {self.shift!r}")
+        scheme, level = self._build()
+        object.__setattr__(self, "scheme", scheme)
+        object.__setattr__(self, "level_override", level)
         super().__post_init__()
 
-    @nn.compact
+    @nn.nowrap
+    def _build(self) -> tuple[noise.Scheme, Any]:
+        """Return the scheme, and an array or schedule that overrides its level."""
+        level, *fields = [getattr(self, name) for name in self.scheme_fields]
+        fields = [tuple(f) if isinstance(f, list) else f for f in fields]
+        if callable(level) or isinstance(level, jax.Array):
+            return make_scheme(self.scheme_type, 0.0, *fields), level
+        return make_scheme(self.scheme_type, level, *fields), None
+
     def __call__(
         self,
         inputs: Float[Array, "*shape"],
@@ -61,55 +84,107 @@ class NoiseLayer(nn.Module):
         sample: noise.Sample | None = None,
         step: jax.typing.ArrayLike | None = None,
     ) -> Float[Array, "*shape"]:
-        """Makes `inputs` noisy.
+        """Make `inputs` noisy.
 
         Args:
           inputs: floating array, batch axes first.
-          deterministic: True: no noise (a shift stays). To be given here or as an
-            attribute.
-          rng: a key to draw with, in place of one of `rng_collection`.
-          sample: a sample to apply, in place of a drawn one.
-          step: the training step, where the rate is a schedule.
+          deterministic: True for no noise. Set it here or as an attribute.
+          rng: key for the draw, in place of one from `rng_collection`.
+          sample: sample to apply, in place of a drawn one.
+          step: training step, for a level that is a schedule.
 
         Returns:
-          Noisy inputs: their shape, their dtype.
+          Noisy inputs, with the shape and dtype of `inputs`.
 
         Raises:
-          ValueError: `deterministic` is given twice or not at all; a rate that is a
-            schedule, and no step; a sample of another shape.
+          TypeError: the layer is called outside a Linen model.
+          ValueError: `deterministic` is set twice or not at all; a schedule lacks its
+            step; the sample has another shape.
         """
-        deterministic = controlled_deterministic(
-            self,
-            lambda: nn.merge_param("deterministic", self.deterministic, deterministic),
-        )
-        x = self.shifted(inputs, deterministic)
-        if deterministic:
+        check_bound(self)
+        control = CONTROL.get()
+        off = None if control is None else control.deterministic("/".join(self.path))
+        if off is None:
+            off = nn.merge_param("deterministic", self.deterministic, deterministic)
+        x = self._shifted(inputs, off) if self.shift else inputs
+        if off:
             return x
-        if self.drops_everything():
+        if self.drops_all:
             return jnp.zeros_like(x)
-        scheme, level = self.make_scheme(), self._level_at(step)
-        if level is None and scheme.level == 0:
+        level = self.level_override
+        if callable(level):
+            step = control.step if step is None and control is not None else step
+            level = level_at(level, step, "/".join(self.path) or type(self).__name__)
+        if level is None and self.scheme.level == 0:
             return x
-        if sample is None:
-            sample = replayed_sample(self)
+        calls = calls_of(self)
+        sample = calls.next_sample() if sample is None else sample
         if sample is None:
             key = self.make_rng(self.rng_collection) if rng is None else rng
-            sample = noise.sample_like(key, x, scheme, level=level)
-        count_call(self, sample)
+            sample = noise.sample_like(key, x, self.scheme, level=level)
+        calls.note(sample)
         return noise.apply(x, sample)
 
     @nn.nowrap
-    def _level_at(self, step: jax.typing.ArrayLike | None) -> noise.Rate | None:
-        level = self.override()
-        if not callable(level):
-            return level
-        if step is None and control_in_force() is not None:
-            step = control_in_force().step
-        if step is None:
-            raise ValueError(
-                f"the rate of {'/'.join(self.path) or type(self).__name__} is a "
-                "schedule and needs the training step: layer(x, step=step), or, where "
-                "the model passes none, layers.control_noise(step=step) around it, or "
-                "layers.functional(model)(params, key, x, step=step)"
+    def _shifted(
+        self, x: Float[Array, "*shape"], deterministic: bool
+    ) -> Float[Array, "*shape"]:
+        """x + β, or x minus its running mean (Ba et al. 2014, eq. 8 and table 2)."""
+        shape = shift_shape(x.shape, self.shift_axes)
+        learned = self.shift is True
+        name = ("params", "beta") if learned else ("batch_stats", "mean")
+        if not self.has_variable(*name):  # `self.param` needs a compact method
+            self.scope.variable(*name, jnp.zeros, shape, jnp.float32)
+        value = self.get_variable(*name)
+        if learned:
+            return noise.shift(x, value)
+        updates = self.is_mutable_collection("batch_stats")
+        if updates and not deterministic and not self.is_initializing():
+            value = noise.update_running_mean(value, x)
+            self.put_variable(*name, value)
+        return noise.shift(x, -value)
+
+
+def shift_shape(shape: Sequence[int], axes: int | Sequence[int]) -> tuple[int, ...]:
+    """Shape of a shift that varies along `axes` of an input and is shared along others.
+
+    Raises:
+      ValueError: the input has no such axis.
+    """
+    axes = (axes,) if isinstance(axes, int) else tuple(axes)
+    if not axes or any(not -len(shape) <= axis < len(shape) for axis in axes):
+        raise ValueError(
+            f"shift_axes must be axes of the input, whose shape is {tuple(shape)}; got "
+            f"{axes}"
+        )
+    varying = {axis % len(shape) for axis in axes}
+    first = min(varying)
+    return tuple(n if first + i in varying else 1 for i, n in enumerate(shape[first:]))
+
+
+def check_bound(layer: nn.Module) -> None:
+    """Raise a TypeError if a Linen layer is called outside a Linen model."""
+    if layer.scope is None:
+        name = type(layer).__name__
+        raise TypeError(
+            f"noisejax.layers.{name} is a Linen layer and was called outside a Linen "
+            f"model. In an NNX model use noisejax.layers.nnx.{name}; to call one layer "
+            "use layer.apply(variables, x, rngs={'dropout': key})"
+        )
+
+
+def refuse_rngs(cls: type[nn.Module]) -> None:
+    """Make the constructor of a Linen layer explain the NNX argument `rngs`."""
+    init: Callable[..., None] = cls.__init__
+
+    @functools.wraps(init)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if "rngs" in kwargs:
+            name = cls.__name__
+            raise TypeError(
+                f"noisejax.layers.{name} is a Linen layer and takes no rngs; in an NNX "
+                f"model use noisejax.layers.nnx.{name}"
             )
-        return jnp.asarray(level(step))
+        init(self, *args, **kwargs)
+
+    cls.__init__ = __init__

@@ -1,35 +1,40 @@
-"""Reaching the noise inside a model that is already written."""
+"""Switching the noise layers of a finished Linen model by name."""
 
 import contextlib
 import contextvars
 import dataclasses
-from collections.abc import Callable, Iterator
+import fnmatch
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeAlias
 
 import jax
 from flax import linen as nn
 
-from noisejax import noise
-from noisejax.layers._names import Patterns, as_patterns, check_matched, matches
+Patterns: TypeAlias = str | Sequence[str]
+"""Shell patterns on the paths of modules: "Block_0/Dropout_0", "Block_*/Dropout_1"."""
 
 
 @dataclasses.dataclass
-class _Control:
+class Control:
+    """The arguments of an entered `control_noise`, and the layers called within it."""
+
     only: tuple[str, ...] | None
     off: tuple[str, ...]
     step: jax.typing.ArrayLike | None
     seen: set[str] = dataclasses.field(default_factory=set)
 
-    def forces(self, path: str) -> bool | None:
-        """`deterministic` for the layer at `path`; None leaves it to the layer."""
+    def deterministic(self, path: str) -> bool | None:
+        """Value of `deterministic` for a layer; None if the layer decides."""
         self.seen.add(path)
         if matches(path, self.off):
             return True
         return None if self.only is None else not matches(path, self.only)
 
 
-_CONTROL: contextvars.ContextVar[_Control | None] = contextvars.ContextVar(
+CONTROL: contextvars.ContextVar[Control | None] = contextvars.ContextVar(
     "noisejax_control", default=None
 )
+"""The innermost `control_noise` that is entered."""
 
 
 @contextlib.contextmanager
@@ -39,26 +44,25 @@ def control_noise(
     off: Patterns = (),
     step: jax.typing.ArrayLike | None = None,
 ) -> Iterator[None]:
-    """Within it, named layers of Linen models make noise alone, or are silent.
+    """Switch noise layers of Linen models by name, and pass the step to schedules.
 
-    It reaches noisejax's layers and `flax.linen.Dropout`, in any model, without passing
-    arguments through it. Enter it inside the function that is jitted: like Flax's own
-    `intercept_methods` it acts while a model is traced, and a compiled function does
-    not look at it again. `functional` takes the same arguments and sees to that.
+    It reaches noisejax's layers and `flax.linen.Dropout` in any model. Enter it inside
+    the jitted function: it acts while a model is traced, as `intercept_methods` does.
+    `functional` takes the same arguments. The innermost `only` and `off` apply.
 
     Args:
-      only: names of the layers that make noise, whatever the model tells them; all
-        others are silent. Shell patterns on module paths, such as "Dropout_0" or
-        "Block_*/Dropout_1"; the name of a module covers what is inside it.
-      off: names of layers that are silent; the others do as the model tells them.
-      step: the training step, for layers whose rate is a schedule.
+      only: names of the layers that make noise, whatever the model passes to them; all
+        other layers are deterministic. Names are shell patterns on module paths, such
+        as "Dropout_0" or "Block_*/Dropout_1". A module's name covers its submodules.
+      off: names of deterministic layers; all others follow the model.
+      step: training step, for layers whose level is a schedule.
 
     Yields:
       Nothing.
 
     Raises:
-      ValueError: on leaving, where a name in `only` or `off` matched no noise layer
-        that was called; those that were are listed.
+      ValueError: on exit, if a name in `only` or `off` matches no noise layer that was
+        called. The message lists the layers that were.
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -72,47 +76,55 @@ def control_noise(
       >>> y.shape
       (1, 2)
     """
-    control = _Control(
-        None if only is None else as_patterns(only), as_patterns(off), step
-    )
-    token = _CONTROL.set(control)
+    outer = CONTROL.get()
+    step = outer.step if step is None and outer is not None else step
+    control = Control(None if only is None else as_tuple(only), as_tuple(off), step)
+    token = CONTROL.set(control)
     try:
-        with nn.intercept_methods(_intercept_flax_dropout):
+        with nn.intercept_methods(_control_flax_dropout):
             yield
     finally:
-        _CONTROL.reset(token)
+        CONTROL.reset(token)
     check_matched((control.only or ()) + control.off, control.seen)
 
 
-def control_in_force() -> _Control | None:
-    """The innermost `control_noise` that is entered."""
-    return _CONTROL.get()
-
-
-def controlled_deterministic(module: nn.Module, own: Callable[[], bool]) -> bool:
-    """Whether a layer is silent: as the control in force says, else its own word."""
-    control = control_in_force()
-    forced = None if control is None else control.forces("/".join(module.path))
-    return own() if forced is None else forced
-
-
-def _intercept_flax_dropout(
+def _control_flax_dropout(
     next_fun: Callable, args: tuple, kwargs: dict, context: nn.module.InterceptorContext
 ):
+    """Override `deterministic` of Flax's dropout; a method interceptor."""
     module = context.module
     if not isinstance(module, nn.Dropout) or context.method_name != "__call__":
         return next_fun(*args, **kwargs)
-    forced = control_in_force().forces("/".join(module.path))
-    if forced is None:
+    off = CONTROL.get().deterministic("/".join(module.path))
+    if off is None:
         return next_fun(*args, **kwargs)
-    inputs, rng = _inputs_and_rng(*args, **kwargs)
-    if forced or module.rate == 0.0:
-        return inputs
-    key = module.make_rng(module.rng_collection) if rng is None else rng
-    scheme = noise.Dropout(module.rate, broadcast_dims=module.broadcast_dims)
-    return noise.apply(inputs, noise.sample_like(key, inputs, scheme))
+    arguments = dict(zip(("inputs", "deterministic", "rng"), args, strict=False))
+    attribute = module.deterministic
+    object.__setattr__(module, "deterministic", None)  # Flax refuses two values
+    try:
+        return next_fun(**arguments | kwargs | {"deterministic": off})
+    finally:
+        object.__setattr__(module, "deterministic", attribute)
 
 
-def _inputs_and_rng(inputs, deterministic=None, rng=None):
-    del deterministic  # overruled
-    return inputs, rng
+def as_tuple(patterns: Patterns) -> tuple[str, ...]:
+    """Patterns as a tuple; a single string is one pattern."""
+    return (patterns,) if isinstance(patterns, str) else tuple(patterns)
+
+
+def matches(path: str, patterns: Iterable[str]) -> bool:
+    """True if a pattern matches the module at `path` or a module that contains it."""
+    return any(
+        fnmatch.fnmatchcase(path, pattern) or fnmatch.fnmatchcase(path, pattern + "/*")
+        for pattern in patterns
+    )
+
+
+def check_matched(patterns: Iterable[str], paths: Iterable[str]) -> None:
+    """Raise a ValueError if a pattern matches none of the noise layers `paths`."""
+    paths = sorted(paths)
+    for pattern in patterns:
+        if not any(matches(path, [pattern]) for path in paths):
+            raise ValueError(
+                f"{pattern!r} names no noise layer; noise layers: {paths or 'none'}"
+            )

@@ -1,16 +1,19 @@
 """A Linen model as a pure function of parameters and noise."""
 
+import contextlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
+import numpy as np
+from flax import errors
 from flax import linen as nn
 
 from noisejax import noise
-from noisejax.layers._attention import lend_no_key
-from noisejax.layers._control import control_noise
-from noisejax.layers._names import Patterns
+from noisejax.layers._control import Patterns, control_noise
 from noisejax.layers._replay import COLLECTION
+from noisejax.layers._shared import derive_key, takes_argument
 
 
 def functional(
@@ -22,27 +25,31 @@ def functional(
     only: Patterns | None = None,
     off: Patterns = (),
 ) -> Callable[..., Any]:
-    """Turns a Linen model, its dropout ours or Flax's own, into a pure function.
+    """Turn a Linen model, with Flax's dropout or ours, into a pure function.
 
     Args:
-      module: the model.
-      rng_collection: the key collection that its noise draws from.
+      module: Linen model.
+      rng_collection: key collection that a single key is for. A model that draws from
+        further collections gets a key derived from it for each of them.
       mutable: collections to return beside the output, as in `Module.apply`.
-      method: of the model, in place of `__call__`.
-      only: names of the layers that alone make noise, as in `control_noise`.
-      off: names of layers that are silent, as in `control_noise`.
+      method: method of the model to call, in place of `__call__`.
+      only: names of the only layers that make noise, as in `control_noise`.
+      off: names of deterministic layers, as in `control_noise`.
 
     Returns:
-      apply(params, noise, *args, step=None, **kwargs), which returns what
-      `module.apply` does.
-        params: the parameters, or all variables ({"params": ..., "batch_stats": ...}).
-        noise: a key; or samples to replay, as `mutable=["noise"]` records them; or None
-          for a model that is told to make none.
-        step: the training step, for layers whose rate is a schedule.
-        args, kwargs: of the model, e.g. `train=True`.
+      A function apply(params, noise, *args, step=None, **kwargs) with the outputs of
+      `module.apply`. Its arguments:
+        params: parameters, or all variables ({"params": ..., "batch_stats": ...}).
+        noise: a key; a mapping from key collections to keys, {"dropout": key, "sample":
+          another_key}; samples to replay, as `mutable=["noise"]` records them; keys and
+          samples together, {"noise": samples, "sample": key}; or None for a model that
+          makes no noise.
+        step: training step, for layers whose level is a schedule. If the model has an
+          argument `step` (or **kwargs), the model gets it too.
+        args, kwargs: arguments of the model, e.g. `train=True`.
 
     Raises:
-      TypeError: `module` is no Linen module.
+      TypeError: `module` is not a Linen module.
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -60,25 +67,63 @@ def functional(
             f"functional takes a Linen module, got {type(module).__name__}; for an NNX "
             "model use noisejax.layers.nnx.functional"
         )
+    called = getattr(type(module), method) if isinstance(method, str) else method
+    takes_step = takes_argument(called or module, "step")
 
     def apply(
         params: Mapping[str, Any],
         noise_: noise.Key | Mapping[str, Any] | None,
         /,
         *args: Any,
-        step: jax.typing.ArrayLike | None = None,
         **kwargs: Any,
     ) -> Any:
+        step = kwargs.get("step") if takes_step else kwargs.pop("step", None)
+        controls = only is not None or off or step is not None
         variables = dict(params) if "params" in params else {"params": params}
-        rngs = None
-        if isinstance(noise_, Mapping):
-            variables[COLLECTION] = noise_.get(COLLECTION, noise_)
-        elif noise_ is not None:
-            rngs = {rng_collection: noise_}
-        control = control_noise(only=only, off=off, step=step)
-        with control, nn.intercept_methods(lend_no_key):
-            return module.apply(
-                variables, *args, rngs=rngs, mutable=mutable, method=method, **kwargs
-            )
+        rngs, samples = _keys_and_samples(noise_, rng_collection)
+        if samples:
+            variables[COLLECTION] = samples.get(COLLECTION, samples)
+
+        def call() -> Any:
+            control = control_noise(only=only, off=off, step=step)
+            with control if controls else contextlib.nullcontext():
+                return module.apply(
+                    variables,
+                    *args,
+                    rngs=rngs,
+                    mutable=mutable,
+                    method=method,
+                    **kwargs,
+                )
+
+        while True:
+            try:
+                return call()
+            except errors.InvalidRngError as error:
+                name = _missing_collection(error)
+                if rngs is None or isinstance(noise_, Mapping) or name in (None, *rngs):
+                    raise
+                rngs[name] = derive_key(noise_, name)
 
     return apply
+
+
+def _keys_and_samples(
+    noise_: noise.Key | Mapping[str, Any] | None, rng_collection: str
+) -> tuple[dict[str, noise.Key] | None, dict[str, Any]]:
+    """Split the argument `noise` of `apply` into `rngs` and samples to replay."""
+    if noise_ is None:
+        return None, {}
+    if not isinstance(noise_, Mapping):
+        noise.as_key(noise_)  # a clear error for an integer
+        return {rng_collection: noise_}, {}
+    arrays = (jax.Array, np.ndarray)  # keys; samples are mappings or tuples of `Sample`
+    keys = {name: value for name, value in noise_.items() if isinstance(value, arrays)}
+    samples = {name: value for name, value in noise_.items() if name not in keys}
+    return keys or None, samples
+
+
+def _missing_collection(error: errors.InvalidRngError) -> str | None:
+    """Name of the key collection that a model asked for and did not get."""
+    match = re.search(r'needs PRNG for "(.+?)"', str(error))
+    return match and match.group(1)

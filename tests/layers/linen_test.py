@@ -70,7 +70,7 @@ def test_it_draws_what_its_scheme_draws(name):
     x, rng = x_of(), key(3)
     variables = layer.init({"params": key(5), "dropout": key(6)}, x)
     y = layer.apply(variables, x, rng=rng)
-    sample = layer.make_scheme().sample(key(3), x.shape, x.dtype)
+    sample = layer.scheme.sample(key(3), x.shape, x.dtype)
     np.testing.assert_array_equal(y, noise.apply(x, sample))
 
 
@@ -78,7 +78,7 @@ def test_it_applies_the_sample_that_it_is_handed(name):
     layer = linen(name, deterministic=False)
     x = x_of()
     variables = layer.init({"params": key(5), "dropout": key(6)}, x)
-    sample = layer.make_scheme().sample(key(3), x.shape)
+    sample = layer.scheme.sample(key(3), x.shape)
     y = layer.apply(variables, x, sample=sample)  # needs no key
     np.testing.assert_array_equal(y, noise.apply(x, sample))
 

@@ -1,4 +1,10 @@
-"""What all NNX noise layers do: shift, draw a sample unless handed one, apply it."""
+"""Base of the NNX noise layers: shift the input, draw a sample, apply it."""
+
+import dataclasses
+import inspect
+from collections.abc import Callable, Sequence
+from inspect import Parameter
+from typing import Any
 
 import jax
 from flax import nnx
@@ -7,40 +13,91 @@ from jax import numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
+from noisejax import layers as linen
 from noisejax import noise
-from noisejax.layers._levels import Schedule, override_level
+from noisejax.layers._shared import document, level_at, linen_module
 
 Rngs = nnx.Rngs | nnx.RngStream
 
+EXAMPLE = """
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from flax import nnx
+      >>> from noisejax.layers import nnx as layers
+      >>> layer = layers.{name}({arguments}, rngs=nnx.Rngs(0))
+      >>> layer(jnp.ones((2, 4, 4, 3))).shape
+      (2, 4, 4, 3)
+    """
+"""Example in the docstring of a layer that a Linen layer declares."""
+
+LINEN_ONLY = ("parent", "name", "shift_axes")
+"""Fields of Linen layers that NNX layers do not take."""
+
 
 class NoiseLayer(nnx.Module):
-    """Base of the NNX noise layers.
+    """Base class of the NNX noise layers.
+
+    A layer takes the arguments of the Linen layer with its name, and these:
+      deterministic: False by default.
+      rngs: key streams; the layer forks its own from `rng_collection`.
+      num_features: number of shifts of a layer with a shift, in place of `shift_axes`:
+        the width of the input, or the shape of its last axes ((28, 28, 1) for one per
+        pixel, 64 for one per feature map).
 
     Attributes:
-      scheme: that draws the samples.
-      level: that the scheme cannot hold: a traced one, or a schedule; else None.
-      deterministic: True: no noise.
-      rng_collection: the stream of keys that is drawn from.
-      rngs: a fork of it, of this layer alone; or None: the call brings one.
-      step: the training step, where the rate is a schedule; `nnx.view(model,
-        step=step)` sets it in a whole model.
+      scheme: scheme that draws the samples.
+      level: array or schedule that overrides the scheme's level; None otherwise.
+      drops_all: True at rate 1, which no scheme accepts.
+      deterministic: True for no noise; a shift stays. `model.eval()` sets it.
+      rng_collection: name of the key stream that the samples are drawn from.
+      rngs: key stream of this layer, forked from the given one. None: each call passes
+        its own.
+      step: training step for a schedule; `nnx.view(model, step=step)` sets it in all
+        layers of a model.
+      beta: learnable shift, an `nnx.Param`, or None.
+      mean: running mean to subtract, an `nnx.BatchStat`, or None.
     """
+
+    beta = None
+    mean = None
+
+    def __init_subclass__(
+        cls, like: type[linen.NoiseLayer] | None = None, **kwargs: Any
+    ):
+        super().__init_subclass__(**kwargs)
+        if like is not None:
+            cls.__init__ = _init_like(like)
+            summary = like.__doc__.partition("Arguments:")[0]
+            arguments = "0.5, num_features=3" if like.shift else "0.5"
+            document(cls, summary, like.scheme_type, EXAMPLE, arguments)
 
     def __init__(
         self,
-        scheme: noise.Scheme,
-        level: noise.Rate | Schedule | None,
-        deterministic: bool | None,
-        rng_collection: str,
+        layer: linen.NoiseLayer,
         rngs: Rngs | None,
+        num_features: int | Sequence[int] | None = None,
     ):
-        self.scheme = nnx.static(scheme)
-        held = override_level(level)
-        self.level = nnx.data(held) if isinstance(held, jax.Array) else held
-        self.deterministic = deterministic
-        self.rng_collection = rng_collection
-        self.rngs = nnx.data(_fork(rngs, rng_collection))
+        level = layer.level_override
+        self.scheme = nnx.static(layer.scheme)
+        self.level = nnx.data(level) if isinstance(level, jax.Array) else level
+        self.drops_all = layer.drops_all
+        self.deterministic = layer.deterministic
+        self.rng_collection = layer.rng_collection
+        self.rngs = nnx.data(_fork(rngs, layer.rng_collection))
         self.step = nnx.data(None)
+        if not layer.shift:
+            return
+        if num_features is None:
+            raise ValueError(
+                f"shift={layer.shift!r} needs num_features, the number of shifts: the "
+                "width of the input, or the shape of its last axes"
+            )
+        shape = (num_features,) if isinstance(num_features, int) else num_features
+        zeros = jnp.zeros(tuple(shape), jnp.float32)
+        if layer.shift is True:
+            self.beta = nnx.Param(zeros)
+        else:
+            self.mean = nnx.BatchStat(zeros)
 
     def __call__(
         self,
@@ -51,22 +108,23 @@ class NoiseLayer(nnx.Module):
         sample: noise.Sample | None = None,
         step: ArrayLike | None = None,
     ) -> Float[Array, "*shape"]:
-        """Makes `inputs` noisy.
+        """Make `inputs` noisy.
 
         Args:
           inputs: floating array, batch axes first.
-          deterministic: True: no noise (a shift stays). Precedes the attribute.
-          rngs: keys to draw with, in place of the layer's own.
-          sample: a sample to apply, in place of a drawn one (replay).
-          step: the training step, where the rate is a schedule. Precedes the attribute.
+          deterministic: True for no noise. Overrides the attribute.
+          rngs: keys for the draw. Overrides the attribute.
+          sample: sample to apply, in place of a drawn one (replay).
+          step: training step, for a level that is a schedule. Overrides the attribute.
 
         Returns:
-          Noisy inputs: their shape, their dtype.
+          Noisy inputs, with the shape and dtype of `inputs`.
 
         Raises:
-          ValueError: no `deterministic`, no keys, no step where one is needed; a sample
-            of another shape.
-          TypeError: `rngs` is neither Rngs nor RngStream nor a key.
+          ValueError: `deterministic`, the keys or the step are missing; the sample has
+            another shape.
+          TypeError: `rngs` is neither Rngs nor RngStream nor a key; the layer draws
+            from its own stream inside a Linen model.
         """
         deterministic = first_from(
             deterministic,
@@ -77,63 +135,57 @@ class NoiseLayer(nnx.Module):
                 "model, nnx.view(model, deterministic=True)"
             ),
         )
-        x = self._shifted(inputs, deterministic)
+        x = inputs
+        if self.beta is not None:  # x + β (Ba et al. 2014, eq. 8)
+            x = noise.shift(x, self.beta[...])
+        elif self.mean is not None:  # x minus its running mean (table 2)
+            if not deterministic:
+                self.mean[...] = noise.update_running_mean(self.mean[...], x)
+            x = noise.shift(x, -self.mean[...])
         if deterministic:
             return x
-        if self._drops_everything():
+        if self.drops_all:
             return jnp.zeros_like(x)
-        level = self._level_at(step)
+        level = self.level
+        if callable(level):
+            step = self.step if step is None else step
+            level = level_at(level, step, f"this {type(self).__name__}")
         if level is None and self.scheme.level == 0:
             return x
         if sample is None:
             sample = noise.sample_like(self._key(rngs), x, self.scheme, level=level)
         return noise.apply(x, sample)
 
-    def _shifted(
-        self, x: Float[Array, "*shape"], deterministic: bool
-    ) -> Float[Array, "*shape"]:
-        """`x` as it goes into the noise, and out of it where there is none."""
-        del deterministic
-        return x
-
-    def _drops_everything(self) -> bool:
-        """Whether the rate is 1, which Flax's Dropout takes and no scheme does."""
-        return False
-
     def set_view(
         self, deterministic: bool | None = None, step: ArrayLike | None = None
     ) -> None:
-        """What `nnx.view` sets.
+        """Set attributes of a view, for `nnx.view`.
 
         Args:
-          deterministic: True: no noise.
-          step: the training step, where the rate is a schedule.
+          deterministic: True for no noise.
+          step: training step, for a level that is a schedule.
         """
         if deterministic is not None:
             self.deterministic = deterministic
         if step is not None:
             self.step = nnx.data(jnp.asarray(step))
 
-    def _level_at(self, step: ArrayLike | None) -> noise.Rate | None:
-        if not callable(self.level):
-            return self.level
-        step = self.step if step is None else step
-        if step is None:
-            raise ValueError(
-                f"the rate of this {type(self).__name__} is a schedule and needs the "
-                "training step: layer(x, step=step), or, for a whole model, "
-                "nnx.view(model, step=step)"
-            )
-        return jnp.asarray(self.level(step))
-
     def _key(self, rngs: Rngs | noise.Key | None) -> noise.Key:
+        name = type(self).__name__
+        if rngs is None:
+            module = linen_module()
+            if module is not None:
+                raise TypeError(
+                    f"noisejax.layers.nnx.{name} is an NNX layer and is called in the "
+                    f"Linen module {type(module).__name__}, where its key stream would "
+                    f"not follow `rngs` of `apply`; use noisejax.layers.{name}"
+                )
         rngs = first_from(
             rngs,
             self.rngs,
             error_msg=(
                 "`deterministic` is False, but no `rngs` argument was provided to "
-                f"{type(self).__name__} as either a __call__ argument or class "
-                "attribute."
+                f"{name} as either a __call__ argument or class attribute."
             ),
         )
         if isinstance(rngs, nnx.Rngs):
@@ -155,3 +207,38 @@ def _fork(rngs: Rngs | None, rng_collection: str) -> nnx.RngStream | None:
     if isinstance(rngs, nnx.RngStream):
         return rngs.fork()
     raise TypeError(f"rngs must be a Rngs, RngStream or None, but got {type(rngs)}.")
+
+
+def _init_like(linen_type: type[linen.NoiseLayer]) -> Callable[..., None]:
+    """Make the constructor of an NNX layer from the fields of a Linen layer.
+
+    Its first argument is positional, all others are keyword-only, as in Flax.
+    """
+    fields = [f for f in dataclasses.fields(linen_type) if f.name not in LINEN_ONLY]
+    positional, keyword = Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY
+    parameters = [Parameter("self", positional)]
+    for field in fields:
+        kind = keyword if len(parameters) > 1 else positional
+        default = False if field.name == "deterministic" else field.default
+        default = Parameter.empty if default is dataclasses.MISSING else default
+        parameters.append(
+            Parameter(field.name, kind, default=default, annotation=field.type)
+        )
+    if linen_type.shift:
+        features = int | Sequence[int]
+        parameters.append(Parameter("num_features", keyword, annotation=features))
+    parameters.append(Parameter("rngs", keyword, default=None, annotation=Rngs | None))
+    signature = inspect.Signature(parameters)
+
+    def __init__(self, *args, **kwargs):
+        bound = signature.bind(self, *args, **kwargs)
+        bound.apply_defaults()
+        arguments = dict(bound.arguments)
+        del arguments["self"]
+        rngs = arguments.pop("rngs")
+        num_features = arguments.pop("num_features", None)
+        layer = linen_type(**arguments, parent=None)
+        NoiseLayer.__init__(self, layer, rngs, num_features)
+
+    __init__.__signature__ = signature
+    return __init__

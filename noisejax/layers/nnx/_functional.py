@@ -1,8 +1,8 @@
-"""An NNX model as a pure function of parameters and noise."""
+"""A finished NNX model: switch its noise by name, or make it a pure function."""
 
-import zlib
-from collections.abc import Callable
-from typing import Any
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
 
 import jax
 from flax import nnx
@@ -10,8 +10,59 @@ from jax import numpy as jnp
 from jax.typing import ArrayLike
 
 from noisejax import noise
-from noisejax.layers._names import Patterns
-from noisejax.layers.nnx._control import control_noise
+from noisejax.layers._control import Control, Patterns, as_tuple, check_matched
+from noisejax.layers._shared import derive_key, takes_argument
+from noisejax.layers.nnx._base import NoiseLayer
+
+Model = TypeVar("Model", bound=nnx.Module)
+
+NOISY = (NoiseLayer, nnx.Dropout, nnx.MultiHeadAttention)
+
+
+def control_noise(
+    model: Model,
+    *,
+    only: Patterns | None = None,
+    off: Patterns = (),
+    step: ArrayLike | None = None,
+) -> Model:
+    """Return a view of a model with named noise layers switched on or off.
+
+    It reaches noisejax's layers, `nnx.Dropout` and `nnx.MultiHeadAttention`. Names look
+    like "dropout" or "blocks/*/dropout".
+
+    Args:
+      model: NNX module.
+      only: names of the only noisy layers, as in `layers.control_noise`.
+      off: names of deterministic layers, as in `layers.control_noise`.
+      step: training step, for layers whose level is a schedule.
+
+    Returns:
+      View that shares the model's variables.
+
+    Raises:
+      ValueError: a name in `only` or `off` matches no noise layer.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from flax import nnx
+      >>> from noisejax.layers import nnx as layers
+      >>> drop = nnx.Dropout(0.5, rngs=nnx.Rngs(0))
+      >>> model = nnx.Sequential(drop, nnx.Linear(3, 2, rngs=nnx.Rngs(0)))
+      >>> quiet = layers.control_noise(model, off="layers/0")
+      >>> quiet.layers[0].deterministic, model.layers[0].deterministic
+      (True, False)
+    """
+    control = Control(None if only is None else as_tuple(only), as_tuple(off), step)
+    paths = {p for p, node in _walk(model) if isinstance(node, NOISY)}
+    check_matched((control.only or ()) + control.off, paths)
+    for value in (True, False):
+        chosen = {path for path in paths if control.deterministic(path) is value}
+        if chosen:
+            model = nnx.view(model, only=_among(chosen), deterministic=value)
+    if step is not None:
+        model = nnx.view(model, only=NoiseLayer, raise_if_not_found=False, step=step)
+    return model
 
 
 def functional(
@@ -21,32 +72,34 @@ def functional(
     only: Patterns | None = None,
     off: Patterns = (),
 ) -> tuple[Callable[..., Any], nnx.State]:
-    """Turns an NNX model, its dropout ours or Flax's own, into a pure function.
+    """Turn an NNX model, with Flax's dropout or ours, into a pure function.
 
-    The key that it is given reseeds every stream of keys in the model: each by the
-    stream's path, so that no two layers share a mask and that adding one leaves the
-    masks of the others as they were.
+    The key seeds every key stream of the model, each by its path: no two layers share a
+    mask, and a further layer leaves the masks of the others as they are. If the call of
+    the model has an argument `rngs`, it receives an `nnx.Rngs` made from the key.
 
     Args:
-      model: any NNX module; it is not changed.
-      mutable: a filter of NNX for variables to return beside the output, such as
-        `nnx.BatchStat`; None: none.
-      only: names of the layers that alone make noise, as in `control_noise`.
-      off: names of layers that are silent, as in `control_noise`.
+      model: NNX module; it is not changed.
+      mutable: NNX filter of the variables to return beside the output, such as
+        `nnx.BatchStat`; None for none.
+      only: names of the only noisy layers, as in `layers.control_noise`.
+      off: names of deterministic layers, as in `layers.control_noise`.
 
     Returns:
-      apply and the model's parameters, its `nnx.Param` state.
-      apply(params, key, *args, state=None, step=None, **kwargs) returns the model's
-      output; with `mutable`, the output and the new state of those variables.
-        key: of the noise; or None for a model that is told to make none.
-        state: of the `mutable` variables; None: that of `model`.
-        step: the training step, for layers whose rate is a schedule.
-        args, kwargs: of the model.
+      The function apply, and the parameters of the model (its `nnx.Param` state).
+      apply(params, key, *args, state=None, step=None, **kwargs) returns the output of
+      the model; with `mutable`, the output and the new state of those variables.
+        key: a key; a mapping from stream names to keys, {"dropout": key, "sample":
+          another_key}, which seeds unnamed streams by its "default" or not at all; or
+          None for a model that makes no noise.
+        step: training step, as in `layers.functional`.
+        state: state of the `mutable` variables; by default that of `model`. A value
+          that is not an `nnx.State` is the model's argument `state`.
 
     Raises:
-      TypeError: `model` is no NNX module.
-      ValueError: `only` or `off` names no noise layer; a key for a model without any
-        stream of keys.
+      TypeError: `model` is not an NNX module.
+      ValueError: `only` or `off` names no noise layer; the model gets a key and has
+        neither a key stream nor an argument `rngs`.
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -67,21 +120,27 @@ def functional(
         )
     model = control_noise(model, only=only, off=off)
     kept = nnx.Nothing() if mutable is None else mutable
-    graphdef, params, own_state, rest = nnx.split(model, nnx.Param, kept, ...)
+    graphdef, params, initial_state, rest = nnx.split(model, nnx.Param, kept, ...)
+    takes_step, takes_state = (
+        takes_argument(model, name) for name in ("step", "state")
+    )
 
     def apply(
         params: nnx.State,
-        key: noise.Key | None,
+        key: noise.Key | Mapping[str, noise.Key] | None,
         /,
         *args: Any,
-        state: nnx.State | None = None,
-        step: ArrayLike | None = None,
         **kwargs: Any,
     ) -> Any:
-        state = own_state if state is None else state
+        step = kwargs.get("step") if takes_step else kwargs.pop("step", None)
+        state = initial_state
+        if isinstance(kwargs.get("state"), nnx.State) and mutable is not None:
+            state = kwargs.pop("state")
+        elif not takes_state and kwargs.get("state") is None:
+            kwargs.pop("state", None)
         replica = nnx.merge(graphdef, params, state, rest, copy=True)
         if key is not None:
-            _reseed(replica, noise.as_key(key))
+            kwargs = _seed(replica, key) | kwargs
         if step is not None:
             replica = control_noise(replica, step=step)
         output = replica(*args, **kwargs)
@@ -92,20 +151,42 @@ def functional(
     return apply, params
 
 
-def _reseed(model: nnx.Module, key: noise.Key) -> None:
-    streams = [
-        (path, node)
-        for path, node in nnx.iter_graph(model)
-        if isinstance(node, nnx.RngStream)
-    ]
-    if not streams:
+def _seed(
+    model: nnx.Module, key: noise.Key | Mapping[str, noise.Key]
+) -> dict[str, nnx.Rngs]:
+    """Seed the model's key streams; return `rngs` for its call if the call takes it."""
+    keys = key if isinstance(key, Mapping) else {"default": key}
+    streams = [(p, node) for p, node in _walk(model) if isinstance(node, nnx.RngStream)]
+    takes_rngs = "rngs" in inspect.signature(model).parameters
+    if isinstance(model, nnx.Sequential) and streams:
+        takes_rngs = False  # it would override the streams of its layers
+    tags = {stream.tag for _, stream in streams}
+    if not takes_rngs and (not tags or set(keys) - tags - {"default"}):
         raise ValueError(
-            "the model holds no stream of keys: give its noise layers rngs=nnx.Rngs(0) "
-            "when they are made, or pass None for the key"
+            f"{type(model).__name__} gets keys for {sorted(keys)}, but has key streams "
+            f"for {sorted(tags) or 'nothing'} and its call has no argument `rngs`. "
+            "Construct its noise layers with rngs=nnx.Rngs(0), or let its call take "
+            "`rngs` and pass it on, or pass None for the key"
         )
     for path, stream in streams:
-        own = jax.random.fold_in(key, zlib.crc32("/".join(map(str, path)).encode()))
+        if stream.tag not in keys and "default" not in keys:
+            continue
+        seed = derive_key(keys.get(stream.tag, keys.get("default")), path)
         if stream.key.shape:
-            own = jax.random.split(own, stream.key.shape)
-        stream.key[...] = own
+            seed = jax.random.split(seed, stream.key.shape)
+        stream.key[...] = seed
         stream.count[...] = jnp.zeros(stream.count.shape, jnp.uint32)
+    if not takes_rngs:
+        return {}
+    return {"rngs": nnx.Rngs({name: derive_key(k, "rngs") for name, k in keys.items()})}
+
+
+def _walk(model: nnx.Module) -> Iterator[tuple[str, Any]]:
+    """Yield the nodes of a model with their paths."""
+    for path, node in nnx.iter_graph(model):
+        yield "/".join(map(str, path)), node
+
+
+def _among(paths: set[str]) -> Callable[[tuple, Any], bool]:
+    """Filter for the nodes at `paths`."""
+    return lambda path, node: "/".join(map(str, path)) in paths
