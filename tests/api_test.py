@@ -3,6 +3,7 @@
 import dataclasses
 import importlib
 import inspect
+import re
 import typing
 
 import pytest
@@ -152,8 +153,22 @@ def parameters(item):
 MODULE_FIELDS = {"parent", "name"}  # of Flax
 
 
-def test_every_argument_is_described(item):
+def documentation(item):
+    """Docstring of an item, with the docstrings that it refers to for its arguments."""
     doc = inspect.getdoc(item)
+    package = item.__module__.partition("._")[0]
+    for sentence in re.findall(r"Arguments: see (.*?)\.\s", doc + " ", flags=re.S):
+        for name in re.findall("`(.+?)`", sentence):
+            module, _, attribute = name.rpartition(".")
+            module = f"noisejax.{module}" if module else package
+            other = getattr(importlib.import_module(module), attribute)
+            if other is not item:
+                doc += documentation(other)
+    return doc
+
+
+def test_every_argument_is_described(item):
+    doc = documentation(item)
     for name in parameters(item):
         assert f"{name}:" in doc or f", {name}:" in doc, f"{name} is not described"
 

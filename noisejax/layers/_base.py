@@ -43,6 +43,11 @@ class NoiseLayer(nn.Module):
       level_override: array or schedule that overrides the scheme's level, or None.
       deterministic: True for no noise; a shift stays. Set it here or in the call.
       rng_collection: key collection that the samples are drawn from.
+
+    Example:
+      >>> from noisejax import layers
+      >>> layers.RandomDropout(0.5).scheme.rate
+      0.5
     """
 
     # No annotations: a dataclass would move a subclass's field `shift` to the front.

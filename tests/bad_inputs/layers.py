@@ -46,6 +46,14 @@ LINEN = {
     ),
     "Dropout: a word": (lambda: linen(layers.Dropout("0.5")), "rate.*got '0.5'"),
     "Dropout: integers": (lambda: linen(layers.Dropout(0.5), INTEGERS), "floating"),
+    "Dropout: the rngs of NNX": (
+        lambda: layers.Dropout(0.5, rngs=rngs()),
+        "in an NNX model use noisejax.layers.nnx.Dropout",
+    ),
+    "Dropout: in an NNX model": (
+        lambda: nnx.Sequential(layers.Dropout(0.5))(X),
+        "In an NNX model use noisejax.layers.nnx.Dropout",
+    ),
     "Dropout: a schedule without a step": (
         lambda: linen(layers.Dropout(lambda step: 0.5)),
         "is a schedule and needs the training step",
@@ -96,7 +104,7 @@ LINEN = {
         lambda: layers.functional(nn.Sequential([layers.Dropout(0.5)]), only="input")(
             {}, key(), X
         ),
-        "'input' names no noise layer; there are",
+        "'input' names no noise layer",
     ),
 }
 
@@ -105,6 +113,10 @@ NNX = {
     "Noise: a shift of unknown width": (
         lambda: nnx_layers.Noise(DROPOUT, shift=True, rngs=rngs()),
         "shift=True needs num_features",
+    ),
+    "Dropout: in a Linen model": (
+        lambda: nn.Sequential([nnx_layers.Dropout(0.5, rngs=rngs())]).apply({}, X),
+        "called in the Linen module Sequential.*use noisejax.layers.Dropout",
     ),
     "Dropout: a seed for rngs": (
         lambda: nnx_layers.Dropout(0.5, rngs=0),
@@ -169,8 +181,8 @@ NNX = {
         "for a Linen model use noisejax.layers.functional",
     ),
     "functional: a model without keys": (
-        lambda: _functional(nnx_layers.Dropout(0.5)),
-        "the model holds no stream of keys",
+        lambda: _functional(nnx.Linear(5, 3, rngs=rngs())),
+        "key streams for nothing and its call has no argument",
     ),
     "control_noise: an unknown layer": (
         lambda: nnx_layers.control_noise(

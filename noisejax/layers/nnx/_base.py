@@ -56,6 +56,11 @@ class NoiseLayer(nnx.Module):
         layers of a model.
       beta: learnable shift, an `nnx.Param`, or None.
       mean: running mean to subtract, an `nnx.BatchStat`, or None.
+
+    Example:
+      >>> from noisejax.layers import nnx as layers
+      >>> layers.RandomDropout(0.5).scheme.rate
+      0.5
     """
 
     beta = None
