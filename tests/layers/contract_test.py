@@ -53,6 +53,9 @@ def test_a_layer_applies_the_sample_of_its_scheme(framework, name):
     given = framework.apply(layer, X, None, sample=sample)  # needs no key
     np.testing.assert_array_equal(given, drawn)
     assert (framework.apply(layer, X, key(4)) != drawn).any()
+    if isinstance(layer, nnx.Module):
+        before = jax.tree.structure(nnx.state(framework.make(name)))
+        assert jax.tree.structure(nnx.state(layer)) == before  # a call creates nothing
 
 
 def test_deterministic_is_the_identity_in_any_dtype_and_needs_no_key(framework, name):

@@ -1,4 +1,4 @@
-"""Recording and replaying samples: the collection "noise"."""
+"""Recording and replaying samples of Linen layers: the collection "noise"."""
 
 import jax
 import numpy as np
@@ -33,6 +33,14 @@ def variables():
 
 def run(variables, seed=2, **kwargs):
     return Net().apply(variables, X, rngs={"dropout": key(seed)}, **kwargs)
+
+
+@pytest.mark.parametrize(
+    "mutable", [True, ["params"], ["params", "noise"], nn.DenyList([])]
+)
+def test_init_never_freezes_a_sample(mutable):
+    rngs = {"params": key(), "dropout": key(1)}
+    assert "noise" not in Net().init(rngs, X, mutable=mutable)
 
 
 def test_what_is_recorded_is_replayed(variables):

@@ -268,7 +268,7 @@ LAYERS = [
         "noisejax/layers/_replay.py",
         "by_name and not module.is_initializing()",
         "by_name",
-        ("layers/linen_test.py::test_init_never_freezes_a_sample",),
+        ("layers/replay_test.py::test_init_never_freezes_a_sample",),
     ),
     Mutant(
         "replay",
@@ -276,7 +276,7 @@ LAYERS = [
         "noisejax/layers/_replay.py",
         "return self.replayed[self.count]",
         "return self.replayed[-1]",
-        ("layers/linen_replay_test.py::test_what_is_recorded_is_replayed",),
+        ("layers/replay_test.py::test_what_is_recorded_is_replayed",),
     ),
     Mutant(
         "noise_after_net",
