@@ -109,7 +109,7 @@ def masks():
     found = {}
     sharding = NamedSharding(jax.make_mesh((1,), ("data",)), PartitionSpec("data"))
     for name, scheme in MASK_SCHEMES.items():
-        for shape in SHAPES:
+        for shape in SHAPES[::2]:
             if max(getattr(scheme, "broadcast_dims", (0,)) or (0,)) >= len(shape):
                 continue
 
@@ -120,7 +120,9 @@ def masks():
             at = f"{name}, {shape}"
             found[at] = digest(sample.mask)
             found[f"{at}, scale"] = numbers(sample.scale)
-            found[f"{at}, jitted"] = digest(jax.jit(draw)(key(2015)).mask)
+        found[f"{at}, jitted"] = digest(jax.jit(draw)(key(2015)).mask)
+        if not scheme.scale:
+            continue
         sharded = scheme.sample(key(2015), SHAPES[0], out_sharding=sharding)
         found[f"{name}, sharded"] = digest(sharded.mask)
         many = jax.vmap(lambda k, s=scheme: s.sample(k, (6, 5, 7)))(
