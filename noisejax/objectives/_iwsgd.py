@@ -1,4 +1,7 @@
-"""IWSGD: several noise samples per example, weighted by importance."""
+"""IWSGD: the loss of several noise samples per example (Noh et al. 2017, eqs. 4, 7).
+
+-L(S) = -1/B Σ_b log (1/S) Σ_s p(y_b | x_b, ε_s),   ∇L(S) = 1/B Σ_b Σ_s w_s ∇ log p_s
+"""
 
 import dataclasses
 import operator
@@ -9,32 +12,33 @@ import jax
 from jax import numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from noisejax.objectives._call import PureFn, checked
-from noisejax.objectives._noise import Noise
+from noisejax.objectives._arguments import (
+    Noise,
+    check_log_prob_fn,
+    check_noise,
+    num_examples,
+)
 from noisejax.objectives._resample import resample
 from noisejax.objectives._strategies import fold_samples, map_samples, vmap_samples
 from noisejax.objectives._weights import (
-    check_log_probs,
     effective_samples,
     importance_weights,
     iw_log_likelihood,
 )
 
-_EXACT = {"vmap": vmap_samples, "map": map_samples, "fold": fold_samples}
-STRATEGIES = (*_EXACT, "resample")
-WEIGHTINGS = ("importance", "equal")
-
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class IWSGDAux:
-    """What IWSGD knows besides the loss, of S noise samples and B examples.
+    """Log-likelihoods and weights of S noise samples for B examples.
+
+    With weighting="blocks" the arrays have a last axis of K blocks.
 
     Attributes:
-      log_probs: log p(y | x, ε_s), [S, B].
-      weights: of the samples' gradients, [S, B]: by importance, or 1 / S.
-      effective_samples: 1 / Σ_s w_s², [B], from 1 to S.
-      user_aux: of the log-likelihood function. None without `has_aux`.
+      log_probs: log-likelihoods log p(y | x, ε_s), [S, B].
+      weights: weights of the samples' gradients, [S, B]: by importance, or 1 / S.
+      effective_samples: effective number of samples, 1 / Σ_s w_s², [B], from 1 to S.
+      user_aux: aux of the log-likelihood function; None without `has_aux`.
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -54,25 +58,37 @@ class IWSGDAux:
 
     @property
     def bound(self) -> Float[Array, " B"]:
-        """L(S) per example, log (1/S) Σ_s p_s (Noh et al. 2017, eq. 4)."""
-        return iw_log_likelihood(self.log_probs)
+        """L(S) per example:  log (1/S) Σ_s p_s (eq. 4), summed over blocks."""
+        return _sum_blocks(iw_log_likelihood(self.log_probs))
 
     @property
     def bound_at_1(self) -> Float[Array, " B"]:
-        """L(1) per example, (1/S) Σ_s log p_s: what dropout's loss bounds (eq. 9)."""
-        return jnp.mean(self.log_probs, axis=0)
+        """L(1) per example:  (1/S) Σ_s log p_s, the objective of dropout (eq. 9)."""
+        return _sum_blocks(jnp.mean(self.log_probs, axis=0))
 
     @property
     def impossible(self) -> Bool[Array, " B"]:
-        """The examples that have likelihood 0 under every sample: the loss is +inf."""
-        return jnp.all(self.log_probs == -jnp.inf, axis=0)
+        """True for examples of likelihood 0 under every sample; the loss is +inf."""
+        return self.bound == -jnp.inf
 
 
 LossFn = Callable[..., tuple[Float[Array, ""], IWSGDAux]]
 
 
+def _sum_blocks(values: Float[Array, "B ..."]) -> Float[Array, " B"]:
+    return jnp.sum(values, axis=tuple(range(1, values.ndim)))
+
+
+_STRATEGIES = {"vmap": vmap_samples, "map": map_samples, "fold": fold_samples}
+_OBJECTIVES = {
+    "importance": iw_log_likelihood,
+    "equal": lambda log_probs: jnp.mean(log_probs, axis=0),
+    "blocks": lambda log_probs: _sum_blocks(iw_log_likelihood(log_probs)),
+}
+
+
 def iwsgd(
-    log_prob_fn: PureFn,
+    log_prob_fn: Callable[..., Any],
     *,
     num_samples: int,
     strategy: str = "vmap",
@@ -81,51 +97,69 @@ def iwsgd(
 ) -> LossFn:
     """The IWSGD loss:  -1/B Σ_b log (1/S) Σ_s p(y_b | x_b, ε_s).
 
-    (Noh et al. 2017, eq. 4; its gradient is eq. 7, importance weights times the
-    gradients of the samples.) With one sample it is the ordinary loss under noise.
-    Work that `log_prob_fn` does before the noise comes in is done once for all samples.
+    (Noh et al. 2017, eq. 4. Its gradient is eq. 7: the gradients of the samples,
+    weighted by importance.) With one sample it is the ordinary loss under noise.
+
+    Work before the first noise is the same for all samples. "vmap" does it once by
+    itself. The other strategies repeat it, so compute it first and pass the result as
+    the batch; the gradient is the same:
+
+        def loss(params, key, x, y):
+            hidden = encode(params, x)                # no noise in here
+            return loss_fn(params, key, hidden, y)    # log_prob_fn starts at hidden
+
+    Shared work has one backward pass. A custom_vjp in it that clips gradients clips
+    the weighted sum over the samples, not the gradient of each sample.
 
     Args:
-      log_prob_fn: a pure function (params, noise, *batch) -> log p(y | x, noise), [B],
-        the log-likelihood of each example's whole target; with `has_aux`, ([B], aux).
-        A log(0) within it that is masked afterwards makes gradients NaN: mask the
-        argument of the log.
-      num_samples: S, noise samples per example.
+      log_prob_fn: pure function (params, noise, *batch) -> log p(y | x, noise), [B],
+        the log-likelihood of each example's whole target. A log-likelihood, not a loss:
+        return minus the cross-entropy. A log(0) in it that is masked afterwards makes
+        gradients NaN: mask the argument of the log.
+      num_samples: number of noise samples per example, S.
       strategy: how the samples are run. All but "resample" compute the same.
         "vmap": each sample is a forward pass of its own, all at once.
-        "map": one after another, at the memory of one and a gradient, whatever S; a
-          third slower than all at once, on a CPU much
-          slower where there are convolutions that are not `models.convolutions`.
-        "fold": S copies of the batch behind each other in one call, whose batch
-          statistics are over all copies; the fastest for dense networks.
-        "resample": all samples forward; backward through one per example, drawn by its
-          weight. Unbiased with more variance, at less than half the operations. For
-          functions that treat examples independently: it calls `log_prob_fn` with one
-          example at a time, under vmap. Batch statistics, or noise shared by the
-          batch, are refused where they can be seen.
-      weighting: "importance", or "equal": the control of equal cost, the mean over s of
-        -log p(y | x, ε_s).
-      has_aux: whether `log_prob_fn` returns a pair.
+        "map": one sample after another, in the memory of one sample and one gradient.
+          It takes about a third longer, and on a CPU much longer with convolutions
+          that are not `models.convolutions`.
+        "fold": one call with S copies of each example beside each other. Batch
+          statistics are over all copies. The fastest for dense networks with noise on
+          the input.
+        "resample": forward through all samples, backward through one per example,
+          drawn by its weight. Unbiased with more variance, at less than half of the
+          operations. `log_prob_fn` is called with one example at a time under vmap, so
+          it must treat examples independently: call `check_independence` once. If it
+          mixes them, the result is wrong without an error; with in-batch negatives
+          the loss is -0.0 and the gradient 0. Noise that a batch shares is drawn for
+          each example.
+      weighting: weights of the samples.
+        "importance": by likelihood of the whole target (eq. 8).
+        "equal": 1 / S, a control of equal cost; the loss is the mean of -log p_s.
+        "blocks": by likelihood of each block of a target. `log_prob_fn` returns
+          [B, K], the log-likelihoods of K blocks, as
+          `sequence_log_prob(..., block_size=n)` does. See there for the bound that
+          this is. Not with "resample".
+      has_aux: True if `log_prob_fn` returns a pair ([B], aux).
 
     Returns:
       loss_fn(params, noise, *batch) -> (loss, IWSGDAux).
         noise: one key (typed, or a raw uint32[2]), or a pytree of samples to replay,
           whose leaves lead with S.
-          "vmap", "map": sample s sees jax.random.split(key, S)[s], or leaf[s];
+          "vmap", "map": sample s gets jax.random.split(key, S)[s], or leaf[s];
             user_aux leads with S.
-          "fold": the call sees the key itself, or leaves [S·B, ...] (of [S, B, ...], a
-            batch axis of size 1 expanded; copy s·B + b is sample s of example b);
+          "fold": the call gets the key itself, or leaves [B·S, ...], made from
+            [S, B, ...] or [S, 1, ...]; copy b·S + s is sample s of example b;
             user_aux is that of the call.
-          "resample": k_noise, k_pick = split(key); sample s of example b sees
-            split(k_noise, (S, B))[s, b], or leaf[s, b:b+1] of leaves [S, B, ...] (the
-            key k_pick is then a hash of the log-likelihoods); user_aux is that of the
-            chosen samples and leads with B.
-        batch: arrays that lead with B; plain numbers are handed on as they are.
+          "resample": k_noise, k_pick = split(key); sample s of example b gets
+            split(k_noise, (S, B))[s, b], or leaf[s, b:b+1] of leaves [S, B, ...] (then
+            k_pick is a hash of the log-likelihoods); user_aux is that of the chosen
+            samples and leads with B.
+        batch: arrays that lead with B; plain numbers are passed on.
 
     Raises:
       TypeError: `log_prob_fn` is no function, `num_samples` no integer.
-      ValueError: `num_samples` below 1; an unknown strategy or weighting. By loss_fn:
-        leaves to replay, a batch or a log-likelihood of another shape.
+      ValueError: `num_samples` is below 1; the strategy or weighting is unknown. Raised
+        by loss_fn: leaves to replay, a batch or a log-likelihood of another shape.
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -144,26 +178,33 @@ def iwsgd(
       Noh et al., "Regularizing deep neural networks by noise: its interpretation and
       optimization", NIPS 2017.
     """
-    if not callable(log_prob_fn):
-        raise TypeError(
-            "log_prob_fn must be a function (params, noise, *batch) -> [B], got "
-            f"{type(log_prob_fn).__name__}"
+    num_samples = _check_num_samples(num_samples)
+    _check_choice("strategy", strategy, (*_STRATEGIES, "resample"))
+    _check_choice("weighting", weighting, _OBJECTIVES)
+    if (strategy, weighting) == ("resample", "blocks"):
+        raise ValueError(
+            "weighting='blocks' needs strategy='vmap', 'map' or 'fold', got "
+            "'resample', which chooses one sample for the whole target"
         )
-    num_samples = check_num_samples(num_samples)
-    _check_choice("strategy", strategy, STRATEGIES)
-    _check_choice("weighting", weighting, WEIGHTINGS)
-    objective = {"importance": iw_log_likelihood, "equal": _mean_over_samples}
+    by_block, objective = weighting == "blocks", _OBJECTIVES[weighting]
+    log_prob = check_log_prob_fn(log_prob_fn, has_aux=has_aux, by_block=by_block)
 
     def loss_fn(params: Any, noise: Noise, *batch: Any):
-        function = checked(log_prob_fn, has_aux)
+        size = num_examples(batch)
+        if size is None and strategy in ("fold", "resample"):
+            raise ValueError(
+                f"strategy={strategy!r} needs a batch, and none was passed: call "
+                "loss_fn(params, noise, *batch), or use strategy='vmap'"
+            )
+        check_noise(noise, num_samples, strategy, size)
         if strategy == "resample":
             bounds, log_probs, user_aux = resample(
-                function, num_samples, params, noise, batch, objective[weighting]
+                log_prob, num_samples, params, noise, batch, objective
             )
         else:
-            run = _EXACT[strategy]
-            log_probs, user_aux = run(function, num_samples, params, noise, batch)
-            bounds = objective[weighting](log_probs)
+            run = _STRATEGIES[strategy]
+            log_probs, user_aux = run(log_prob, num_samples, params, noise, batch)
+            bounds = objective(log_probs)
         weights = importance_weights(log_probs)
         if weighting == "equal":
             weights = jnp.full_like(weights, 1 / num_samples)
@@ -173,8 +214,7 @@ def iwsgd(
     return loss_fn
 
 
-def check_num_samples(num_samples: int) -> int:
-    """Returns a number of samples as an int; raises for what is none."""
+def _check_num_samples(num_samples: int) -> int:
     rule = "num_samples is the number of noise samples per example, an integer above 0"
     try:
         number = operator.index(num_samples)
@@ -185,10 +225,6 @@ def check_num_samples(num_samples: int) -> int:
     return number
 
 
-def _check_choice(name: str, value: str, valid: tuple[str, ...]) -> None:
+def _check_choice(name: str, value: str, valid: Any) -> None:
     if value not in valid:
         raise ValueError(f"{name} must be one of {sorted(valid)}, got {value!r}")
-
-
-def _mean_over_samples(log_probs: Float[Array, "S B"]) -> Float[Array, " B"]:
-    return jnp.mean(check_log_probs(log_probs), axis=0)

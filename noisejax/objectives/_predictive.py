@@ -1,4 +1,4 @@
-"""Monte-Carlo inference: the mean of S predictive distributions, and its doubt."""
+"""Monte-Carlo prediction:  p(c | x) = (1/S) Σ_s p(c | x, ε_s),  and its uncertainty."""
 
 import dataclasses
 
@@ -12,13 +12,13 @@ from noisejax.objectives._weights import check_log_probs, iw_log_likelihood
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Predictive:
-    """A Monte-Carlo prediction, and how unsure it is, in nats.
+    """A Monte-Carlo prediction and its uncertainty in nats.
 
     Attributes:
-      log_probs: log of the mean distribution, [..., C].
-      entropy: of the mean distribution, [...]: the whole uncertainty.
-      mutual_information: between class and noise, [...]: the part of the entropy that
-        the samples disagree about; 0 where they agree.
+      log_probs: logarithm of the mean distribution, [..., C].
+      entropy: entropy of the mean distribution, [...], the total uncertainty.
+      mutual_information: mutual information of class and noise, [...]: the part of the
+        entropy that is due to disagreement of the samples; 0 if they agree.
 
     Example:
       >>> import jax.numpy as jnp
@@ -42,8 +42,8 @@ def predictive(log_probs: Float[Array, "S ... C"]) -> Predictive:
     without noise, section 3.2.3.)
 
     Args:
-      log_probs: log p(c | x, ε_s), samples first, classes last, e.g. [S, B, C]: the
-        log_softmax of S noisy passes.
+      log_probs: log p(c | x, ε_s), samples first and classes last, e.g. [S, B, C]:
+        the log_softmax of S noisy passes.
 
     Returns:
       The prediction, without the axis of samples.
@@ -73,7 +73,7 @@ def predictive(log_probs: Float[Array, "S ... C"]) -> Predictive:
     mean = iw_log_likelihood(log_probs)
     entropy = _entropy(mean)
     information = entropy - jnp.mean(_entropy(log_probs), axis=0)
-    # Not below 0 by Jensen; rounding may say otherwise.
+    # Jensen: not below 0, except by rounding.
     return Predictive(mean, entropy, jnp.maximum(information, 0))
 
 

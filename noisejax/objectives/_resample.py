@@ -1,7 +1,7 @@
-"""Resampled IWSGD: forward through all samples, backward through one per example.
+"""Resampled IWSGD: S forward passes, one backward pass. And the check that it needs.
 
-Ours. With s ~ w of eq. 8 (Noh et al. 2017), E ∇ log p_s = Σ_s w_s ∇ log p_s: the
-gradient of eq. 7 without bias, for S forward passes and one that is differentiated.
+Ours. With s ~ w of eq. 8 (Noh et al. 2017),  E ∇ log p_s = Σ_s w_s ∇ log p_s  is the
+gradient of eq. 7: unbiased, at the cost of one differentiated sample per example.
 """
 
 from collections.abc import Callable
@@ -14,83 +14,72 @@ from jax import numpy as jnp
 from jaxtyping import Array, Float
 
 from noisejax.noise import Key
-from noisejax.objectives._call import Checked
-from noisejax.objectives._leading_axes import lay_alike
-from noisejax.objectives._mixing import refuse_mixing
-from noisejax.objectives._noise import Noise, check_leaves, is_key, num_examples
+from noisejax.objectives._arguments import (
+    LogProb,
+    Noise,
+    check_log_prob_fn,
+    is_key,
+    map_examples,
+    num_examples,
+)
+from noisejax.objectives._strategies import lay_alike
+
+Objective = Callable[[Float[Array, "S B"]], Float[Array, " B"]]
 
 
 def resample(
-    function: Checked,
+    log_prob: LogProb,
     num_samples: int,
     params: Any,
     noise: Noise,
     batch: tuple,
-    objective: Callable[[Float[Array, "S B"]], Float[Array, " B"]],
+    objective: Objective,
 ) -> tuple[Float[Array, " B"], Float[Array, "S B"], Any]:
-    """The objective [B] with the gradient of the chosen samples.
+    """The objective [B], with the gradient of one chosen sample per example.
 
     Args:
-      function: of (params, noise, batch of one example).
-      num_samples: S.
-      params: its parameters.
+      log_prob: function of (params, noise, batch), called with one example.
+      num_samples: S, the number of samples.
+      params: parameters.
       noise: one key, or leaves [S, B, ...].
       batch: arrays that lead with B.
-      objective: of the log-likelihoods; its derivatives are the chances of choosing.
+      objective: function of the log-likelihoods whose derivatives are the
+        probabilities of choosing a sample: w_s, or 1 / S.
 
     Returns:
       The objective [B], the log-likelihoods [S, B], the aux of the chosen samples.
     """
-    size = num_examples(batch)
-    if size is None:
-        raise ValueError(
-            "strategy='resample' chooses a sample per example, and no batch was "
-            "passed: loss_fn(params, noise, *batch)"
-        )
-    pick_key = None
-    if is_key(noise):
-        refuse_mixing(function, params, noise, batch)
+    pick_key, keyed = None, is_key(noise)
+    if keyed:
         noise_key, pick_key = jax.random.split(noise)
-        noise = jax.random.split(noise_key, (num_samples, size))
-
-        def one_noise(one):
-            return one
-
-    else:
-        rule = "lead with the numbers of samples and of examples, [{0}, {1}]"
-        shared = "; noise shared by the batch cannot be chosen per example"
-        check_leaves(noise, (num_samples, size), rule + shared)
-
-        def one_noise(one):
-            return jax.tree.map(lambda leaf: leaf[None], one)
-
+        noise = jax.random.split(noise_key, (num_samples, num_examples(batch)))
     noise, batch = lay_alike(noise, batch)
     axes = jax.tree.map(lambda leaf: 0 if jnp.ndim(leaf) else None, batch)
 
-    def one_example(one: Any, example: tuple) -> tuple[Array, Any]:
+    def one_example(one: Noise, example: tuple) -> tuple[Array, Any]:
+        one = one if keyed else jax.tree.map(lambda leaf: leaf[None], one)
         single = jax.tree.map(
-            lambda leaf, axis: leaf if axis is None else leaf[None],
-            example,
-            axes,
+            lambda leaf, axis: leaf if axis is None else leaf[None], example, axes
         )
-        log_prob, aux = function(params, one_noise(one), single)
-        return log_prob[0], aux
+        log_prob_of_1, aux = log_prob(params, one, single)
+        return log_prob_of_1[0], aux
 
     examples = jax.vmap(one_example, (0, axes))
     forward = jax.vmap(lambda one: examples(one, batch)[0])
     log_probs = lax.stop_gradient(forward(_clone(noise)))
-    chances = jax.grad(lambda lp: jnp.sum(objective(lp)))(log_probs)
+    probabilities = jax.grad(lambda lp: jnp.sum(objective(lp)))(log_probs)
     if pick_key is None:
         pick_key = _hash(log_probs)
-    chosen = jax.random.categorical(pick_key, jnp.log(chances), axis=0)
-    taken = _clone(jax.vmap(_take, (1, 0))(noise, chosen))
-    chosen_log_probs, aux = examples(taken, batch)
+    chosen = jax.random.categorical(pick_key, jnp.log(probabilities), axis=0)
+    take = jax.vmap(lambda leaf, s: leaf[s], (1, 0))
+    chosen_noise = jax.tree.map(lambda leaf: take(leaf, chosen), noise)
+    chosen_log_probs, aux = examples(_clone(chosen_noise), batch)
     bounds = _with_gradient_of(objective(log_probs), chosen_log_probs)
     return bounds, log_probs, jax.tree.map(_as_batch, aux)
 
 
 def _clone(noise: Noise) -> Noise:
-    """For the forward passes: the chosen noise is made again, on purpose."""
+    """Keys that the checker of reused keys accepts twice: a pass is run again."""
 
     def clone(leaf):
         typed = jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
@@ -99,17 +88,13 @@ def _clone(noise: Noise) -> Noise:
     return jax.tree.map(clone, noise)
 
 
-def _take(noise: Noise, chosen: Array) -> Noise:
-    return jax.tree.map(lambda leaf: leaf[chosen], noise)
-
-
 def _as_batch(leaf: Array) -> Array:
-    """What each example gave, [B, 1, ...], as a call with the batch gives it."""
+    """[B, 1, ...] of single examples as [B, ...]."""
     return leaf[:, 0] if leaf.shape[1:2] == (1,) else leaf
 
 
 def _hash(log_probs: Float[Array, "S B"]) -> Key:
-    """A key of its own for each set of values; replayed noise comes without one."""
+    """A key that depends on the values, because replayed noise brings no key."""
     bits = lax.bitcast_convert_type(log_probs.astype(jnp.float32), jnp.uint32)
     odd = jnp.arange(bits.size, dtype=jnp.uint32) * np.uint32(2654435762) + np.uint32(1)
     total = jnp.sum(bits * odd.reshape(bits.shape), dtype=jnp.uint32)
@@ -118,7 +103,7 @@ def _hash(log_probs: Float[Array, "S B"]) -> Key:
 
 @jax.custom_jvp
 def _with_gradient_of(bounds: Array, chosen: Array) -> Array:
-    """`bounds`, differentiated as if it were `chosen` (0 where that is impossible)."""
+    """`bounds` with the derivatives of `chosen`, and 0 where that is impossible."""
     del chosen
     return bounds
 
@@ -128,3 +113,93 @@ def _with_gradient_of_jvp(primals, tangents):
     bounds, _ = primals
     tangent = tangents[1].astype(bounds.dtype)
     return bounds, jnp.where(bounds > -jnp.inf, tangent, 0)
+
+
+def check_independence(
+    log_prob_fn: Callable[..., Any],
+    params: Any,
+    noise: Noise,
+    *batch: Any,
+    has_aux: bool = False,
+) -> None:
+    """Raise a ValueError if an example changes the log-likelihood of another example.
+
+    strategy="resample" calls `log_prob_fn` with one example at a time. Functions that
+    mix the examples of a batch then compute something else, without an error. In-batch
+    negatives see no negatives: the loss is -0.0 and the gradient 0. Batch
+    normalisation, roll, sort, cumulative and segment sums over the batch fail alike.
+
+    The check replaces a half of the examples by a copy of another one, and compares
+    the log-likelihoods of the other half under the same noise. It does so for 2 log₂ B
+    halves, so that each example is once replaced while any other is compared. Call it
+    once before training, outside of jit: it costs 1 + 2 log₂ B forward passes.
+
+    It cannot see
+      - mixing that has no effect on this batch, such as a branch that is not taken;
+      - mixing that changes gradients only;
+      - a dependence on the position in the batch, or on the batch size;
+      - noise shared by the batch: "resample" draws it for each example.
+
+    Args:
+      log_prob_fn: function as in `iwsgd`, (params, noise, *batch) -> [B].
+      params: parameters.
+      noise: one key, or noise of one sample for the whole batch, as `log_prob_fn`
+        takes it.
+      *batch: two or more different examples. Arrays of any dtype lead with B; plain
+        numbers are passed on.
+      has_aux: True if `log_prob_fn` returns a pair.
+
+    Raises:
+      ValueError: the log-likelihoods depend on other examples; fewer than two examples.
+
+    Example:
+      >>> import jax, jax.numpy as jnp
+      >>> from noisejax import noise, objectives
+      >>> def log_prob(w, key, x, y):
+      ...     logits = noise.dropout(key, x, rate=0.5) @ w
+      ...     return objectives.label_log_prob(logits, y)
+      >>> w, x, y = jnp.eye(6, 3), jnp.arange(24.0).reshape(4, 6), jnp.arange(4) % 3
+      >>> objectives.check_independence(log_prob, w, jax.random.key(0), x, y)
+    """
+    size = num_examples(batch)
+    if size is None or size < 2:
+        raise ValueError(
+            f"check_independence needs a batch of two or more examples, got {size or 0}"
+        )
+    log_prob = check_log_prob_fn(log_prob_fn, has_aux=has_aux, by_block=False)
+    arrays, tree = jax.tree.flatten(batch)
+
+    @jax.jit
+    def log_probs_of(params, noise, *rows):
+        return log_prob(params, noise, tree.unflatten(rows))[0]
+
+    def run(index):
+        rows = map_examples(lambda leaf: _take_rows(leaf, index), arrays)
+        return np.asarray(log_probs_of(params, _clone(noise), *rows), np.float32)
+
+    index = np.arange(size)
+    expected = run(index)
+    for bit in range((size - 1).bit_length()):
+        for value in (0, 1):
+            kept = (index >> bit) % 2 == value
+            found = run(np.where(kept, index, index[kept][0]))
+            same = np.isclose(found, expected, rtol=1e-5, atol=1e-6, equal_nan=True)
+            if not same[kept].all():
+                b = index[kept & ~same][0]
+                raise ValueError(
+                    "strategy='resample' needs a log_prob_fn that treats examples "
+                    f"independently; the log-likelihood of example {b} changed from "
+                    f"{expected[b]} to {found[b]} when other examples were replaced. "
+                    "Batch normalisation, in-batch negatives, sorts and sums over the "
+                    "batch do so. Use strategy='vmap', 'map' or 'fold'"
+                )
+
+
+def _take_rows(leaf: Any, index: np.ndarray) -> Array:
+    """Rows of an array, with the array's sharding."""
+    if not isinstance(leaf, jax.Array):
+        return np.asarray(leaf)[index]
+    sharding = leaf.sharding
+    if not getattr(sharding, "is_fully_replicated", True):
+        leaf = jax.device_put(leaf, jax.sharding.SingleDeviceSharding(jax.devices()[0]))
+    return jax.device_put(leaf[index], sharding)

@@ -1,117 +1,139 @@
-"""Ways of running S noise samples that compute the same, and how their noise fits."""
+"""Exact strategies: S noise samples all at once, one by one, or folded in the batch.
 
+Each returns log p(y_b | x_b, ε_s) of all samples, as eqs. 4 and 7 of Noh et al. (2017)
+need them. The functions differ in speed, memory and batch statistics only.
+"""
+
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import jax
 from jax import lax
 from jax import numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, PyTree, Shaped
 
-from noisejax.objectives._call import Checked
-from noisejax.objectives._leading_axes import gather_samples, lay_alike, merge, split
-from noisejax.objectives._noise import (
-    Noise,
-    check_leaves,
-    is_key,
-    num_examples,
-    split_samples,
-)
-from noisejax.objectives._trunk import share_across_copies, share_across_samples
+from noisejax._explicit import explicit_sharding, explicit_spec, lay
+from noisejax.objectives._arguments import LogProb, Noise, is_key, map_examples
 
-Result = tuple[Float[Array, "S B"], Any]
-"""log p(y | x, ε_s) [S, B], and the user's aux."""
+Result = tuple[Float[Array, "S B ..."], Any]
+"""Log-likelihoods of all samples, and the user's aux."""
 
 
 def vmap_samples(
-    function: Checked, num_samples: int, params: Any, noise: Noise, batch: tuple
+    log_prob: LogProb, num_samples: int, params: Any, noise: Noise, batch: tuple
 ) -> Result:
-    """All samples at once; what no noise reaches has no axis of samples."""
-    stacked = split_samples(noise, num_samples)
-    if num_samples == 1:
-        return _only_sample(function, params, stacked, batch)
-    return jax.vmap(lambda one: function(params, one, batch))(stacked)
+    """All samples at once. Work that no noise reaches has no axis of samples."""
+
+    def one(noise: Noise):
+        return log_prob(params, noise, batch)
+
+    return _each(jax.vmap(one), one, _split_key(noise, num_samples), num_samples)
 
 
 def map_samples(
-    function: Checked, num_samples: int, params: Any, noise: Noise, batch: tuple
+    log_prob: LogProb, num_samples: int, params: Any, noise: Noise, batch: tuple
 ) -> Result:
-    """One sample after another, each computed again in the backward pass."""
-    stacked = gather_samples(split_samples(noise, num_samples))
-    if num_samples == 1:
-        return _only_sample(function, params, stacked, batch)
-    one = jax.tree.map(lambda leaf: jax.eval_shape(lambda x: x[0], leaf), stacked)
-    behind = share_across_samples(function, params, one, batch)
-    data, wrap = _bare_keys(stacked)
-    return lax.map(jax.checkpoint(lambda bare: behind(wrap(bare))), data)
+    """One sample after another. The backward pass recomputes each forward pass."""
+    samples = jax.tree.map(_gather_samples, _split_key(noise, num_samples))
 
+    def one(words: Noise):
+        return log_prob(params, jax.tree.map(_wrap_key, words, samples), batch)
 
-def _only_sample(
-    function: Checked, params: Any, stacked: Noise, batch: tuple
-) -> Result:
-    """The function itself, so that one sample is ordinary training bit for bit."""
-    result = function(params, jax.tree.map(lambda leaf: leaf[0], stacked), batch)
-    return jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], result)
-
-
-def _bare_keys(stacked: Noise) -> tuple[Any, Callable[[Any], Noise]]:
-    """Typed keys as their words, and the way back.
-
-    The backward pass makes each sample's noise again, from the same key, on purpose.
-    The checker of reused keys would take that for a mistake.
-    """
-    leaves, tree = jax.tree.flatten(stacked)
-    impls = [
-        jax.random.key_impl(leaf)
-        if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
-        else None
-        for leaf in leaves
-    ]
-
-    def wrap(bare):
-        return tree.unflatten(
-            leaf if impl is None else jax.random.wrap_key_data(leaf, impl=impl)
-            for leaf, impl in zip(bare, impls, strict=True)
-        )
-
-    pairs = zip(leaves, impls, strict=True)
-    data = [leaf if i is None else jax.random.key_data(leaf) for leaf, i in pairs]
-    return data, wrap
+    # Words instead of typed keys: the backward pass draws the noise again, which the
+    # checker of reused keys would report.
+    loop = functools.partial(lax.map, jax.checkpoint(one))
+    return _each(loop, one, jax.tree.map(_key_words, samples), num_samples)
 
 
 def fold_samples(
-    function: Checked, num_samples: int, params: Any, noise: Noise, batch: tuple
+    log_prob: LogProb, num_samples: int, params: Any, noise: Noise, batch: tuple
 ) -> Result:
-    """One call with S copies of the batch behind each other."""
-    size = num_examples(batch)
-    if size is None:
-        raise ValueError(
-            "strategy='fold' repeats the batch, and none was passed: loss_fn(params, "
-            "noise, *batch); or use strategy='vmap'"
-        )
+    """One call with S copies of each example: copy b·S + s is sample s of example b."""
     if not is_key(noise):
         noise, batch = lay_alike(noise, batch)
-        noise = _fold_leaves(noise, num_samples, size)
-    log_probs, aux = share_across_copies(function, num_samples, params, noise, batch)
-    return split(log_probs, num_samples), aux
+        noise = jax.tree.map(functools.partial(_fold_leaf, batch), noise)
+    copies = map_examples(functools.partial(_repeat, num_samples), batch)
+    log_probs, aux = log_prob(params, noise, copies)
+    shape = (len(log_probs) // num_samples, num_samples, *log_probs.shape[1:])
+    spec = explicit_spec(log_probs)
+    sharding = explicit_sharding(log_probs, spec[0], None, *spec[1:])
+    by_example = jnp.reshape(log_probs, shape, out_sharding=sharding)
+    return jnp.swapaxes(by_example, 0, 1), aux
 
 
-def _fold_leaves(noise: Noise, num_samples: int, size: int) -> Noise:
-    check_leaves(
-        noise,
-        (num_samples, None),
-        "lead with the numbers of samples, {0}, "
-        "and of examples (or 1) under strategy='fold'",
+def _split_key(noise: Noise, num_samples: int) -> Noise:
+    return jax.random.split(noise, num_samples) if is_key(noise) else noise
+
+
+def _each(loop: Callable, one: Callable, samples: Noise, num_samples: int) -> Result:
+    """Run the loop; a single sample is a plain call, equal to training bit for bit."""
+    if num_samples > 1:
+        return loop(samples)
+    result = one(jax.tree.map(lambda leaf: leaf[0], samples))
+    return jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], result)
+
+
+def _is_typed_key(leaf: Array) -> bool:
+    return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+
+
+def _key_words(leaf: Array) -> Array:
+    return jax.random.key_data(leaf) if _is_typed_key(leaf) else leaf
+
+
+def _wrap_key(words: Array, like: Array) -> Array:
+    if not _is_typed_key(like):
+        return words
+    return jax.random.wrap_key_data(words, impl=jax.random.key_impl(like))
+
+
+def _repeat(num_samples: int, x: Shaped[Array, "B ..."]) -> Shaped[Array, "BS ..."]:
+    """S copies of each example beside each other."""
+    x = jnp.asarray(x)
+    copies = (x.shape[0], num_samples, *x.shape[1:])
+    return _merge(jnp.broadcast_to(jnp.expand_dims(x, 1), copies))
+
+
+def _fold_leaf(batch: tuple, leaf: Shaped[Array, "S B ..."]) -> Shaped[Array, "BS ..."]:
+    """A leaf to replay in the order of the copies; a batch axis of 1 is expanded."""
+    leaf = jnp.swapaxes(leaf, 0, 1)
+    like = next(x for x in jax.tree.leaves(batch) if jnp.ndim(x))
+    if len(leaf) != len(like):
+        leaf = jnp.broadcast_to(leaf, (len(like), *leaf.shape[1:]))
+    return _merge(leaf)
+
+
+def _merge(x: Shaped[Array, "B S ..."]) -> Shaped[Array, "BS ..."]:
+    spec = explicit_spec(x)
+    sharding = explicit_sharding(x, spec[0], *spec[2:])
+    return jnp.reshape(x, (-1, *x.shape[2:]), out_sharding=sharding)
+
+
+def lay_alike(
+    noise: PyTree[Shaped[Array, "S B ..."]], batch: PyTree[Shaped[Array, "B ..."]]
+) -> tuple[PyTree[Shaped[Array, "S B ..."]], PyTree[Shaped[Array, "B ..."]]]:
+    """Lay noise and batch out alike over Explicit axes; each device gets all samples.
+
+    The axes are those of the first array of the batch that is sharded by example.
+    """
+    arrays = [leaf for leaf in jax.tree.leaves(batch) if jnp.ndim(leaf)]
+    by = next((explicit_spec(a)[0] for a in arrays if explicit_spec(a)[0]), None)
+
+    def lay_leaf(axis: int, leaf: Array) -> Array:
+        if jnp.ndim(leaf) <= axis:
+            return leaf
+        meshed = next((a for a in (leaf, *arrays) if explicit_sharding(a)), leaf)
+        spec = [None, *explicit_spec(leaf)[1:]] if axis else list(explicit_spec(leaf))
+        spec[axis] = by if leaf.shape[axis] > 1 else None
+        return lay(leaf, explicit_sharding(meshed, *spec))
+
+    return (
+        jax.tree.map(functools.partial(lay_leaf, 1), noise),
+        jax.tree.map(functools.partial(lay_leaf, 0), batch),
     )
 
-    def fold(leaf: Array) -> Array:
-        if leaf.shape[1] not in (1, size):
-            raise ValueError(
-                f"noise to replay must lead with [{num_samples}, {size}] or "
-                f"[{num_samples}, 1] under strategy='fold', got shape {leaf.shape}; "
-                "use 'vmap' or 'map' for noise without an axis of examples"
-            )
-        full = jnp.broadcast_to(leaf, (num_samples, size, *leaf.shape[2:]))
-        return merge(full)
 
-    return jax.tree.map(fold, noise)
+def _gather_samples(leaf: Shaped[Array, "S ..."]) -> Shaped[Array, "S ..."]:
+    """All samples on every device, because a loop runs over them."""
+    return lay(leaf, explicit_sharding(leaf, None, *explicit_spec(leaf)[1:]))

@@ -1,4 +1,7 @@
-"""Importance weights and the bound that they belong to, in log space throughout."""
+"""Importance weights and their bound, in log space (Noh et al. 2017, eqs. 4 and 8).
+
+w_s = p_s / Σ_s' p_s',    log (1/S) Σ_s p_s
+"""
 
 import jax
 from jax import lax
@@ -11,11 +14,11 @@ from noisejax._floating import at_least_float32, check_floating
 def importance_weights(log_probs: Float[Array, "S ..."]) -> Float[Array, "S ..."]:
     """Importance weights:  w_s = p_s / Σ_s' p_s'.
 
-    (Noh et al. 2017, eq. 8.) Right for log-likelihoods of any size and for samples of
-    likelihood 0. Where all samples of an example have likelihood 0 they are 1 / S.
+    (Noh et al. 2017, eq. 8.) Exact for log-likelihoods of any size and for samples of
+    likelihood 0. If all samples of an example have likelihood 0, the weights are 1 / S.
 
     Args:
-      log_probs: log p(y | x, ε_s), samples first, e.g. [S, B].
+      log_probs: log-likelihoods log p(y | x, ε_s), samples first, e.g. [S, B].
 
     Returns:
       The weights, same shape; they sum to 1 over axis 0. At least float32.
@@ -43,11 +46,11 @@ def iw_log_likelihood(log_probs: Float[Array, "S ..."]) -> Float[Array, "..."]:
     """The bound of S noise samples:  log (1/S) Σ_s p(y | x, ε_s).
 
     (Noh et al. 2017, eq. 4, before the mean over noise and data.) Its gradient is the
-    weighted sum of the samples' gradients, Σ_s w_s ∇ log p_s (eq. 7). Where all samples
-    have likelihood 0 it is -inf and passes no gradient on.
+    weighted sum of the samples' gradients, Σ_s w_s ∇ log p_s (eq. 7). If all samples
+    have likelihood 0, the bound is -inf and its gradient 0.
 
     Args:
-      log_probs: log p(y | x, ε_s), samples first, e.g. [S, B].
+      log_probs: log-likelihoods log p(y | x, ε_s), samples first, e.g. [S, B].
 
     Returns:
       The bound, without the axis of samples. At least float32.
@@ -74,7 +77,7 @@ def effective_samples(weights: Float[Array, "S ..."]) -> Float[Array, "..."]:
     """The effective number of samples:  1 / Σ_s w_s², from 1 to S.
 
     Args:
-      weights: they sum to 1 over axis 0, e.g. [S, B].
+      weights: importance weights, which sum to 1 over axis 0, e.g. [S, B].
 
     Returns:
       The numbers, without the axis of samples.
@@ -89,7 +92,7 @@ def effective_samples(weights: Float[Array, "S ..."]) -> Float[Array, "..."]:
 
 
 def check_log_probs(log_probs: Float[Array, "S ..."]) -> Float[Array, "S ..."]:
-    """Returns log-likelihoods in float32 or wider; refuses what has no samples."""
+    """Return log-likelihoods in float32 or wider; raise if there is no sample."""
     log_probs = check_floating(log_probs)
     if not log_probs.ndim or not log_probs.shape[0]:
         raise ValueError(
@@ -100,7 +103,7 @@ def check_log_probs(log_probs: Float[Array, "S ..."]) -> Float[Array, "S ..."]:
 
 
 def _shifted(log_probs: Array) -> tuple[Array, Array]:
-    """The largest, and all less it; 0 for the largest itself, also if it is ±inf."""
+    """The maximum, and the differences from it; 0 for a maximum of ±inf itself."""
     largest = jnp.max(log_probs, axis=0)
     below = lax.stop_gradient(largest)
     equal = log_probs == below[None]

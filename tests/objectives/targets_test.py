@@ -86,6 +86,57 @@ def test_padding_may_hold_anything():
     assert np.isfinite(gradient).all() and not gradient[0, 1].any()
 
 
+def test_ignored_labels_count_for_nothing():
+    """Log-likelihood 0 and gradient 0, whatever their logits hold."""
+    logits = jnp.array([[[0.0, 1.0], [jnp.nan, jnp.inf]], [[jnp.nan] * 2] * 2])
+    for ignored in (-100, -1, 7):
+        labels = jnp.array([[1, ignored], [ignored, ignored]])
+        function = jax.jit(
+            lambda z, y, i=ignored: objectives.label_log_prob(z, y, ignore_label=i)
+        )
+        expected = [log_softmax(np.float32([0, 1]))[1], 0]
+        np.testing.assert_allclose(function(logits, labels), expected, rtol=1e-6)
+        gradient = jax.grad(lambda z, y=labels, f=function: f(z, y).sum())(logits)
+        assert np.isfinite(gradient).all() and not gradient[0, 1].any()
+
+
+@pytest.mark.parametrize("label", [-1, -100, 5, 1000])
+def test_labels_out_of_range(label):
+    """An error where the value is known, NaN where it is traced; never a class."""
+    labels = jnp.array([0, label, 4])
+    z = jnp.asarray(LOGITS[:3, 0])
+    with pytest.raises(
+        ValueError, match=f"labels must be 0 to 4 .* got {label}; .*ign"
+    ):
+        objectives.label_log_prob(z, labels)
+    traced = jax.jit(objectives.label_log_prob)(z, labels)
+    np.testing.assert_array_equal(np.isnan(traced), [False, True, False])
+    counts = jnp.array([[True, False, True]])
+    assert np.isfinite(objectives.sequence_log_prob(z[None], labels[None], counts))
+    with pytest.raises(ValueError, match="tokens must be .* pass counts=False"):
+        objectives.sequence_log_prob(z[None], labels[None], ~counts)
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int32])
+def test_integer_dtypes_of_labels(dtype):
+    logits = np.zeros((2, 300), np.float32)
+    labels = np.array([0, 127], dtype)
+    expected = np.full(2, -np.log(300))
+    for function in (objectives.label_log_prob, jax.jit(objectives.label_log_prob)):
+        np.testing.assert_allclose(function(logits, labels), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5])
+def test_blocks_of_tokens(size):
+    """The last block is shorter; blocks add up to the sequence."""
+    counts = np.array([[1, 1, 1], [1, 0, 0], [0, 0, 0], [0, 1, 1]], bool)
+    each = np.take_along_axis(log_softmax(LOGITS), LABELS[..., None], -1)[..., 0]
+    masked = each * counts
+    expected = [masked[:, i : i + size].sum(1) for i in range(0, 3, size)]
+    found = objectives.sequence_log_prob(LOGITS, LABELS, counts, block_size=size)
+    np.testing.assert_allclose(found, np.stack(expected, 1), rtol=1e-5, atol=1e-6)
+
+
 def test_half_precision_is_computed_in_float32():
     logits = jnp.asarray(LOGITS, jnp.bfloat16)
     out = objectives.label_log_prob(logits, LABELS)
@@ -133,6 +184,13 @@ def test_half_precision_is_computed_in_float32():
             lambda: objectives.sequence_log_prob(LOGITS, LABELS, LABELS),
             TypeError,
             "counts must be boolean",
+        ),
+        (
+            lambda: objectives.sequence_log_prob(
+                LOGITS, LABELS, LABELS > 0, block_size=0
+            ),
+            ValueError,
+            "block_size must be 1 or more tokens, got 0",
         ),
         (
             lambda: objectives.sequence_log_prob(LOGITS, LABELS, LABELS[:, :2] > 0),

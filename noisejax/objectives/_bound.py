@@ -1,4 +1,7 @@
-"""How tight the bound is: L(S) for a growing number of samples."""
+"""The bound against the number of samples:  L(S) = E log (1/S) Σ_s p(y | x, ε_s).
+
+(Noh et al. 2017, eqs. 4 and 6.)
+"""
 
 import dataclasses
 
@@ -12,14 +15,14 @@ from noisejax.objectives._weights import check_log_probs, iw_log_likelihood
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class BoundCurve:
-    """L(S) for S = 1, 2, 4, ..., K of them.
+    """The bound L(S) for K numbers of samples S = 1, 2, 4, ....
 
     Attributes:
-      num_samples: S, [K].
-      bound: L(S), the mean over examples and groups of samples, [K].
-      standard_error: of `bound`, over the examples, [K].
-      gain_standard_error: of bound[k] - bound[0], over the examples, [K]: the examples
-        are the same for all S, so that the gain is known better than the bound.
+      num_samples: numbers of samples S, [K].
+      bound: means of L(S) over examples and groups of samples, [K].
+      standard_error: standard errors of `bound` over the examples, [K].
+      gain_standard_error: standard errors of bound[k] - bound[0] over the examples,
+        [K]. All S use the same examples, so the gain is known better than the bound.
 
     Example:
       >>> import jax
@@ -37,22 +40,22 @@ class BoundCurve:
 
 
 def bound_curve(log_probs: Float[Array, "S B"]) -> BoundCurve:
-    """L(S) = E log (1/S) Σ_s p(y | x, ε_s) for S = 1, 2, 4, ... on given examples.
+    """The bound L(S) = E log (1/S) Σ_s p(y | x, ε_s) for S = 1, 2, 4, ....
 
-    (Noh et al. 2017, eqs. 4 and 6: in expectation it does not fall.) Each S uses all
-    samples that were drawn, in groups of S, so that the curve compares like with like.
+    (Noh et al. 2017, eqs. 4 and 6.) In expectation it does not fall. Each S uses all
+    samples in groups of S, so that the points compare the same noise.
 
     Args:
-      log_probs: log p(y | x, ε_s) of held-out examples, [S, B]: `IWSGDAux.log_probs`,
-        or jax.vmap of the log-likelihood over S keys. Samples beyond the largest power
-        of 2 are left out of the groups that they do not fill.
+      log_probs: log-likelihoods of held-out examples, [S, B]: `IWSGDAux.log_probs`, or
+        jax.vmap of the log-likelihood over S keys. Samples that fill no group of S are
+        skipped.
 
     Returns:
       The curve, up to the largest power of 2 not above S.
 
     Raises:
       TypeError: `log_probs` is not floating.
-      ValueError: it has not two axes, or no sample.
+      ValueError: it does not have two axes, or has no sample.
 
     Example:
       >>> import jax.numpy as jnp
@@ -90,7 +93,7 @@ def _mean_bound(log_probs: Array, size: int) -> Float[Array, " B"]:
 
 
 def _standard_error(values: Float[Array, "K B"], examples: int) -> Float[Array, " K"]:
-    """Of the mean over examples; not a number for a single one."""
+    """Standard error of the mean over examples; NaN for a single example."""
     squares = jnp.square(values - jnp.mean(values, axis=1, keepdims=True))
     variance = jnp.sum(squares, axis=1) / (examples - 1 if examples > 1 else jnp.nan)
     return jnp.sqrt(variance / examples)

@@ -1,0 +1,143 @@
+"""Arguments of the IWSGD loss, checked once: the function, the noise and the batch."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+from jax import numpy as jnp
+from jaxtyping import Array, Float
+
+from noisejax._floating import at_least_float32
+from noisejax.noise import as_key
+
+Noise = Any
+"""One key (typed, or a raw uint32[2]), or a pytree of samples that leads with S."""
+
+LogProb = Callable[[Any, Noise, tuple[Any, ...]], tuple[Float[Array, "B ..."], Any]]
+"""(params, noise, batch) -> (log p(y | x, noise), aux)."""
+
+
+def check_log_prob_fn(
+    log_prob_fn: Callable[..., Any], *, has_aux: bool, by_block: bool
+) -> LogProb:
+    """Wrap `log_prob_fn`: it returns a pair, checked and in float32 or wider.
+
+    Args:
+      log_prob_fn: function of the user, (params, noise, *batch) -> [B].
+      has_aux: True if the function returns a pair ([B], aux).
+      by_block: True if it returns [B, K], the log-likelihoods of K blocks.
+    """
+    expected = "[B, K]" if by_block else "[B]"
+    rule = "log_prob_fn must return a log-likelihood for each example"
+    if not callable(log_prob_fn):
+        raise TypeError(
+            f"log_prob_fn must be a function (params, noise, *batch) -> {expected}, "
+            f"got {type(log_prob_fn).__name__}"
+        )
+
+    def log_prob(params, noise, batch):
+        log_probs, aux = log_prob_fn(params, noise, *batch), None
+        if has_aux:
+            if not isinstance(log_probs, tuple | list) or len(log_probs) != 2:
+                raise TypeError(
+                    "with has_aux=True log_prob_fn must return a pair (log_probs "
+                    f"{expected}, aux), got {type(log_probs).__name__}"
+                )
+            log_probs, aux = log_probs
+        if not isinstance(log_probs, jax.Array | np.ndarray):
+            pair = isinstance(log_probs, tuple)
+            hint = "; for a pair pass has_aux=True" if pair else ""
+            raise TypeError(f"{rule}, an array; got {type(log_probs).__name__}{hint}")
+        if not jnp.issubdtype(log_probs.dtype, jnp.floating):
+            raise TypeError(f"{rule}, floating; got {log_probs.dtype}")
+        size = num_examples(batch)
+        shape = expected if size is None else expected.replace("B", str(size))
+        if log_probs.ndim != 1 + by_block or size not in (None, len(log_probs)):
+            raise ValueError(
+                f"{rule}, shape {shape}; got {list(log_probs.shape)}: sum over outputs "
+                "and tokens, and take no mean over the batch"
+                + ("; one axis of blocks follows the batch" if by_block else "")
+            )
+        return log_probs.astype(at_least_float32(log_probs.dtype)), aux
+
+    return log_prob
+
+
+def is_key(noise: Noise) -> bool:
+    """True if `noise` is one key, typed or raw; an array of keys is replayed.
+
+    Raises:
+      TypeError: `noise` is a plain number.
+    """
+    if isinstance(noise, int | float):
+        as_key(noise)
+    dtype = getattr(noise, "dtype", None)
+    if dtype is None:
+        return False
+    if jnp.issubdtype(dtype, jax.dtypes.prng_key):
+        return noise.shape == ()
+    raw = jax.eval_shape(lambda: jax.random.key_data(jax.random.key(0))).shape
+    return dtype == jnp.uint32 and noise.shape in (raw, (2,))
+
+
+def check_noise(noise: Noise, num_samples: int, strategy: str, size: int) -> None:
+    """Check one key, or the leading axes of samples to replay.
+
+    Args:
+      noise: noise argument of the loss.
+      num_samples: S, the number of samples.
+      strategy: name of the strategy, which sets the leading axes.
+      size: B, the number of examples.
+
+    Raises:
+      ValueError: a leaf does not lead with the axes that the strategy needs.
+      TypeError: `noise` is a raw key of a wrong shape.
+    """
+    if is_key(noise):
+        as_key(noise)
+        return
+    leaves = jax.tree_util.tree_leaves_with_path(noise)
+    if not leaves:
+        raise ValueError(
+            "noise must be one key, or a pytree of samples to replay; got "
+            f"{noise!r}, which holds no array"
+        )
+    s = num_samples
+    allowed, rule = {
+        "fold": ([(s, size), (s, 1)], f"[{s}, {size}] or [{s}, 1]"),
+        "resample": ([(s, size)], f"[{s}, {size}]"),
+    }.get(strategy, ([(s,)], f"[{s}]"))
+    for path, leaf in leaves:
+        if np.shape(leaf)[: len(allowed[0])] not in allowed:
+            raise ValueError(
+                f"noise to replay must lead with {rule} under strategy={strategy!r}; "
+                f"noise{jax.tree_util.keystr(path)} has shape {np.shape(leaf)}: stack "
+                "the samples, e.g. jax.vmap(lambda key: scheme.sample(key, shape))"
+                "(keys). 'vmap' and 'map' need no axis of examples"
+            )
+
+
+def num_examples(batch: tuple[Any, ...]) -> int | None:
+    """Number of examples, B; None if the batch holds no array with axes.
+
+    Raises:
+      ValueError: the arrays lead with different sizes.
+    """
+    shapes = {
+        f"batch{jax.tree_util.keystr(path)}": np.shape(leaf)
+        for path, leaf in jax.tree_util.tree_leaves_with_path(batch)
+        if np.ndim(leaf)
+    }
+    sizes = {shape[0] for shape in shapes.values()}
+    if len(sizes) > 1:
+        raise ValueError(
+            "all arrays of a batch must lead with the number of examples, got shapes "
+            f"{shapes}; pass what belongs to no example with the parameters"
+        )
+    return sizes.pop() if sizes else None
+
+
+def map_examples(function: Callable[[Any], Any], batch: tuple[Any, ...]) -> tuple:
+    """Apply `function` to the arrays with axes; plain numbers stay as they are."""
+    return jax.tree.map(lambda leaf: function(leaf) if np.ndim(leaf) else leaf, batch)
