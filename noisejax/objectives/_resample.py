@@ -150,7 +150,8 @@ def check_independence(
       has_aux: True if `log_prob_fn` returns a pair.
 
     Raises:
-      ValueError: the log-likelihoods depend on other examples; fewer than two examples.
+      ValueError: the log-likelihoods depend on other examples; there are fewer than
+        two examples, or all are equal.
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -168,6 +169,10 @@ def check_independence(
         )
     log_prob = check_log_prob_fn(log_prob_fn, has_aux=has_aux, by_block=False)
     arrays, tree = jax.tree.flatten(batch)
+    if all((leaf == leaf[:1]).all() for leaf in arrays if np.ndim(leaf)):
+        raise ValueError(
+            f"check_independence needs examples that differ; all {size} are equal"
+        )
 
     @jax.jit
     def log_probs_of(params, noise, *rows):

@@ -64,10 +64,10 @@ class Placement:
         return self._constrain(tree, PartitionSpec(DATA))
 
     def copies(self, tree: PyTree[Array]) -> PyTree[Array]:
-        """Shares S copies of a batch behind each other, likewise."""
+        """Shards a batch of S copies of each example, which lie beside each other."""
         if self.splits_seeds:
             return self.batch(tree)
-        return self._constrain(tree, PartitionSpec((SAMPLES, DATA)))
+        return self._constrain(tree, PartitionSpec((DATA, SAMPLES)))
 
     @property
     def _seeds(self) -> PartitionSpec:

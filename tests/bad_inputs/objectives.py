@@ -108,6 +108,37 @@ OBJECTIVES = {
         ),
         "counts must be boolean, got float32",
     ),
+    "label_log_prob: label -1": (
+        lambda: objectives.label_log_prob(X, np.array([0, -1, 2, 3])),
+        "labels must be 0 to 4 for 5 classes, got -1; .* pass ignore_label",
+    ),
+    "sequence_log_prob: blocks of 0 tokens": (
+        lambda: objectives.sequence_log_prob(
+            np.zeros((2, 3, 5), np.float32),
+            np.zeros((2, 3), np.int32),
+            np.ones((2, 3), bool),
+            block_size=0,
+        ),
+        "block_size must be 1 or more tokens, got 0",
+    ),
+    "check_independence: one example": (
+        lambda: objectives.check_independence(log_prob, X[0], key(), X[:1]),
+        "a batch of two or more examples, got 1",
+    ),
+    "check_independence: equal examples": (
+        lambda: objectives.check_independence(log_prob, X[0], key(), X),
+        "examples that differ; all 4 are equal",
+    ),
+    "check_independence: a mean over the batch": (
+        lambda: objectives.check_independence(
+            lambda p, k, x: x - x.mean(), None, key(), np.arange(4, dtype=np.float32)
+        ),
+        "example 0 changed from .*Use strategy='vmap', 'map' or 'fold'",
+    ),
+    "iwsgd: blocks under resample": (
+        lambda: iwsgd(strategy="resample", weighting="blocks"),
+        "weighting='blocks' needs strategy='vmap', 'map' or 'fold'",
+    ),
     "iwsgd: no function": (lambda: iwsgd(None), "must be a function .* got NoneType"),
     "iwsgd: no samples": (lambda: iwsgd(num_samples=0), "got 0"),
     "iwsgd: half a sample": (lambda: iwsgd(num_samples=1.5), "got 1.5"),
@@ -117,7 +148,7 @@ OBJECTIVES = {
     ),
     "iwsgd: an unknown weighting": (
         lambda: iwsgd(weighting="max"),
-        r"weighting must be one of \['equal', 'importance'\], got 'max'",
+        r"weighting must be one of \['blocks', 'equal', 'importance'\], got 'max'",
     ),
     "iwsgd: noise without arrays": (
         lambda: iwsgd()(X[0], (), X),
@@ -141,7 +172,7 @@ OBJECTIVES = {
     ),
     "iwsgd: fold without a batch": (
         lambda: iwsgd(lambda p, k: p, strategy="fold")(X[0], key()),
-        "strategy='fold' repeats the batch, and none was passed",
+        "strategy='fold' needs a batch, and none was passed",
     ),
     "iwsgd: no pair with has_aux": (
         lambda: iwsgd(has_aux=True)(X[0], key(), X),

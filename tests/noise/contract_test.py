@@ -99,16 +99,16 @@ def test_vmap_over_keys_is_a_loop(scheme):
 
 
 def test_stacked_samples_fold_into_the_batch(scheme):
-    """[S, B, ...] leaves become [S·B, ...] and serve S copies of the batch."""
+    """[S, B, ...] leaves become [B·S, ...] and serve S copies of each example."""
     s, x = 3, data()
     samples = jax.vmap(lambda k: scheme.sample(k, x.shape))(jax.random.split(key(), s))
 
     def fold(leaf):
         leaf = jnp.broadcast_to(leaf, (s, x.shape[0], *leaf.shape[2:]))
-        return leaf.reshape(-1, *leaf.shape[2:])
+        return leaf.swapaxes(0, 1).reshape(-1, *leaf.shape[2:])
 
-    folded = noise.apply(jnp.tile(x, (s, 1, 1)), jax.tree.map(fold, samples))
-    mapped = jax.vmap(noise.apply, (None, 0))(x, samples)
+    folded = noise.apply(jnp.repeat(x, s, axis=0), jax.tree.map(fold, samples))
+    mapped = jax.vmap(noise.apply, (None, 0), out_axes=1)(x, samples)
     np.testing.assert_array_equal(folded.reshape(mapped.shape), mapped)
 
 
