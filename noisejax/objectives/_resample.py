@@ -149,6 +149,9 @@ def check_independence(
         numbers are passed on.
       has_aux: True if `log_prob_fn` returns a pair.
 
+    Returns:
+      None.
+
     Raises:
       ValueError: the log-likelihoods depend on other examples; there are fewer than
         two examples, or all are equal.
