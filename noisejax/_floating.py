@@ -1,4 +1,4 @@
-"""What the pure functions take: floating arrays; and what they compute in."""
+"""The arrays that pure functions take, and the dtype that they compute in."""
 
 import jax
 import numpy as np
@@ -7,13 +7,15 @@ from jaxtyping import Array
 
 
 def check_floating(x: Array) -> Array:
-    """Returns `x` as a JAX array; raises a TypeError if it is not floating."""
+    """Returns `x` as a JAX array; raises a TypeError unless it is real and floating."""
     if not isinstance(x, jax.Array):
         x = jnp.asarray(x)
-    if not jnp.issubdtype(x.dtype, jnp.inexact):
+    if not jnp.issubdtype(x.dtype, jnp.floating):
+        hint = "pass its real and imaginary parts"
+        if not jnp.issubdtype(x.dtype, jnp.complexfloating):
+            hint = "convert it first, x.astype(jnp.float32)"
         raise TypeError(
-            f"a floating array is needed, got {x.dtype}{list(x.shape)}; convert it "
-            "first, x.astype(jnp.float32)"
+            f"a floating array is needed, got {x.dtype}{list(x.shape)}; {hint}"
         )
     return x
 

@@ -1,4 +1,4 @@
-"""Counting the samples that are applied, so that silent noise is noticed."""
+"""Counting applied samples, so that noise which is switched off is noticed."""
 
 import contextlib
 import contextvars
@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 @dataclasses.dataclass
 class SampleCount:
-    """How many samples `apply` was called with.
+    """Number of samples that `apply` was called with.
 
     Attributes:
-      applied: the count.
+      applied: number of calls.
 
     Example:
       >>> from noisejax import noise
@@ -24,16 +24,16 @@ class SampleCount:
     applied: int = 0
 
 
-_COUNT: contextvars.ContextVar[SampleCount | None] = contextvars.ContextVar(
+COUNT: contextvars.ContextVar[SampleCount | None] = contextvars.ContextVar(
     "noisejax_sample_count", default=None
 )
 
 
 @contextlib.contextmanager
 def count_samples() -> Iterator[SampleCount]:
-    """Counts the calls of `apply` within it: those made while tracing, under jit.
+    """Counts the calls of `apply` within it; under jit, those made while tracing.
 
-    A network that is to be noisy and counts none has its noise switched off.
+    If a network that should be noisy counts none, its noise is switched off.
 
     Yields:
       The count, which grows.
@@ -47,15 +47,8 @@ def count_samples() -> Iterator[SampleCount]:
       1
     """
     count = SampleCount()
-    token = _COUNT.set(count)
+    token = COUNT.set(count)
     try:
         yield count
     finally:
-        _COUNT.reset(token)
-
-
-def note_applied() -> None:
-    """Called by `apply`."""
-    count = _COUNT.get()
-    if count is not None:
-        count.applied += 1
+        COUNT.reset(token)

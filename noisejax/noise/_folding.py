@@ -12,7 +12,7 @@ from jax import lax
 from jax import numpy as jnp
 from jaxtyping import Array, Float
 
-from noisejax.noise._shapes import fit
+from noisejax.noise._checks import fit
 
 
 def fold_into_dense(

@@ -1,0 +1,294 @@
+"""Checks of what users pass: keys, rates, bits and axes.
+
+Each check returns the argument in one form and raises an error that names the rule.
+Public functions and `Scheme.sample` check once; the code below them does not.
+"""
+
+import numbers
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+import jax
+import numpy as np
+from jax import lax
+from jax import numpy as jnp
+from jaxtyping import Array, Float32
+
+Key: TypeAlias = jax.Array
+"""A typed scalar key, or the raw uint32 array that Flax hands to layers."""
+
+Rate: TypeAlias = float | np.ndarray | jax.Array
+"""A Python float, a scalar array, or an array of x's rank that broadcasts to x."""
+
+Shape: TypeAlias = Sequence[int]
+
+LEVELS = {32: 2**23, 8: 2**8}
+"""Number of values of a uniform draw; `jax.random.uniform` keeps 23 of 32 bits."""
+
+
+def as_key(key: Key) -> Key:
+    """Returns `key` as one typed PRNG key.
+
+    Args:
+      key: a typed key (`jax.random.key`) of shape (), or a raw uint32 key array
+        (`jax.random.PRNGKey`, Flax's `make_rng`).
+
+    Returns:
+      The typed key, shape ().
+
+    Raises:
+      TypeError: `key` is anything else, such as a plain integer.
+      ValueError: `key` is an array of several keys.
+
+    Example:
+      >>> import jax
+      >>> from noisejax import noise
+      >>> noise.as_key(jax.random.PRNGKey(0)) == jax.random.key(0)
+      Array(True, dtype=bool)
+    """
+    dtype = getattr(key, "dtype", None)
+    if dtype is None:
+        raise TypeError(
+            "key must be a JAX random key and comes first, got "
+            f"{type(key).__name__} {key!r}; make one with jax.random.key(0)"
+        )
+    if jnp.issubdtype(dtype, jax.dtypes.prng_key):
+        typed = key
+    elif dtype == jnp.uint32 and key.ndim:
+        try:
+            typed = jax.random.wrap_key_data(key)
+        except (TypeError, ValueError) as error:
+            raise TypeError(
+                "a raw key must be the uint32 array of jax.random.PRNGKey, got "
+                f"uint32{list(key.shape)}; prefer a typed key, jax.random.key(0)"
+            ) from error
+    else:
+        raise TypeError(
+            "key must be a JAX random key, got an array "
+            f"{dtype}{list(key.shape)}. The key comes first, as in "
+            "noise.dropout(key, x, rate=0.5); make one with jax.random.key(0)"
+        )
+    if typed.shape:
+        raise ValueError(
+            f"one key is needed, got an array of keys of shape {typed.shape}; "
+            "draw one sample per key with jax.vmap"
+        )
+    return typed
+
+
+# Rates and standard deviations.
+
+
+def check_rate(
+    rate: Rate, shape: tuple[int, ...] = (), *, bits: int = 32
+) -> float | Float32[Array, "..."]:
+    """Returns a rate as a Python float if it is known, else as a float32 array.
+
+    Args:
+      rate: probability of being dropped, in [0, 1).
+      shape: shape of the array that the rate is for.
+      bits: random bits per unit; a known rate above 0 must not round to 0 or 1.
+
+    Returns:
+      A Python float, or an array of the rank of `shape` through which no gradient
+      flows.
+
+    Raises:
+      TypeError: `rate` is not a real number.
+      ValueError: `rate` has a shape that is neither () nor of the rank of `shape`, or
+        its Python or NumPy value lies outside [0, 1). Values of JAX arrays are not
+        checked.
+    """
+    rule = "rate is the probability of being dropped and must lie in [0, 1)"
+    level = _check_level(rate, shape, "rate", rule, lambda r: (r >= 0) & (r < 1))
+    if bits < 32 and not isinstance(rate, jax.Array):
+        _check_resolved(rate, bits)
+    return level
+
+
+def check_stddev(
+    stddev: Rate, shape: tuple[int, ...] = ()
+) -> float | Float32[Array, "..."]:
+    """Like `check_rate`, for a standard deviation: finite, 0 or more."""
+    rule = "stddev is a standard deviation and must be finite and at least 0"
+    return _check_level(
+        stddev, shape, "stddev", rule, lambda s: (s >= 0) & np.isfinite(s)
+    )
+
+
+def _check_level(
+    level: Rate,
+    shape: tuple[int, ...],
+    name: str,
+    rule: str,
+    is_valid: Callable[[np.ndarray], np.ndarray],
+) -> float | Float32[Array, "..."]:
+    if not _is_real(level):
+        raise TypeError(f"{rule}; got {level!r}, which is not a real number")
+    if np.ndim(level) and not broadcasts(np.shape(level), shape):
+        per_example = (-1,) + (1,) * (len(shape) - 1)
+        raise ValueError(
+            f"{name} must be a single number, or an array that has the rank of x and "
+            f"broadcasts to its shape {shape}; got shape {np.shape(level)}. For a "
+            f"{name} per example pass {name}.reshape({per_example})"
+        )
+    if not isinstance(level, jax.Array):
+        values = np.asarray(level)
+        if not np.all(is_valid(values)):
+            raise ValueError(f"{rule}, got {level!r}")
+        if not values.ndim:
+            return float(values)
+    level = lax.stop_gradient(jnp.asarray(level).astype(jnp.float32))
+    return level if level.ndim else level.reshape((1,) * len(shape))
+
+
+def _is_real(level: object) -> bool:
+    if hasattr(level, "dtype"):
+        dtypes = (np.integer, np.floating)
+        return any(jnp.issubdtype(level.dtype, dtype) for dtype in dtypes)
+    return isinstance(level, numbers.Real) and not isinstance(level, bool)
+
+
+def own_rate(rate: float) -> float:
+    """Returns the rate of a scheme, which must be a Python number in [0, 1)."""
+    _check_static(rate, "rate", "dropout")
+    return check_rate(rate)
+
+
+def own_stddev(stddev: float) -> float:
+    """Returns the standard deviation of a scheme, which must be a Python number."""
+    _check_static(stddev, "stddev", "gaussian_noise")
+    return check_stddev(stddev)
+
+
+def _check_static(level: object, name: str, function: str) -> None:
+    if isinstance(level, jax.Array) or np.ndim(level):
+        raise TypeError(
+            f"the {name} of a scheme must be a Python float, got an array of shape "
+            f"{np.shape(level)}; pass an array or a traced {name} to a function such "
+            f"as noise.{function}(key, x, {name}=...), or to scheme.sample(level=...)"
+        )
+
+
+def check_bits(bits: int) -> int:
+    """Returns `bits`; raises a ValueError unless it is 32 or 8."""
+    if bits not in LEVELS:
+        raise ValueError(
+            f"bits must be one of {sorted(LEVELS)} random bits per unit, got {bits!r}"
+        )
+    return bits
+
+
+def round_rate(rate: float, *, bits: int) -> float:
+    """Rounds a rate to the one that is drawn with `bits` random bits per unit.
+
+    A byte resolves a probability to 1/256. At 8 bits a rate becomes the nearest
+    multiple of 1/256, and the scale follows it, so the mean of dropout stays exact. At
+    32 bits the rate is drawn as it is (to 2⁻²³, like `jax.random.bernoulli`).
+
+    Args:
+      rate: Python number in [0, 1).
+      bits: random bits per unit, 32 or 8.
+
+    Returns:
+      The rate that is drawn.
+
+    Raises:
+      ValueError: `rate` lies outside [0, 1), or is above 0 and rounds to 0 or 1.
+
+    Example:
+      >>> from noisejax import noise
+      >>> noise.round_rate(0.3, bits=8) * 256
+      77.0
+    """
+    return rounded(check_rate(rate, bits=check_bits(bits)), bits)
+
+
+def rounded(rate: float, bits: int) -> float:
+    """`round_rate` for checked arguments."""
+    return rate if bits == 32 else round(rate * LEVELS[bits]) / LEVELS[bits]
+
+
+def _check_resolved(rate: float | np.ndarray, bits: int) -> None:
+    levels = LEVELS[bits]
+    rates = np.asarray(rate, np.float64)
+    rounded = np.round(rates * levels) / levels
+    lost = (rates != rounded) & ((rounded == 0) | (rounded == 1))
+    if lost.any():
+        raise ValueError(
+            f"rate {float(rates[lost][0])!r} rounds to {rounded[lost][0]:.0f} with "
+            f"{bits} random bits per unit, which resolve it to 1/{levels}; use bits=32"
+        )
+
+
+# Axes.
+
+
+def broadcasts(small: tuple[int, ...], large: tuple[int, ...]) -> bool:
+    """True if `small` has the rank of `large`, and its axes or axes of size 1."""
+    if len(small) != len(large):
+        return False
+    for m, n in zip(small, large, strict=True):
+        if m != n and m != 1:
+            return False
+    return True
+
+
+def check_axes(axes: int | Sequence[int]) -> tuple[int, ...]:
+    """Returns axes as a tuple of ints, so that schemes hash; one int is one axis."""
+    axes = (axes,) if isinstance(axes, int) else tuple(axes)
+    if not all(isinstance(axis, int) for axis in axes):
+        raise TypeError(f"broadcast_dims must be integers, got {axes!r}")
+    return axes
+
+
+def check_batch_dims(batch_dims: int) -> int:
+    """Returns `batch_dims`; raises a ValueError unless it is an integer from 0 on."""
+    is_int = isinstance(batch_dims, int) and not isinstance(batch_dims, bool)
+    if not is_int or batch_dims < 0:
+        raise ValueError(
+            "batch_dims must be the number of leading batch axes, 0 or more, got "
+            f"{batch_dims!r}"
+        )
+    return batch_dims
+
+
+def check_has_batch(shape: tuple[int, ...], batch_dims: int) -> None:
+    """Raises a ValueError if no axis follows the batch axes."""
+    if batch_dims >= len(shape):
+        verb = "is" if batch_dims == len(shape) else "exceeds"
+        raise ValueError(
+            f"batch_dims={batch_dims} {verb} the {len(shape)} axes of shape {shape}, "
+            "but an axis must follow the batch axes. Use batch_dims=0 for an array "
+            "without a batch axis, as inside jax.vmap over examples"
+        )
+
+
+def share(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...]:
+    """`shape` with size 1 along `axes`; a ValueError if an axis does not exist."""
+    if not axes:
+        return shape
+    for axis in axes:
+        if not -len(shape) <= axis < len(shape):
+            raise ValueError(
+                f"broadcast_dims names axis {axis}, but the array has {len(shape)} "
+                f"axes: its shape is {shape}"
+            )
+    shared = {axis % len(shape) for axis in axes}
+    return tuple(1 if i in shared else n for i, n in enumerate(shape))
+
+
+def fit(small: Shape, shape: Shape, *, name: str) -> tuple[int, ...]:
+    """`small` with leading axes of size 1, to broadcast with the axes of `shape`.
+
+    Raises:
+      ValueError: an axis of `small` is neither the one of `shape` nor 1.
+    """
+    missing = len(shape) - len(small)
+    if missing < 0 or not broadcasts(tuple(small), tuple(shape[missing:])):
+        raise ValueError(
+            f"{name} must have the shape of the last axes of {tuple(shape)}, such as "
+            f"{tuple(shape[1:])} for one per unit or {tuple(shape[-1:])} for one per "
+            f"feature; got {tuple(small)}"
+        )
+    return (1,) * missing + tuple(small)
