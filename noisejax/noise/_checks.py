@@ -228,10 +228,8 @@ def broadcasts(small: tuple[int, ...], large: tuple[int, ...]) -> bool:
     """True if `small` has the rank of `large`, and its axes or axes of size 1."""
     if len(small) != len(large):
         return False
-    for m, n in zip(small, large, strict=True):
-        if m != n and m != 1:
-            return False
-    return True
+    others = [m for m, n in zip(small, large, strict=True) if m != n and m != 1]
+    return not others
 
 
 def check_axes(axes: int | Sequence[int]) -> tuple[int, ...]:

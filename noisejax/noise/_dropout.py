@@ -23,11 +23,12 @@ from noisejax.noise._sample import MaskSample, Scheme, apply_scheme
 
 
 class MaskScheme(Scheme):
-    """A scheme that draws one mask at one rate, with the fields rate, bits and scale."""
+    """A scheme with the fields rate, bits and scale, whose samples have a mask."""
 
     def __post_init__(self):
         super().__post_init__()
-        round_rate(self.rate, bits=self.bits)  # an error if it rounds to 0 or 1
+        if self.bits < 32:
+            round_rate(self.rate, bits=self.bits)  # an error if it rounds to 0 or 1
 
     @property
     def level(self) -> float:
