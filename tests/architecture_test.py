@@ -60,6 +60,9 @@ OUTSIDE = {"jax", "jaxtyping", "numpy", "chex"}
 
 MAX_LINES = 300
 
+LONG = {"noise/_random_bits.py": 500}
+"""Files that may be longer, since their parts are read together -> their limit."""
+
 
 def sources():
     return sorted(ROOT.rglob("*.py"))
@@ -109,7 +112,8 @@ def test_no_part_imports_itself_by_a_detour():
 
 @pytest.mark.parametrize("path", sources(), ids=lambda p: str(p.relative_to(ROOT)))
 def test_files_are_short(path):
-    assert len(path.read_text().splitlines()) <= MAX_LINES, "one idea a file"
+    limit = LONG.get(path.relative_to(ROOT).as_posix(), MAX_LINES)
+    assert len(path.read_text().splitlines()) <= limit, "one idea a file"
 
 
 @pytest.mark.parametrize(
