@@ -251,15 +251,14 @@ def check_batch_dims(batch_dims: int) -> int:
     return batch_dims
 
 
-def check_has_batch(shape: tuple[int, ...], batch_dims: int) -> None:
-    """Raises a ValueError if no axis follows the batch axes."""
-    if batch_dims >= len(shape):
-        verb = "is" if batch_dims == len(shape) else "exceeds"
+def share_behind(shape: tuple[int, ...], batch_dims: int) -> tuple[int, ...]:
+    """`shape` with size 1 behind its batch axes; a ValueError if they are too many."""
+    if batch_dims > len(shape):
         raise ValueError(
-            f"batch_dims={batch_dims} {verb} the {len(shape)} axes of shape {shape}, "
-            "but an axis must follow the batch axes. Use batch_dims=0 for an array "
-            "without a batch axis, as inside jax.vmap over examples"
+            f"batch_dims={batch_dims} exceeds the {len(shape)} axes of shape {shape}; "
+            "inside jax.vmap over examples use batch_dims=0"
         )
+    return shape[:batch_dims] + (1,) * (len(shape) - batch_dims)
 
 
 def share(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...]:

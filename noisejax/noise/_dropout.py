@@ -13,10 +13,10 @@ from noisejax.noise._checks import (
     Rate,
     Shape,
     as_key,
-    check_has_batch,
     check_rate,
     round_rate,
     share,
+    share_behind,
 )
 from noisejax.noise._random_bits import draw_levels, draw_mask, inverse_scale
 from noisejax.noise._sample import MaskSample, Scheme, apply_scheme
@@ -203,8 +203,7 @@ class RandomDropout(MaskScheme):
     ) -> MaskSample:
         rate_key, mask_key = jax.random.split(as_key(key))
         shape = self.mask_shape(shape)
-        check_has_batch(shape, self.batch_dims)
-        rho_shape = shape[: self.batch_dims] + (1,) * (len(shape) - self.batch_dims)
+        rho_shape = share_behind(shape, self.batch_dims)
         largest = self.rate
         if level is not None:
             largest = check_rate(level, rho_shape, bits=self.bits)
@@ -236,7 +235,8 @@ def random_dropout(
         of x's rank that broadcasts to the shape of the levels ([B, 1] for x [B, H]).
         Values of JAX arrays are not checked; at or above 1 they give zeros.
       bits: random bits per unit, 32 or 8.
-      batch_dims: number of leading axes with a level each; 0: one level for all of x.
+      batch_dims: number of leading axes with a level each; 0: one level for all of x,
+        as is needed for an array [H] without a batch axis, inside `jax.vmap`.
 
     Returns:
       Noisy x: its shape, its dtype.
@@ -244,8 +244,7 @@ def random_dropout(
     Raises:
       TypeError: `key` is not a key, `x` is not floating, or `rate` is not a number.
       ValueError: a Python or NumPy rate lies outside [0, 1), has another shape, or
-        rounds to 0 or 1 at 8 bits; or no axis of x follows the batch axes, so that
-        each unit would have a level of its own.
+        rounds to 0 or 1 at 8 bits; or x has fewer than `batch_dims` axes.
 
     Example:
       >>> import jax, jax.numpy as jnp

@@ -234,7 +234,7 @@ def apply(x: Float[Array, "*shape"], sample: Sample) -> Float[Array, "*shape"]:
         shape = np.shape(leaf)
         if not broadcasts(shape, x.shape):
             raise ValueError(
-                f"the axes of a sample must be those of x, {x.shape}, or 1 where the "
+                f"a sample's axes must be those of x, {x.shape}, or 1 where the "
                 f"noise is shared; {type(sample).__name__}"
                 f"{jax.tree_util.keystr(path)} has shape {shape}: draw it with "
                 f"scheme.sample(key, {x.shape})"

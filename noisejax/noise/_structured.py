@@ -5,7 +5,7 @@ import dataclasses
 import jax
 from jaxtyping import Array, Float
 
-from noisejax.noise._checks import Key, Rate, Shape, check_has_batch
+from noisejax.noise._checks import Key, Rate, Shape, share_behind
 from noisejax.noise._dropout import MaskScheme
 from noisejax.noise._sample import apply_scheme
 
@@ -37,9 +37,7 @@ class DropPath(MaskScheme):
 
     def mask_shape(self, shape: Shape) -> tuple[int, ...]:
         """`shape` with size 1 along the axes that share a bit."""
-        shape = tuple(shape)
-        check_has_batch(shape, self.batch_dims)
-        return shape[: self.batch_dims] + (1,) * (len(shape) - self.batch_dims)
+        return _shared(tuple(shape), self.batch_dims)
 
 
 def drop_path(
@@ -114,9 +112,7 @@ class SpatialDropout(MaskScheme):
     def mask_shape(self, shape: Shape) -> tuple[int, ...]:
         """`shape` with size 1 along the axes that share a bit."""
         shape = tuple(shape)
-        check_has_batch(shape, self.batch_dims)
-        shared = len(shape) - self.batch_dims - 1
-        return shape[: self.batch_dims] + (1,) * shared + shape[-1:]
+        return _shared(shape, self.batch_dims)[:-1] + shape[-1:]
 
 
 def spatial_dropout(
@@ -158,3 +154,15 @@ def spatial_dropout(
       CVPR 2015.
     """
     return apply_scheme(key, x, SpatialDropout(0.0, bits, batch_dims), rate)
+
+
+def _shared(shape: tuple[int, ...], batch_dims: int) -> tuple[int, ...]:
+    """`shape` with size 1 behind its batch axes; a ValueError if none is behind."""
+    shared = share_behind(shape, batch_dims)
+    if batch_dims == len(shape):
+        raise ValueError(
+            f"batch_dims={batch_dims} takes all axes of shape {shape} for batch axes, "
+            "so that no units would share a bit: an axis must follow them. Use "
+            "batch_dims=0 for an array without a batch axis, as inside jax.vmap"
+        )
+    return shared

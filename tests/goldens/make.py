@@ -112,6 +112,8 @@ def masks():
         for shape in SHAPES[::2]:
             if max(getattr(scheme, "broadcast_dims", (0,)) or (0,)) >= len(shape):
                 continue
+            if name == "drop_path 2 batch_dims" and len(shape) == 2:
+                continue  # an error: no axis follows the batch axes
 
             def draw(key, scheme=scheme, shape=shape):
                 return scheme.sample(key, shape)
@@ -123,7 +125,8 @@ def masks():
         found[f"{at}, jitted"] = digest(jax.jit(draw)(key(2015)).mask)
         if not scheme.scale:
             continue
-        sharded = scheme.sample(key(2015), SHAPES[0], out_sharding=sharding)
+        whole = SHAPES[name == "drop_path 2 batch_dims"]
+        sharded = scheme.sample(key(2015), whole, out_sharding=sharding)
         found[f"{name}, sharded"] = digest(sharded.mask)
         many = jax.vmap(lambda k, s=scheme: s.sample(k, (6, 5, 7)))(
             jax.random.split(key(2015), 3)

@@ -87,7 +87,7 @@ NOISE = [
         "level_per_unit",
         "units of an example share a level",
         DROPOUT,
-        "rho_shape = shape[: self.batch_dims] + (1,) * (len(shape) - self.batch_dims)",
+        "rho_shape = share_behind(shape, self.batch_dims)",
         "rho_shape = shape",
         ("noise/law_test.py::test_units_that_share_a_level_covary",),
     ),
