@@ -76,12 +76,16 @@ class NoiseLayer(nnx.Module):
             arguments = "0.5, num_features=3" if like.shift else "0.5"
             document(cls, summary, like.scheme_type, EXAMPLE, arguments)
 
-    def __init__(
+    def __init__(self, *args: Any, **kwargs: Any):
+        raise TypeError("NoiseLayer is a base class; use a layer such as RandomDropout")
+
+    def _declare(
         self,
         layer: linen.NoiseLayer,
         rngs: Rngs | None,
         num_features: int | Sequence[int] | None = None,
-    ):
+    ) -> None:
+        """Set the attributes from a Linen layer, which has checked its arguments."""
         level = layer.level_override
         self.scheme = nnx.static(layer.scheme)
         self.level = nnx.data(level) if isinstance(level, jax.Array) else level
@@ -243,7 +247,7 @@ def _init_like(linen_type: type[linen.NoiseLayer]) -> Callable[..., None]:
         rngs = arguments.pop("rngs")
         num_features = arguments.pop("num_features", None)
         layer = linen_type(**arguments, parent=None)
-        NoiseLayer.__init__(self, layer, rngs, num_features)
+        self._declare(layer, rngs, num_features)
 
     __init__.__signature__ = signature
     return __init__

@@ -49,7 +49,7 @@ class Noise(NoiseLayer):
             rng_collection=rng_collection,
             parent=None,
         )
-        super().__init__(layer, rngs, num_features)
+        self._declare(layer, rngs, num_features)
 
 
 class Dropout(NoiseLayer, like=linen.Dropout):
