@@ -83,7 +83,9 @@ class Dropout(NoiseLayer, scheme=noise.Dropout):
     def _build(self) -> tuple[noise.Scheme, Any]:
         drops_all = isinstance(self.rate, numbers.Real) and self.rate == 1
         object.__setattr__(self, "drops_all", drops_all)
-        return (noise.Dropout(0.0), None) if drops_all else super()._build()
+        if drops_all:
+            return noise.Dropout(0.0, self.bits, self.broadcast_dims, self.scale), None
+        return super()._build()
 
 
 class RandomDropout(NoiseLayer, scheme=noise.RandomDropout):

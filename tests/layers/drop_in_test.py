@@ -123,6 +123,16 @@ def test_nnx_errors_are_those_of_flax(dropout):
         dropout(0.5, rngs=0)
 
 
+def test_the_rate_of_an_nnx_layer_may_be_set():
+    ours, theirs = (d(1.0, rngs=nnx.Rngs(0)) for d in (nnx_layers.Dropout, nnx.Dropout))
+    for rate in (0.5, 0.0, 1.0, 0.2):
+        ours.rate = theirs.rate = rate
+        assert ours.rate == rate
+        np.testing.assert_allclose(ours(X), theirs(X), rtol=2e-6)
+    with pytest.raises(ValueError, match=r"must lie in \[0, 1\)"):
+        ours.rate = 2.0
+
+
 @pytest.mark.parametrize("dropout", [layers.Dropout, nnx_layers.Dropout])
 def test_rate_0_is_the_identity_and_rate_1_gives_zeros(dropout):
     def run(rate, x):

@@ -172,7 +172,9 @@ class Forwarding(nn.Module):
         return Stepped()(*args, **kwargs)
 
 
-@pytest.mark.parametrize("net", [Stepped(), Forwarding(), nn.Sequential([Stepped()])])
+@pytest.mark.parametrize(
+    "net", [Stepped(), Forwarding(), nn.Sequential([Stepped()]), nn.remat(Stepped)()]
+)
 def test_the_step_of_the_model_reaches_it_and_the_schedules(net):
     y = layers.functional(net)({}, key(), X, step=10.0)  # at 10 the schedule is 0
     np.testing.assert_array_equal(y, X + 10)

@@ -86,10 +86,7 @@ class NoiseLayer(nnx.Module):
         num_features: int | Sequence[int] | None = None,
     ) -> None:
         """Set the attributes from a Linen layer, which has checked its arguments."""
-        level = layer.level_override
-        self.scheme = nnx.static(layer.scheme)
-        self.level = nnx.data(level) if isinstance(level, jax.Array) else level
-        self.drops_all = layer.drops_all
+        self._set_scheme(layer)
         self.deterministic = layer.deterministic
         self.rng_collection = layer.rng_collection
         self.rngs = nnx.data(_fork(rngs, layer.rng_collection))
@@ -107,6 +104,12 @@ class NoiseLayer(nnx.Module):
             self.beta = nnx.Param(zeros)
         else:
             self.mean = nnx.BatchStat(zeros)
+
+    def _set_scheme(self, layer: linen.NoiseLayer) -> None:
+        level = layer.level_override
+        self.scheme = nnx.static(layer.scheme)
+        self.level = nnx.data(level) if isinstance(level, jax.Array) else level
+        self.drops_all = layer.drops_all
 
     def __call__(
         self,

@@ -55,10 +55,16 @@ class Noise(NoiseLayer):
 class Dropout(NoiseLayer, like=linen.Dropout):
     @property
     def rate(self) -> float | jax.Array | Schedule:
-        """Probability of dropping a unit."""
+        """Probability of dropping a unit. It may be set, as in Flax."""
         if self.drops_all:
             return 1.0
         return self.scheme.rate if self.level is None else self.level
+
+    @rate.setter
+    def rate(self, rate: Level) -> None:
+        dims, bits, scale = self.broadcast_dims, self.scheme.bits, self.scheme.scale
+        layer = linen.Dropout(rate, dims, bits=bits, scale=scale, parent=None)
+        self._set_scheme(layer)
 
     @property
     def broadcast_dims(self) -> tuple[int, ...]:
