@@ -1,8 +1,7 @@
-"""Finished models: their noise switched by name, and as pure functions."""
+"""Finished models as pure functions."""
 
 import jax
 import numpy as np
-import optax
 import pytest
 from flax import linen as nn
 from flax import nnx
@@ -10,112 +9,7 @@ from jax import numpy as jnp
 
 from noisejax import layers, objectives
 from noisejax.layers import nnx as nnx_layers
-
-X = np.asarray(jax.random.normal(jax.random.key(9), (4, 6)))
-
-
-def key(seed=0):
-    return jax.random.key(seed)
-
-
-class Block(nn.Module):
-    @nn.compact
-    def __call__(self, x, train):
-        x = nn.Dropout(0.5)(x, deterministic=not train)
-        return layers.RandomDropout(0.5)(x, not train)
-
-
-class Net(nn.Module):
-    """Dropout of Flax and ours, nested and lifted, with batch statistics."""
-
-    @nn.compact
-    def __call__(self, x, train=True):
-        x = Block()(nn.Dense(6)(x), train)
-        x = nn.BatchNorm(use_running_average=not train)(x)
-        x = nn.remat(Block, static_argnums=(2,))(name="second")(x, train)
-        return nn.Dropout(0.5, deterministic=False, name="last")(x)
-
-
-@pytest.fixture(scope="module")
-def variables():
-    return Net().init({"params": key(), "dropout": key(1)}, X)
-
-
-def run(variables, **kwargs):
-    kwargs = {"train": False, "rngs": {"dropout": key(2)}} | kwargs
-    return Net().apply(variables, X, **kwargs)
-
-
-@pytest.fixture(scope="module")
-def quiet(variables):
-    """Output without any noise."""
-    with layers.control_noise(off="*"):
-        return run(variables, rngs=None)
-
-
-# control_noise in Linen
-
-
-def test_off_silences_the_named_layers_and_no_others(variables, quiet):
-    with layers.control_noise(off="last"):
-        y = run(variables, rngs=None)  # with train=False nothing else draws
-    np.testing.assert_array_equal(y, quiet)
-    with layers.control_noise(off=["*/Dropout_0", "last"]):
-        y, recorded = run(variables, train=True, mutable=["noise", "batch_stats"])
-    assert set(recorded["noise"]) == {"Block_0", "second"}
-    assert (y != quiet).any()
-
-
-def test_only_switches_the_named_layers_on_whatever_the_model_passes(variables, quiet):
-    with layers.control_noise(only="Block_0/RandomDropout_0"):
-        y, recorded = run(variables, mutable=["noise"])
-    assert list(recorded["noise"]) == ["Block_0"]
-    assert (y != quiet).any()
-    with layers.control_noise(only="last"):
-        last = run(variables)
-    np.testing.assert_array_equal(last, run(variables))  # the mask is Flax's
-    np.testing.assert_allclose(last, np.where(last != 0, 2 * quiet, 0), rtol=1e-6)
-
-
-def test_the_name_of_a_module_covers_its_submodules(variables, quiet):
-    with layers.control_noise(only="second"):
-        inside = run(variables)
-    with layers.control_noise(only=["second/Dropout_0", "second/RandomDropout_0"]):
-        named = run(variables)
-    np.testing.assert_array_equal(inside, named)
-    assert (inside != quiet).any()
-
-
-@pytest.mark.parametrize("argument", ["only", "off"])
-def test_names_that_match_no_layer_are_refused(variables, argument):
-    message = r"'Dense_0' names no noise layer; .*'Block_0/Dropout_0'.*'last'"
-    control = layers.control_noise(**{argument: ["last", "Dense_0"]})
-    with pytest.raises(ValueError, match=message), control:
-        run(variables)
-    with pytest.raises(ZeroDivisionError), layers.control_noise(off="a"):
-        raise ZeroDivisionError  # an error within is not hidden
-
-
-class Annealed(nn.Module):
-    @nn.compact
-    def __call__(self, x):
-        schedule = optax.linear_schedule(0.5, 0.0, 10)
-        return layers.Dropout(schedule, deterministic=False)(x)
-
-
-def test_the_step_reaches_schedules_in_any_model():
-    net, x = nn.remat(Annealed)(), np.ones((20, 20), np.float32)
-
-    @jax.jit
-    def noisy(step):
-        with layers.control_noise(step=step), layers.control_noise(off=()):
-            return net.apply({}, x, rngs={"dropout": key()})
-
-    shares = [float((noisy(step) == 0).mean()) for step in (0, 5, 10)]
-    np.testing.assert_allclose(shares, [0.5, 0.25, 0], atol=0.12)
-
-
-# functional in Linen
+from tests.layers.networks import Annealed, Net, NnxNet, X, key, run
 
 
 def test_functional_is_apply(variables, quiet):
@@ -277,37 +171,6 @@ def test_functional_refuses_what_is_no_model_and_no_key():
 
 
 # NNX
-
-
-class NnxNet(nnx.Module):
-    def __init__(self, dropout=nnx_layers.Dropout):
-        rngs = nnx.Rngs(0)
-        self.linear = nnx.Linear(6, 8, rngs=rngs)
-        self.first = dropout(0.3, rngs=rngs)
-        self.blocks = nnx.List(dropout(0.5, rngs=rngs) for _ in range(2))
-
-    def __call__(self, x):
-        x = self.first(self.linear(x))
-        for block in self.blocks:
-            x = block(x)
-        return x
-
-
-@pytest.fixture(params=[nnx.Dropout, nnx_layers.Dropout], ids=["flax", "noisejax"])
-def net(request):
-    return NnxNet(request.param)
-
-
-def test_nnx_control_by_name(net):
-    quiet = nnx_layers.control_noise(net, off="*")
-    np.testing.assert_array_equal(quiet(X), net.linear(X))
-    only = nnx_layers.control_noise(quiet, only="blocks/1")
-    assert [m.deterministic for m in (only.first, *only.blocks)] == [True, True, False]
-    off = nnx_layers.control_noise(net, off="blocks")
-    assert [m.deterministic for m in (off.first, *off.blocks)] == [False, True, True]
-    assert not net.first.deterministic
-    with pytest.raises(ValueError, match="'linear' names no noise layer; .*first"):
-        nnx_layers.control_noise(net, off="linear")
 
 
 def test_nnx_functional_seeds_every_stream_and_needs_no_key_without_noise(net):

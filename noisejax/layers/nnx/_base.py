@@ -70,8 +70,10 @@ class NoiseLayer(nnx.Module):
         cls, like: type[linen.NoiseLayer] | None = None, **kwargs: Any
     ):
         super().__init_subclass__(**kwargs)
-        if like is not None:
-            cls.__init__ = _init_like(like)
+        if like is None:
+            return
+        cls.__init__ = _init_like(like)
+        if not cls.__doc__:
             summary = like.__doc__.partition("Arguments:")[0]
             arguments = "0.5, num_features=3" if like.shift else "0.5"
             document(cls, summary, like.scheme_type, EXAMPLE, arguments)
@@ -224,32 +226,37 @@ def _fork(rngs: Rngs | None, rng_collection: str) -> nnx.RngStream | None:
 def _init_like(linen_type: type[linen.NoiseLayer]) -> Callable[..., None]:
     """Make the constructor of an NNX layer from the fields of a Linen layer.
 
-    Its first argument is positional, all others are keyword-only, as in Flax.
+    The level, or a scheme and its shift, may be positional; the rest is keyword-only.
     """
-    fields = [f for f in dataclasses.fields(linen_type) if f.name not in LINEN_ONLY]
-    positional, keyword = Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY
-    parameters = [Parameter("self", positional)]
-    for field in fields:
-        kind = keyword if len(parameters) > 1 else positional
-        default = False if field.name == "deterministic" else field.default
+    fields = {field.name: field for field in dataclasses.fields(linen_type)}
+    arguments = {
+        name: (field.type, field.default)
+        for name, field in fields.items()
+        if name not in LINEN_ONLY
+    }
+    arguments["deterministic"] = (bool | None, False)
+    arguments["rngs"] = (Rngs | None, None)
+    if "shift" in fields:
+        default = dataclasses.MISSING if linen_type.shift else None
+        arguments["num_features"] = (int | Sequence[int] | None, default)
+    positional = ("scheme", "shift") if "scheme" in fields else list(fields)[:1]
+    parameters = [Parameter("self", Parameter.POSITIONAL_OR_KEYWORD)]
+    for name, (annotation, default) in arguments.items():
+        kind = Parameter.KEYWORD_ONLY
+        if name in positional:
+            kind = Parameter.POSITIONAL_OR_KEYWORD
         default = Parameter.empty if default is dataclasses.MISSING else default
-        parameters.append(
-            Parameter(field.name, kind, default=default, annotation=field.type)
-        )
-    if linen_type.shift:
-        features = int | Sequence[int]
-        parameters.append(Parameter("num_features", keyword, annotation=features))
-    parameters.append(Parameter("rngs", keyword, default=None, annotation=Rngs | None))
+        parameters.append(Parameter(name, kind, default=default, annotation=annotation))
     signature = inspect.Signature(parameters)
 
     def __init__(self, *args, **kwargs):
         bound = signature.bind(self, *args, **kwargs)
         bound.apply_defaults()
-        arguments = dict(bound.arguments)
-        del arguments["self"]
-        rngs = arguments.pop("rngs")
-        num_features = arguments.pop("num_features", None)
-        layer = linen_type(**arguments, parent=None)
+        values = dict(bound.arguments)
+        del values["self"]
+        rngs = values.pop("rngs")
+        num_features = values.pop("num_features", None)
+        layer = linen_type(**values, parent=None)
         self._declare(layer, rngs, num_features)
 
     __init__.__signature__ = signature

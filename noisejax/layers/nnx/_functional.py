@@ -1,7 +1,7 @@
 """A finished NNX model: switch its noise by name, or make it a pure function."""
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import jax
@@ -54,12 +54,16 @@ def control_noise(
       (True, False)
     """
     control = Control(None if only is None else as_tuple(only), as_tuple(off), step)
-    paths = {p for p, node in _walk(model) if isinstance(node, NOISY)}
-    check_matched((control.only or ()) + control.off, paths)
-    for value in (True, False):
-        chosen = {path for path in paths if control.deterministic(path) is value}
+    names = {name for name, _ in _named(model, NOISY)}
+    check_matched((control.only or ()) + control.off, names)
+    for off in (True, False):
+        chosen = {name for name in names if control.deterministic(name) is off}
         if chosen:
-            model = nnx.view(model, only=_among(chosen), deterministic=value)
+            model = nnx.view(
+                model,
+                only=lambda path, node, chosen=chosen: _join(path) in chosen,
+                deterministic=off,
+            )
     if step is not None:
         model = nnx.view(model, only=NoiseLayer, raise_if_not_found=False, step=step)
     return model
@@ -156,7 +160,7 @@ def _seed(
 ) -> dict[str, nnx.Rngs]:
     """Seed the model's key streams; return `rngs` for its call if the call takes it."""
     keys = key if isinstance(key, Mapping) else {"default": key}
-    streams = [(p, node) for p, node in _walk(model) if isinstance(node, nnx.RngStream)]
+    streams = _named(model, nnx.RngStream)
     takes_rngs = "rngs" in inspect.signature(model).parameters
     if isinstance(model, nnx.Sequential) and streams:
         takes_rngs = False  # it would override the streams of its layers
@@ -181,12 +185,11 @@ def _seed(
     return {"rngs": nnx.Rngs({name: derive_key(k, "rngs") for name, k in keys.items()})}
 
 
-def _walk(model: nnx.Module) -> Iterator[tuple[str, Any]]:
-    """Yield the nodes of a model with their paths."""
-    for path, node in nnx.iter_graph(model):
-        yield "/".join(map(str, path)), node
+def _named(model: nnx.Module, kinds: type | tuple[type, ...]) -> list[tuple[str, Any]]:
+    """List the names and nodes of the model's parts of some kinds."""
+    nodes = nnx.iter_graph(model)
+    return [(_join(path), node) for path, node in nodes if isinstance(node, kinds)]
 
 
-def _among(paths: set[str]) -> Callable[[tuple, Any], bool]:
-    """Filter for the nodes at `paths`."""
-    return lambda path, node: "/".join(map(str, path)) in paths
+def _join(path: tuple) -> str:
+    return "/".join(map(str, path))

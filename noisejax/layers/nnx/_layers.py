@@ -1,7 +1,5 @@
 """The NNX noise layers, declared by the Linen layers with their names."""
 
-from collections.abc import Sequence
-
 import jax
 from flax import nnx
 from jax.typing import ArrayLike
@@ -13,7 +11,7 @@ from noisejax.layers._shared import Level, Schedule
 from noisejax.layers.nnx._base import NoiseLayer, Rngs
 
 
-class Noise(NoiseLayer):
+class Noise(NoiseLayer, like=linen.Noise):
     """Noise of any scheme, after an optional shift of the input.
 
     Arguments: see `layers.Noise`, `NoiseLayer`. The learnable shift is an `nnx.Param`,
@@ -29,27 +27,6 @@ class Noise(NoiseLayer):
       >>> layer(jnp.ones((2, 3))).shape, layer.beta.shape
       ((2, 3), (3,))
     """
-
-    def __init__(
-        self,
-        scheme: noise.Scheme,
-        shift: bool | str = False,
-        *,
-        num_features: int | Sequence[int] | None = None,
-        level: Level | None = None,
-        deterministic: bool | None = False,
-        rng_collection: str = "dropout",
-        rngs: Rngs | None = None,
-    ):
-        layer = linen.Noise(
-            scheme,
-            shift,
-            level=level,
-            deterministic=deterministic,
-            rng_collection=rng_collection,
-            parent=None,
-        )
-        self._declare(layer, rngs, num_features)
 
 
 class Dropout(NoiseLayer, like=linen.Dropout):
