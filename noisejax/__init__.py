@@ -7,8 +7,8 @@ from noisejax import noise as noise
 from noisejax._version import __version__ as __version__
 
 _LAZY = (
-    *("backprojection", "data", "diagnostics", "figures", "layers", "models"),
-    *("objectives", "training"),
+    *("backprojection", "data", "diagnostics", "evaluators", "figures", "layers"),
+    *("models", "objectives", "training"),
 )
 
 

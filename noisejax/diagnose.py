@@ -2,30 +2,29 @@
 
 from absl import flags
 
-from noisejax import _commands, measuring
+from noisejax import _commands, evaluators
 
-CHECKPOINT = flags.DEFINE_string("checkpoint", None, "Folder of the run to measure.")
+CHECKPOINT = flags.DEFINE_string("checkpoint", None, "Run directory to measure.")
 WORKDIR = flags.DEFINE_string(
-    "workdir", None, "Folder for diagnose.json, .png and .pdf; created."
+    "workdir", None, "Directory for diagnose.json, .png and .pdf; created."
 )
 DATA_DIR = flags.DEFINE_string(
     "data_dir", None, "TFDS data directory [~/tensorflow_datasets]."
 )
-SEED = flags.DEFINE_integer(
-    "seed", None, "Of which network, where the run trained several [the first]."
-)
+SEED = flags.DEFINE_integer("seed", None, "Seed of the network [the first].")
 
 
-def main() -> None:
-    """Measures, and says where the results lie."""
+def main() -> int:
+    """Measures, and returns exit code 1 if a measurement failed."""
     if not CHECKPOINT.value:
-        raise ValueError("--checkpoint must name the folder of a run")
+        raise ValueError("--checkpoint must name the directory of a run")
     if not WORKDIR.value:
-        raise ValueError("--workdir must name the folder for the results")
-    path = measuring.diagnose(
+        raise ValueError("--workdir must name the directory for the results")
+    report = evaluators.diagnose(
         CHECKPOINT.value, WORKDIR.value, data_dir=DATA_DIR.value, seed=SEED.value
     )
-    print(f"results in {path}, figures in {path.with_suffix('.png')}")
+    print(f"results in {WORKDIR.value}/diagnose.json, figures in diagnose.png")
+    return evaluators.report_failures(report)
 
 
 if __name__ == "__main__":

@@ -4,30 +4,20 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from noisejax import _commands, figures, measuring
+from noisejax import _commands, evaluators, figures
 
 OUTPUT = flags.DEFINE_string(
     "output", "curves.png", "Picture to write; a .pdf is written beside it."
 )
-METRIC = flags.DEFINE_enum("metric", "error", ["error", "loss"], "What to draw.")
-
-MAX_RUNS_IN_FULL = 2
-"""With more runs only their test curves are drawn: a figure must stay legible."""
+METRIC = flags.DEFINE_enum("metric", "error", ["error", "loss"], "Metric to draw.")
 
 
 def main(runs: Sequence[str]) -> None:
-    """Draws the curves of runs, seeds as bands, and says where they lie."""
+    """Draws the curves of runs and prints the paths of the files."""
     if not runs:
-        raise ValueError("name the folders of the runs: python -m noisejax.plot RUN...")
-    read = measuring.read_curves(runs, metric=METRIC.value)
-    curves = read.curves
-    if len(curves) > MAX_RUNS_IN_FULL:
-        curves = {
-            run: {split: values for split, values in splits.items() if split == "test"}
-            for run, splits in curves.items()
-        }
-    figure = figures.training_curves(curves, ylabel=read.ylabel)
-    for path in figures.save(figure, OUTPUT.value):
+        raise ValueError("name the directories of the runs: noisejax.plot RUN...")
+    curves = evaluators.read_curves(runs, metric=METRIC.value)
+    for path in figures.save(curves.draw(), OUTPUT.value):
         print(path)
 
 

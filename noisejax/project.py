@@ -1,20 +1,20 @@
 """Back-projection of a run: python -m noisejax.project --checkpoint=RUN --workdir=D."""
 
+import pathlib
+
 from absl import flags
 
-from noisejax import _commands, projecting
+from noisejax import _commands, evaluators
 
-CHECKPOINT = flags.DEFINE_string("checkpoint", None, "Folder of the run to project.")
-WORKDIR = flags.DEFINE_string("workdir", None, "Folder for the results; created.")
+CHECKPOINT = flags.DEFINE_string("checkpoint", None, "Run directory to project.")
+WORKDIR = flags.DEFINE_string("workdir", None, "Directory for the results; created.")
 DATA_DIR = flags.DEFINE_string(
     "data_dir", None, "TFDS data directory [~/tensorflow_datasets]."
 )
-SEED = flags.DEFINE_integer(
-    "seed", None, "Of which network, where the run trained several [the first]."
-)
-EXAMPLES = flags.DEFINE_integer("num_examples", 1000, "Test examples measured.")
-PICTURES = flags.DEFINE_integer("num_pictures", 6, "Examples shown.")
-MASKS = flags.DEFINE_integer("num_masks", 5, "Noise samples shown per example.")
+SEED = flags.DEFINE_integer("seed", None, "Seed of the network [the first].")
+EXAMPLES = flags.DEFINE_integer("num_examples", 1000, "Test examples to measure.")
+PICTURES = flags.DEFINE_integer("num_pictures", 6, "Examples to draw.")
+MASKS = flags.DEFINE_integer("num_masks", 5, "Noise samples to draw per example.")
 STEPS = flags.DEFINE_integer("num_steps", 20, "Steps of descent.")
 METHOD = flags.DEFINE_string(
     "method", "preconditioned", "preconditioned, stable or gradient_descent."
@@ -22,27 +22,27 @@ METHOD = flags.DEFINE_string(
 RATES = flags.DEFINE_list(
     "learning_rates",
     ["300", "30"],
-    "Of gradient_descent, one per hidden layer (the paper's).",
+    "Learning rates of gradient_descent, one per hidden layer [the paper's].",
 )
 BOUNDED = flags.DEFINE_bool("bounded", False, "Keep x* within [0, 1].")
 
 
-def main() -> None:
-    """Projects, and says where the results lie."""
+def main() -> int:
+    """Projects, prints the table, and returns exit code 1 if a picture failed."""
     if not CHECKPOINT.value:
-        raise ValueError("--checkpoint must name the folder of a run")
+        raise ValueError("--checkpoint must name the directory of a run")
     if not WORKDIR.value:
-        raise ValueError("--workdir must name the folder for the results")
+        raise ValueError("--workdir must name the directory for the results")
     try:
         rates = tuple(float(rate) for rate in RATES.value)
     except ValueError as error:
         raise ValueError(f"--learning_rates must be numbers: {error}") from error
-    path = projecting.project_run(
+    report = evaluators.project(
         CHECKPOINT.value,
         WORKDIR.value,
         data_dir=DATA_DIR.value,
         seed=SEED.value,
-        amounts=projecting.Amounts(
+        options=evaluators.ProjectOptions(
             num_examples=EXAMPLES.value,
             num_pictures=PICTURES.value,
             num_masks=MASKS.value,
@@ -52,8 +52,9 @@ def main() -> None:
             bounded=BOUNDED.value,
         ),
     )
-    print((path / "residuals.md").read_text())
-    print(f"results in {path}")
+    print((pathlib.Path(WORKDIR.value) / "residuals.md").read_text())
+    print(f"results in {WORKDIR.value}")
+    return evaluators.report_failures(report)
 
 
 if __name__ == "__main__":

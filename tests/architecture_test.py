@@ -38,20 +38,19 @@ MAY_IMPORT = {
     "_default_config": {"training"},
     "_commands": {"training"},
     "train": {"_commands", "training"},
-    "projecting": {"_version", "noise", "backprojection", "figures", "training"},
-    "project": {"_commands", "projecting"},
-    "measuring": {
-        *("noise", "activations", "objectives", "diagnostics"),
+    "evaluators": {
+        *("noise", "objectives", "diagnostics"),
         *("backprojection", "models", "training", "figures"),
     },
-    "diagnose": {"_commands", "measuring"},
-    "plot": {"_commands", "measuring", "figures"},
+    "project": {"_commands", "evaluators"},
+    "diagnose": {"_commands", "evaluators"},
+    "plot": {"_commands", "evaluators", "figures"},
     "prepare_data": {"_commands", "data"},
-    "reproduction": {
-        *("training", "experiments", "data", "models", "figures", "diagnostics"),
-        *("activations", "noise", "objectives", "backprojection", "_version"),
+    "reproduce": {
+        *("_commands", "evaluators", "experiments", "training", "data", "figures"),
+        *("models", "activations", "noise", "objectives", "diagnostics"),
+        "backprojection",
     },
-    "reproduce": {"_commands", "reproduction"},
 }
 """Part of noisejax -> the other parts that it may import."""
 

@@ -1,4 +1,4 @@
-"""What can be drawn: arrays that hold something and fit each other."""
+"""Checks of arguments, and means over seeds."""
 
 from collections.abc import Collection
 
@@ -7,11 +7,14 @@ from jaxtyping import Float
 
 
 def check_some(values: Collection, what: str) -> None:
-    """Raises a ValueError where there is nothing to draw.
+    """Checks that there is something to draw.
 
     Args:
       values: what is drawn one by one, such as the layers of a mapping.
-      what: it is, in words, such as "layers".
+      what: words for it, such as "layers".
+
+    Raises:
+      ValueError: `values` is empty.
     """
     if not len(values):
         raise ValueError(
@@ -20,13 +23,13 @@ def check_some(values: Collection, what: str) -> None:
 
 
 def check_series(**arrays: Float[np.ndarray, "..."] | None) -> list[np.ndarray]:
-    """The arrays in float64, of one axis and one length.
+    """Returns arrays of one axis and one length, in float64.
 
     Args:
-      **arrays: by the names that the message gives them; None: left out.
+      **arrays: arrays by their names in the message; None is left out.
 
     Raises:
-      ValueError: another number of axes, an empty array, or lengths that differ.
+      ValueError: an array is empty or has several axes, or lengths differ.
     """
     wide = {
         name: np.asarray(array, np.float64)
@@ -36,25 +39,25 @@ def check_series(**arrays: Float[np.ndarray, "..."] | None) -> list[np.ndarray]:
     shapes = {name: array.shape for name, array in wide.items()}
     one = next(iter(shapes.values()))
     if len(set(shapes.values())) > 1 or len(one) != 1 or not one[0]:
-        told = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+        received = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
         raise ValueError(
-            "what is drawn against each other must have one axis of the same length, "
-            f"at least 1; got the shapes {told}"
+            "arrays of one curve must have one axis of the same length, at least 1; "
+            f"got the shapes {received}"
         )
     return list(wide.values())
 
 
 def check_images(name: str, images: np.ndarray, ndim: int, what: str) -> np.ndarray:
-    """Grey pictures [..., h, w] or coloured ones [..., h, w, 3], as float64.
+    """Returns grey images [..., h, w] or coloured ones [..., h, w, 3], as float64.
 
     Args:
-      name: of the argument.
-      images: to check; a last axis of size 1 is taken off.
-      ndim: axes of grey pictures.
+      name: name of the argument.
+      images: images; a last axis of size 1 is removed.
+      ndim: number of axes of grey images.
       what: the shape in words.
 
     Raises:
-      ValueError: no picture, or another shape.
+      ValueError: there is no image, or the shape is another.
     """
     images = np.asarray(images, np.float64)
     if images.ndim == ndim + 1 and images.shape[-1] == 1:
@@ -66,3 +69,19 @@ def check_images(name: str, images: np.ndarray, ndim: int, what: str) -> np.ndar
             f"{images.shape}"
         )
     return images
+
+
+def mean_and_error(
+    values: Float[np.ndarray, "seeds ..."],
+) -> tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."]]:
+    """Returns means over seeds and their standard errors, 0 for one seed.
+
+    NaN is left out.
+    """
+    values = np.asarray(values, np.float64)
+    known = np.isfinite(values)
+    count = known.sum(axis=0)
+    mean = np.where(known, values, 0.0).sum(axis=0) / np.maximum(count, 1)
+    squares = np.where(known, (values - mean) ** 2, 0.0).sum(axis=0)
+    error = np.sqrt(squares / np.maximum(count - 1, 1) / np.maximum(count, 1))
+    return np.where(count > 0, mean, np.nan), error

@@ -1,4 +1,4 @@
-"""Test errors against what was varied: points with error bars over seeds."""
+"""Test errors against what was varied, and numbers beside those of a paper."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,164 +7,197 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from noisejax.figures._bands import mean_and_error
-from noisejax.figures._check import check_series, check_some
+from noisejax.figures._check import check_series, check_some, mean_and_error
 from noisejax.figures._style import (
+    BLACK,
+    BLUE,
     DASHES,
     MARKERS,
+    WIDTH_CM,
     Canvas,
-    canvas,
     colours_of,
-    grid_of,
     label_axes,
     legend_below,
-    remove_unused,
+    new_figure,
+    panels,
     show_n,
+    styled,
 )
 
 Errors = Mapping[str, Mapping[float | str, Sequence[float] | Float[np.ndarray, " n"]]]
-"""Label -> what was varied -> one error in percent per seed."""
+"""Label -> what was varied -> one error per seed."""
+
+Estimates = Mapping[str, Mapping[str, tuple[float, float]]]
+"""Label, such as "paper" -> row -> (value, half the length of its bar)."""
+
+LOOKS = {"paper": (BLACK, "D", "none"), "ours": (BLUE, "o", BLUE)}
+"""Label -> colour, marker, and fill of the marker."""
+
+LOGARITHMIC = 30
+"""Ratio of positive numbers above which their axis is logarithmic."""
+
+FEWEST_OF_A_LINE = 3
+"""Fewer points are not joined by a line."""
 
 
-def noise_levels(
-    panels: Mapping[str, Errors],
+def errors(
+    curves: Mapping[str, Errors],
     *,
-    xlabel: str = "noise level",
-    figure: Canvas | None = None,
-) -> Figure:
-    """Test error against the noise level (Bouthillier et al. 2015, figure 6).
-
-    Args:
-      panels: title -> label, such as a network or a scheme -> level -> errors in
-        percent, one per seed. The paper's panels: input noise varied, hidden noise
-        varied, random dropout.
-      xlabel: of the levels.
-      figure: to draw in; None: a new one.
-
-    Returns:
-      The figure; bars are standard errors over n seeds.
-
-    Raises:
-      ValueError: there is nothing to draw, or a point without an error.
-
-    Example:
-      >>> from noisejax import figures
-      >>> errors = {"2500-625": {0.0: [1.6, 1.7], 0.1: [1.4, 1.5]}}
-      >>> len(figures.noise_levels({"dropout": errors}).axes)
-      1
-    """
-    return _draw(panels, xlabel, figure, sharey=True)
-
-
-def num_samples_errors(
-    panels: Mapping[str, Errors],
-    *,
-    xlabel: str = "dropout rate",
-    figure: Canvas | None = None,
-) -> Figure:
-    """Test error against the dropout rate, for S noise samples (Noh 2017, figure 2).
-
-    Args:
-      panels: data set -> label, such as "S = 4" -> rate -> errors in percent.
-      xlabel: of the rates.
-      figure: to draw in; None: a new one.
-
-    Returns:
-      The figure; bars are standard errors over n seeds.
-
-    Raises:
-      ValueError: there is nothing to draw, or a point without an error.
-
-    Example:
-      >>> from noisejax import figures
-      >>> errors = {"S = 1": {0.1: [4.0, 4.2]}, "S = 8": {0.1: [3.8, 3.7]}}
-      >>> len(figures.num_samples_errors({"CIFAR-10": errors}).axes)
-      1
-    """
-    return _draw(panels, xlabel, figure)
-
-
-def method_errors(
-    panels: Mapping[str, Errors],
-    *,
-    xlabel: str = "hidden layers",
-    figure: Canvas | None = None,
-) -> Figure:
-    """Test error of training methods, network by network (Bouthillier 2015, figure 4).
-
-    Args:
-      panels: data set -> method, such as "dropout" -> network -> errors in percent.
-      xlabel: of the networks.
-      figure: to draw in; None: a new one.
-
-    Returns:
-      The figure; bars are standard errors over n seeds.
-
-    Raises:
-      ValueError: there is nothing to draw, or a point without an error.
-
-    Example:
-      >>> from noisejax import figures
-      >>> errors = {"dropout": {"2500-2500": [1.3]}, "projected": {"2500-2500": [1.4]}}
-      >>> len(figures.method_errors({"MNIST": errors}).axes)
-      1
-    """
-    return _draw(panels, xlabel, figure)
-
-
-def _draw(
-    panels: Mapping[str, Errors],
-    xlabel: str,
-    figure: Canvas | None,
-    *,
+    xlabel: str = "",
+    ylabel: str = "Test error (%)",
     sharey: bool = False,
+    figure: Canvas | None = None,
 ) -> Figure:
-    check_some(panels, "panels")
-    labels = list(dict.fromkeys(label for panel in panels.values() for label in panel))
+    """Draws errors against what was varied: numbers or names.
+
+    Such as the noise level (Bouthillier et al. 2015, figure 6), the network (figure 4),
+    or the dropout rate for S noise samples (Noh et al. 2017, figure 2).
+
+    Args:
+      curves: title -> label -> what was varied -> one error per seed.
+      xlabel: words for what was varied.
+      ylabel: words for the errors.
+      sharey: True if all panels share their vertical axis.
+      figure: figure or part of a page to draw in; None: a new one.
+
+    Returns:
+      The figure, a panel per title; bars are standard errors over n seeds.
+
+    Raises:
+      ValueError: there is nothing to draw, or a point has no error.
+
+    Example:
+      >>> from noisejax import figures
+      >>> curves = {"S = 1": {0.1: [4.0, 4.2]}, "S = 8": {0.1: [3.8, 3.7]}}
+      >>> len(figures.errors({"CIFAR-10": curves}, xlabel="Dropout rate").axes)
+      1
+    """
+    check_some(curves, "panels")
+    labels = list(dict.fromkeys(label for panel in curves.values() for label in panel))
     check_some(labels, "labels")
-    colours = dict(zip(labels, colours_of(labels), strict=True))
-    rows, columns = grid_of(len(panels))
-    height = 4.8 * rows + 1
-    with canvas(figure, rows, columns, height_cm=height, sharey=sharey) as (fig, axes):
-        for k, (ax, (title, errors)) in enumerate(
-            zip(axes.flat, panels.items(), strict=False)
+    with panels(figure, len(curves), row_cm=5.6, sharey=sharey) as (fig, axes):
+        for k, (ax, (title, panel)) in enumerate(
+            zip(axes, curves.items(), strict=True)
         ):
-            for label, points in errors.items():
+            for label, points in panel.items():
                 for values in points.values():
                     check_series(**{label: values})
-            counts = {len(v) for points in errors.values() for v in points.values()}
-            _draw_panel(ax, errors, labels, colours)
-            first = k % columns == 0
-            title = f"{title} (n = {show_n(counts)})"
-            label_axes(ax, xlabel, "test error (%)" if first else "", title)
-        remove_unused(axes, len(panels))
-        legend_below(fig, columns=3)
+            counts = {len(v) for points in panel.values() for v in points.values()}
+            _draw_errors(ax, panel, labels)
+            n = f"n = {show_n(counts)}"
+            bars = "; bars: standard error" if max(counts) > 1 else ""
+            label_axes(ax, xlabel, "" if k % 2 else ylabel, f"{title}\n({n}{bars})")
+        if len(labels) > 1:
+            legend_below(fig, columns=3)
         return fig
 
 
-def _draw_panel(
-    ax: Axes, errors: Errors, labels: list[str], colours: Mapping[str, str]
-) -> None:
+def _draw_errors(ax: Axes, errors: Errors, labels: list[str]) -> None:
     names = list(dict.fromkeys(name for e in errors.values() for name in e))
     texts = any(isinstance(name, str) for name in names)
+    colours = colours_of(labels)
     for j, (label, points) in enumerate(errors.items()):
         i = labels.index(label)
         x = [names.index(p) if texts else p for p in points]
         offset = 0.16 * (j - (len(errors) - 1) / 2) if texts else 0.0
         spreads = [mean_and_error(np.asarray(v)) for v in points.values()]
+        joined = not texts and len(points) >= FEWEST_OF_A_LINE
         ax.errorbar(
             np.asarray(x) + offset,
             [mean for mean, _ in spreads],
             [error for _, error in spreads],
             fmt=MARKERS[i % len(MARKERS)],
-            linestyle="none" if texts else DASHES[i % len(DASHES)],
-            color=colours[label],
+            linestyle=DASHES[i % len(DASHES)] if joined else "none",
+            color=colours[i],
             capsize=1.5,
             elinewidth=0.8,
             label=label,
         )
-    if texts:
-        long = sum(len(str(name)) for name in names) > 20
-        turn = {"rotation": 30, "ha": "right"} if long else {}
-        ax.set_xticks(range(len(names)), names, **turn)
-        ax.set_xlim(-0.5, len(names) - 0.5)
+    if not texts:
+        ax.set_xticks(sorted(names), [f"{name:g}" for name in sorted(names)])
+        ax.margins(x=0.15 if len(names) < FEWEST_OF_A_LINE else 0.05)
+        return
+    long = sum(len(str(name)) for name in names) > 20
+    turn = {"rotation": 30, "ha": "right"} if long else {}
+    ax.set_xticks(range(len(names)), names, **turn)
+    ax.set_xlim(-0.5, len(names) - 0.5)
+
+
+def estimates(
+    numbers: Mapping[str, Estimates],
+    *,
+    zero: bool = False,
+    figure: Canvas | None = None,
+) -> Figure:
+    """Draws numbers with error bars, a line per row.
+
+    Args:
+      numbers: title of a panel, such as a metric with its unit -> label, such as
+        "paper" or "ours" -> row -> (value, length of the error bar on each side; 0 or
+        NaN for none).
+      zero: True to draw a line at 0, as for effects.
+      figure: figure or part of a page to draw in; None: a new one.
+
+    Returns:
+      The figure, its panels below each other.
+
+    Raises:
+      ValueError: there is nothing to draw.
+
+    Example:
+      >>> from noisejax import figures
+      >>> errors = {"paper": {"dropout": (1.01, 0.0)}, "ours": {"dropout": (1.2, 0.1)}}
+      >>> len(figures.estimates({"Test error (%)": errors}).axes)
+      1
+    """
+    check_some(numbers, "panels")
+    rows_of = {
+        title: list(dict.fromkeys(name for rows in labels.values() for name in rows))
+        for title, labels in numbers.items()
+    }
+    for title, rows in rows_of.items():
+        check_some(rows, f"the rows of the panel {title!r}")
+    heights = [1.6 + 0.42 * len(rows) for rows in rows_of.values()]
+    with styled():
+        height = sum(heights) + 0.7
+        fig = new_figure(WIDTH_CM, height) if figure is None else figure
+        grid = fig.add_gridspec(len(heights), 1, height_ratios=heights)
+        axes = [fig.add_subplot(cell) for cell in grid]
+        for ax, (title, labels) in zip(axes, numbers.items(), strict=True):
+            _draw_estimates(ax, labels, rows_of[title])
+            if zero:
+                ax.axvline(0, color=BLACK, lw=0.6)
+            label_axes(ax, title, "")
+        shown = dict.fromkeys(label for labels in numbers.values() for label in labels)
+        if len(shown) > 1:
+            handles = {
+                label: handle
+                for ax in axes
+                for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)
+            }
+            fig.legend(
+                handles.values(), handles, loc="outside upper center", ncols=len(shown)
+            )
+        return fig
+
+
+def _draw_estimates(ax: Axes, labels: Estimates, rows: list[str]) -> None:
+    for i, (label, numbers) in enumerate(labels.items()):
+        colour, marker, fill = LOOKS.get(label, (colours_of(labels)[i], "o", None))
+        values, errors = np.array(list(numbers.values()), np.float64).T
+        ax.errorbar(
+            values,
+            [rows.index(name) + 0.12 * i for name in numbers],
+            xerr=np.where(errors > 0, errors, np.nan),
+            fmt=marker,
+            color=colour,
+            mfc=fill,
+            lw=0.8,
+            capsize=1.5,
+            label=label,
+        )
+    every = [value for numbers in labels.values() for value, _ in numbers.values()]
+    if min(every) > 0 and max(every) > LOGARITHMIC * min(every):
+        ax.set_xscale("log")
+    ax.set_yticks(range(len(rows)), rows)
+    ax.set_ylim(len(rows) - 0.4, -0.6)

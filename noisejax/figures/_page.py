@@ -1,12 +1,16 @@
-"""Many small figures on one page."""
+"""Pages of several figures, and figures on disk."""
 
+import os
+import pathlib
 from collections.abc import Callable, Sequence
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from noisejax.figures._style import STYLE, WIDTH_CM, Canvas, new_figure
+from noisejax.figures._style import WIDTH_CM, Canvas, new_figure, styled
+
+DPI = 300
 
 
 def page(
@@ -16,20 +20,20 @@ def page(
     title: str = "",
     row_heights_cm: float | Sequence[float] = 5.5,
 ) -> Figure:
-    """Draws figures beside and below each other.
+    """Draws figures beside and below each other; a last row of fewer is wider.
 
     Args:
       drawings: functions of the part of the page to draw in: those of this package with
         their `figure` left open, such as lambda f: net_variance(layers, figure=f).
-      columns: of parts, 8 cm wide each.
-      title: of the page.
-      row_heights_cm: of each row of parts; one number for all, or one each.
+      columns: number of columns, 8 cm wide each.
+      title: title of the page.
+      row_heights_cm: height of each row; one number for all, or one each.
 
     Returns:
       The page.
 
     Raises:
-      ValueError: there is nothing to draw; another number of heights than of rows.
+      ValueError: there is nothing to draw, or not one height per row.
 
     Example:
       >>> from noisejax import figures
@@ -47,12 +51,49 @@ def page(
             f"{row_heights_cm}"
         )
     heights = np.broadcast_to(heights, rows)
-    height_cm = float(heights.sum()) + bool(title) * 0.6
-    with mpl.rc_context(STYLE):
-        figure = new_figure(columns * WIDTH_CM, height_cm)
-        parts = figure.subfigures(rows, columns, squeeze=False, height_ratios=heights)
+    lines = len(title.splitlines())
+    with styled():
+        figure = new_figure(columns * WIDTH_CM, float(heights.sum()) + 0.6 * lines)
+        bands = figure.subfigures(rows, 1, squeeze=False, height_ratios=heights)
         if title:
             figure.suptitle(title, fontsize=8)
-        for part, draw in zip(parts.flat, drawings, strict=False):
-            draw(part)
+        for i, band in enumerate(bands.flat):
+            row = drawings[i * columns : (i + 1) * columns]
+            parts = band.subfigures(1, len(row), squeeze=False)
+            for part, draw in zip(parts.flat, row, strict=True):
+                draw(part)
     return figure
+
+
+def save(figure: Figure, path: str | os.PathLike) -> list[pathlib.Path]:
+    """Writes a figure as PNG and as PDF.
+
+    Args:
+      figure: figure of a function of this package.
+      path: path of the files; a suffix .png or .pdf is replaced, others are kept. Its
+        directory is created.
+
+    Returns:
+      The paths of the two files.
+
+    Raises:
+      OSError: the directory cannot be written.
+
+    Example:
+      >>> import pathlib, tempfile
+      >>> from noisejax import figures
+      >>> figure = figures.acceleration(frequency=100.0)
+      >>> with tempfile.TemporaryDirectory() as folder:
+      ...     paths = figures.save(figure, pathlib.Path(folder) / "g")
+      >>> [path.name for path in paths]
+      ['g.png', 'g.pdf']
+    """
+    path = pathlib.Path(path)
+    if path.suffix.lower() in (".png", ".pdf"):
+        path = path.with_suffix("")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    png, pdf = (path.with_name(f"{path.name}.{kind}") for kind in ("png", "pdf"))
+    with mpl.rc_context({"pdf.fonttype": 42}):  # embed fonts, so that text is text
+        figure.savefig(png, dpi=DPI)
+        figure.savefig(pdf, metadata={"CreationDate": None})
+    return [png, pdf]

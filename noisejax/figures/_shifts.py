@@ -11,11 +11,9 @@ from noisejax.figures._style import (
     BLACK,
     GREEN,
     Canvas,
-    canvas,
-    grid_of,
     label_axes,
     legend_below,
-    remove_unused,
+    panels,
 )
 
 
@@ -29,38 +27,35 @@ def shifts_against_activity(
     """Draws shifts against mean activities (Ba et al. 2014, figure 2).
 
     Args:
-      layers: layer, such as "input" -> (mean activities, shifts), one per unit.
-      figure: to draw in; None: a new one.
+      layers: layer, such as "Input" -> (mean activities, shifts), one per unit.
+      figure: figure or part of a page to draw in; None: a new one.
 
     Returns:
       The figure, a panel per layer with the correlation and the line β = -mean.
 
     Raises:
-      ValueError: there is no layer, or another number of shifts than of units.
+      ValueError: there is no layer, or not one shift per unit.
 
     Example:
       >>> import numpy as np
       >>> from noisejax import figures
       >>> mean = np.array([0.0, 0.5, 1.0])
-      >>> len(figures.shifts_against_activity({"input": (mean, -0.8 * mean)}).axes)
+      >>> len(figures.shifts_against_activity({"Input": (mean, -0.8 * mean)}).axes)
       1
     """
     check_some(layers, "layers")
-    rows, columns = grid_of(len(layers))
-    with canvas(figure, rows, columns, height_cm=4.8 * rows + 0.7) as (fig, axes):
-        for k, (ax, name) in enumerate(zip(axes.flat, layers, strict=False)):
+    with panels(figure, len(layers), row_cm=5.2) as (fig, axes):
+        for k, (ax, name) in enumerate(zip(axes, layers, strict=True)):
             mean, beta = (np.ravel(a) for a in layers[name])
             mean, beta = check_series(mean=mean, beta=beta)
             ends = np.array([mean.min(), mean.max()])
-            ax.plot(ends, -ends, ":", color=BLACK, lw=0.8, label="β = -mean")
+            ax.plot(ends, -ends, ":", color=BLACK, lw=0.8, label="β = -mean activity")
             size = 2 if len(mean) > 300 else 4
             ax.plot(mean, beta, ".", color=GREEN, ms=size, alpha=0.6, mew=0)
             varied = np.ptp(mean) > 0 and np.ptp(beta) > 0
             r = f"r = {np.corrcoef(mean, beta)[0, 1]:.2f}, " if varied else ""
-            first = k % columns == 0
-            title = f"{name}\n{r}n = {len(mean)}"
-            label_axes(ax, "mean activity", "learned shift β" if first else "", title)
-        remove_unused(axes, len(layers))
+            title = f"{name}\n({r}n = {len(mean):,} units)"
+            label_axes(ax, "Mean activity", "" if k % 2 else "Learned shift β", title)
         legend_below(fig)
         return fig
 
@@ -74,15 +69,15 @@ def shift_images(
     """Draws the mean input and the learned shifts as images (Ba et al. 2014, figure 1).
 
     Args:
-      mean: of the inputs, pixel by pixel.
-      beta: the input's shifts.
-      figure: to draw in; None: a new one.
+      mean: mean of the inputs, pixel by pixel.
+      beta: shifts of the input.
+      figure: figure or part of a page to draw in; None: a new one.
 
     Returns:
       The figure; the shifts' colours are symmetric about 0.
 
     Raises:
-      ValueError: no grey pictures, or of different size.
+      ValueError: the images are not grey, or their sizes differ.
 
     Example:
       >>> import numpy as np
@@ -90,26 +85,21 @@ def shift_images(
       >>> len(figures.shift_images(np.ones((4, 4)), -np.ones((4, 4))).axes)  # with bars
       4
     """
-    mean = check_images("mean", mean, 2, "a picture [height, width]")
-    beta = check_images("beta", beta, 2, "a picture [height, width]")
+    mean = check_images("mean", mean, 2, "an image [height, width]")
+    beta = check_images("beta", beta, 2, "an image [height, width]")
     if mean.shape != beta.shape or mean.ndim != 2:
         raise ValueError(
-            "mean and beta must be grey pictures of the same size, got shapes "
+            "mean and beta must be grey images of the same size, got shapes "
             f"{mean.shape} and {beta.shape}"
         )
-    with canvas(figure, 1, 2, height_cm=4.2) as (fig, axes):
-        left, right = axes[0]
+    with panels(figure, 2, row_cm=4.2) as (fig, axes):
         largest = max(float(np.abs(beta).max()), 1e-12)
+        signed = {"cmap": "PuOr", "vmin": -largest, "vmax": largest}
         drawn = [
-            (left, mean, {"cmap": "gray"}, "mean input"),
-            (
-                right,
-                beta,
-                {"cmap": "PuOr", "vmin": -largest, "vmax": largest},
-                "learned shift β",
-            ),
+            (mean, {"cmap": "gray"}, "Mean input"),
+            (beta, signed, "Learned shift β of the input"),
         ]
-        for ax, image, look, title in drawn:
+        for ax, (image, look, title) in zip(axes, drawn, strict=True):
             shown = ax.imshow(np.asarray(image), interpolation="nearest", **look)
             ax.set_title(title)
             ax.set_xticks([])
@@ -124,23 +114,23 @@ def input_shift(
     variance: Float[np.ndarray, " points"],
     *,
     best: float | None = None,
-    ylabel: str = "net variance, layer 1",
+    ylabel: str = "Variance of pre-activations",
     figure: Canvas | None = None,
 ) -> Figure:
     """Draws the variance that dropout makes against a shift of its input (Ba, eq. 7).
 
     Args:
       phi: shifts of the input, the same for all units.
-      variance: mean net variance of the layer above.
-      best: the variance with every unit shifted by minus its own mean; None: not drawn.
-      ylabel: names the layer.
-      figure: to draw in; None: a new one.
+      variance: mean variance of the layer's pre-activations.
+      best: variance if every unit is shifted by minus its mean; None: not drawn.
+      ylabel: words for the variance.
+      figure: figure or part of a page to draw in; None: a new one.
 
     Returns:
       The figure.
 
     Raises:
-      ValueError: arrays that are empty, or of different length.
+      ValueError: arrays are empty, or lengths differ.
 
     Example:
       >>> import numpy as np
@@ -150,13 +140,13 @@ def input_shift(
       1
     """
     phi, variance = check_series(phi=phi, variance=variance)
-    with canvas(figure) as (fig, axes):
-        ax = axes[0, 0]
-        ax.plot(phi, variance, color=GREEN, label="input + φ")
+    with panels(figure) as (fig, [ax]):
+        ax.plot(phi, variance, color=GREEN, label="one shift for all inputs")
         if best is not None:
-            label = "each unit less its mean"
+            label = "each input minus its mean"
             ax.axhline(best, color=BLACK, ls=":", lw=0.8, label=label)
-        label_axes(ax, "shift φ of the input", ylabel)
+        title = "Variance from noise on a shifted input"
+        label_axes(ax, "Shift of the input", ylabel, title)
         ax.set_ylim(bottom=0)
         ax.legend()
         return fig

@@ -1,10 +1,9 @@
-"""One look for all figures: 8 cm wide panels, one colour per scheme everywhere."""
+"""One style for all figures: 8 cm wide, one colour per scheme."""
 
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 
 import matplotlib as mpl
-import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
@@ -14,10 +13,10 @@ from matplotlib.ticker import LogLocator
 Canvas = Figure | SubFigure
 
 WIDTH_CM = 8.0
-"""Of a figure, as it is printed: texts are legible at this size."""
+"""Width of a printed figure, at which texts are legible."""
 
 STYLE = {
-    "figure.dpi": 150,  # on screens; files have their own
+    "figure.dpi": 150,  # on screens; `save` sets that of files
     "font.size": 7,
     "axes.titlesize": 7,
     "axes.labelsize": 7,
@@ -41,7 +40,7 @@ BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILLION, PURPLE = (
     *("#000000", "#E69F00", "#56B4E9", "#009E73"),
     *("#F0E442", "#0072B2", "#D55E00", "#CC79A7"),
 )
-"""Okabe and Ito's colours, which people of any colour vision tell apart."""
+"""Okabe and Ito's colours, which people of any colour vision can tell apart."""
 
 COLOURS = {
     "none": BLACK,
@@ -54,11 +53,12 @@ COLOURS = {
     "gaussian noise": YELLOW,
     "back-projection": PURPLE,
 }
-"""The colour of a scheme or method, the same in every figure."""
+"""Scheme or method -> colour, the same in every figure."""
 
 ALIASES = {
     "base": "none",
     "base model": "none",
+    "base model (without dropout)": "none",
     "without dropout": "none",
     "no dropout": "none",
     "no noise": "none",
@@ -68,20 +68,20 @@ ALIASES = {
     "regular dropout": "dropout",
     "projected": "back-projection",
 }
-"""Other names of the same things."""
+"""Other name of a scheme or method -> its key in `COLOURS`."""
 
 LEGEND_WIDTH = 64
-"""Characters of a legend's size that 8 cm hold."""
+"""Characters of a legend that fit into 8 cm."""
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 DASHES = ("-", "--", "-.", ":")
 
 
 def colours_of(labels: Iterable[str]) -> list[str]:
-    """A colour for each label: a known scheme's own, else one that is still free.
+    """Returns a colour per label: that of its scheme, else one that is still free.
 
     Args:
-      labels: of the things drawn together, such as "dropout" or "+GAAF".
+      labels: labels of what is drawn together, such as "dropout" or "+GAAF".
 
     Returns:
       Hexadecimal colours, in the same order.
@@ -96,8 +96,12 @@ def colours_of(labels: Iterable[str]) -> list[str]:
     order = (VERMILLION, GREEN, BLUE, ORANGE, SKY, PURPLE, BLACK)
     free = [colour for colour in order if colour not in known] or list(order)
     unknown = [label for label, colour in zip(labels, known, strict=True) if not colour]
-    own = {label: free[i % len(free)] for i, label in enumerate(dict.fromkeys(unknown))}
-    return [colour or own[label] for label, colour in zip(labels, known, strict=True)]
+    chosen = {
+        label: free[i % len(free)] for i, label in enumerate(dict.fromkeys(unknown))
+    }
+    return [
+        colour or chosen[label] for label, colour in zip(labels, known, strict=True)
+    ]
 
 
 def _known(label: str) -> str | None:
@@ -105,71 +109,71 @@ def _known(label: str) -> str | None:
     return COLOURS.get(ALIASES.get(name, name))
 
 
+def styled() -> contextlib.AbstractContextManager:
+    """Returns a context in which Matplotlib draws in the common style."""
+    return mpl.rc_context(STYLE)
+
+
 @contextlib.contextmanager
-def canvas(
+def panels(
     figure: Canvas | None,
-    rows: int = 1,
-    columns: int = 1,
+    count: int = 1,
     *,
-    height_cm: float = 5.5,
-    sharex: bool = False,
+    row_cm: float = 5.5,
     sharey: bool = False,
-) -> Iterator[tuple[Canvas, np.ndarray]]:
-    """A figure, fresh or given, and its panels, in the house's style.
+) -> Iterator[tuple[Canvas, list[Axes]]]:
+    """Makes panels in the common style, two in a row; a last odd one is twice as wide.
 
     Args:
-      figure: to draw in, such as a part of a page; None: a new one.
-      rows: of panels.
-      columns: of panels.
-      height_cm: of a new figure.
-      sharex: panels share their horizontal axis.
-      sharey: panels share their vertical axis.
+      figure: figure or part of a page to draw in; None: a new one.
+      count: number of panels.
+      row_cm: height of a row in a new figure.
+      sharey: True if all panels share their vertical axis.
 
     Yields:
-      The figure and its axes, an array [rows, columns].
+      The figure and its panels.
     """
-    with mpl.rc_context(STYLE):
-        if figure is None:
-            figure = new_figure(WIDTH_CM, height_cm)
-        axes = figure.subplots(
-            rows, columns, squeeze=False, sharex=sharex, sharey=sharey
-        )
+    rows, columns = -(-count // 2), min(count, 2)
+    with styled():
+        figure = new_figure(WIDTH_CM, row_cm * rows) if figure is None else figure
+        grid = figure.add_gridspec(rows, columns)
+        axes: list[Axes] = []
+        for k in range(count):
+            wide = k == count - 1 and columns == 2 and k % 2 == 0
+            cell = grid[k // columns, :] if wide else grid[k // columns, k % columns]
+            axes.append(
+                figure.add_subplot(cell, sharey=axes[0] if sharey and k else None)
+            )
         yield figure, axes
 
 
 def new_figure(width_cm: float, height_cm: float) -> Figure:
-    """A figure that belongs to no window and lays itself out."""
+    """Returns a figure that belongs to no window and lays itself out."""
     return Figure(figsize=(width_cm / 2.54, height_cm / 2.54), layout="constrained")
 
 
-def grid_of(n: int) -> tuple[int, int]:
-    """Rows and columns for n panels, at most two beside each other in 8 cm."""
-    columns = min(n, 2)
-    return -(-n // columns), columns
-
-
 def label_axes(axes: Axes, x: str, y: str, title: str = "") -> None:
-    """Names the axes, with their units."""
+    """Sets axis labels, with their units, and the title."""
     axes.set_xlabel(x)
     axes.set_ylabel(y)
     axes.set_title(title)
 
 
-def remove_unused(axes: np.ndarray, used: int) -> None:
-    """Takes the panels away that nothing was drawn in."""
-    for ax in list(axes.flat)[used:]:
-        ax.remove()
+def with_counts(title: str, **counts: int | None) -> str:
+    """Adds counts to a title: with_counts("A", examples=5) is "A (n = 5 examples)"."""
+    parts = [f"{n:,} {what}" for what, n in counts.items() if n is not None]
+    return f"{title}\n(n = {', '.join(parts)})" if parts else title
 
 
 def legend_below(
     figure: Canvas, handles: Sequence[Artist] = (), *, columns: int = 2
 ) -> None:
-    """One legend for all panels, where it hides nothing.
+    """Draws one legend for all panels below them.
 
     Args:
-      figure: with its panels drawn.
-      handles: that it names; (): everything labelled, each label once.
-      columns: at most; long labels stand below each other.
+      figure: figure with its panels.
+      handles: handles of the legend; (): everything with a label, each label once.
+      columns: largest number of columns; long labels get fewer.
     """
     by_label = {handle.get_label(): handle for handle in handles}
     for ax in figure.axes if not handles else ():
@@ -183,20 +187,20 @@ def legend_below(
 
 
 def _legend_width(labels: list[str], columns: int) -> int:
-    """In characters, with 7 for each line drawn; labels fill column after column."""
+    """Returns the width in characters; labels fill column after column."""
     rows = -(-len(labels) // columns)
     heads = range(0, len(labels), rows)
     return sum(7 + max(map(len, labels[i : i + rows])) for i in heads)
 
 
 def log_ticks(axis: Axis) -> None:
-    """Plain numbers at 1, 2, 5, 10, ... of a logarithmic axis."""
+    """Puts plain numbers at 1, 2, 5, 10, ... of a logarithmic axis."""
     axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axis.set_major_formatter("{x:g}")
     axis.set_minor_formatter("")
 
 
 def show_n(counts: Iterable[int]) -> str:
-    """How many there are behind what is drawn: "12,000", or "10-12" where it varies."""
+    """Returns a count as text: "12,000", or "10-12" if it varies."""
     counts = [int(n) for n in counts]
     return "-".join(f"{n:,}" for n in dict.fromkeys((min(counts), max(counts))))

@@ -1,0 +1,176 @@
+"""Inputs x* that reproduce what noise did to a network (Bouthillier et al. 2015)."""
+
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jax import numpy as jnp
+from jaxtyping import Array, Float
+
+from noisejax import backprojection, figures, noise
+from noisejax.evaluators import _measurement as shared
+from noisejax.evaluators._measurement import Amounts, Drawing, Found, Networks
+from noisejax.evaluators._trained_model import NotMeasuredError, TrainedModel
+
+NUM_STEPS = 20
+"""Steps of descent, as in the paper."""
+
+NUM_UNITS = 5
+"""Hidden units that figure 3 shuts off."""
+
+
+class Samples(NamedTuple):
+    """Back-projections of N examples under M masks each, few dropped units first.
+
+    Attributes:
+      x_star: back-projections, [N, M, ...].
+      dropped: share of the first layer's active units that was dropped, [N, M].
+      result: back-projection of all N M inputs.
+    """
+
+    x_star: Array
+    dropped: np.ndarray
+    result: backprojection.BackProjection
+
+
+class Units(NamedTuple):
+    """Back-projections of N examples with one of U hidden units shut off each.
+
+    Attributes:
+      units: the most active units of each example, [N, U].
+      x_star: back-projections without them, [N, U, ...].
+      filters: incoming weights of the first example's units, [U, inputs].
+      result: back-projection of all N U inputs.
+    """
+
+    units: np.ndarray
+    x_star: Array
+    filters: np.ndarray
+    result: backprojection.BackProjection
+
+
+def measure(key: noise.Key, model: TrainedModel, amounts: Amounts) -> Found:
+    """Measures residuals of x* and its distance from x (sections 4.1 and 8.1).
+
+    One x* for all noisy layers, by stable descent; the input itself has no noise.
+    """
+    model = hidden_noise_only(model)
+    x = jnp.asarray(next(model.chunks(limit=amounts.chunk, size=amounts.chunk)))
+    targets = jax.jit(model.noisy_features)(model.variables, key, x)
+    result = backprojection.back_project(
+        model.features, model.variables, x, targets, num_steps=NUM_STEPS
+    )
+    measured = {
+        "n": len(x),
+        "num_steps": NUM_STEPS,
+        "residual_before": shared.plain(result.residual_before),
+        "residual_after": shared.plain(result.residual_after),
+        "distance": shared.plain(backprojection.distances(x, result.x_star)),
+        "diverged": int(result.diverged.sum()),
+    }
+    if model.targets != "labels" or not model.num_classes:
+        return measured
+    between = backprojection.class_distances(
+        jnp.asarray(model.inputs(model.test.x[: amounts.examples])),
+        model.test.y[: amounts.examples],
+        num_classes=model.num_classes,
+    )
+    outputs = [model.clean(model.variables, a)[0] for a in (x, result.x_star)]
+    return measured | {
+        "distance_within_classes": float(jnp.nanmean(jnp.diagonal(between))),
+        "agreement": float(backprojection.agreement(*outputs)),
+    }
+
+
+def hidden_noise_only(model: TrainedModel) -> TrainedModel:
+    """Returns the network whose hidden layers alone make noise (eq. 6).
+
+    Raises:
+      NotMeasuredError: no hidden layer makes noise, or layers normalise over the batch.
+    """
+    if not model.with_noise(input_noise=None).is_noisy:
+        raise NotMeasuredError("no hidden layer makes noise")
+    if model.normalised:
+        raise NotMeasuredError("normalised over the batch, examples are not alone")
+    return model.differentiable().with_noise(input_noise=None)
+
+
+def sample(
+    key: noise.Key,
+    model: TrainedModel,
+    x: Float[Array, "examples ..."],
+    num_masks: int,
+    **options: Any,
+) -> Samples:
+    """Projects several noise samples of each example back (figures 2 and 5).
+
+    Args:
+      key: key of all masks.
+      model: network without noise on the input.
+      x: examples as the network sees them.
+      num_masks: noise samples per example.
+      **options: options of `backprojection.back_project`.
+    """
+    repeated = jnp.repeat(jnp.asarray(x), num_masks, axis=0)
+    targets = jax.jit(model.noisy_features)(model.variables, key, repeated)
+    clean = jax.jit(lambda v, x: model.features(v, x)[0])(model.variables, repeated)
+    result = backprojection.back_project(
+        model.features, model.variables, repeated, targets, **options
+    )
+    active = np.asarray(clean > 0).reshape(len(repeated), -1)
+    zero = np.asarray(targets[0] == 0).reshape(len(repeated), -1)
+    share = (active & zero).sum(-1) / active.sum(-1).clip(1)
+    share = share.reshape(len(x), num_masks)
+    few_first = np.arange(len(x))[:, None], share.argsort(axis=1)
+    x_star = np.asarray(result.x_star).reshape(len(x), num_masks, *x.shape[1:])
+    return Samples(x_star[few_first], share[few_first], result)
+
+
+def shut_units_off(
+    model: TrainedModel, x: Float[Array, "examples ..."], **options: Any
+) -> Units:
+    """Shuts off the most active hidden units of each example alone (figure 3).
+
+    The masks are written by hand, so the other units are not scaled.
+
+    Args:
+      model: network whose first layer is dense.
+      x: examples as the network sees them.
+      **options: options of `backprojection.back_project`.
+
+    Raises:
+      NotMeasuredError: the first layer is not dense.
+    """
+    kernel = np.asarray(model.weights(model.variables, model.layers[0]))
+    if kernel.ndim != 2:
+        raise NotMeasuredError(
+            "the first layer is not dense: its units have no filter each"
+        )
+
+    def first(variables, x):
+        return model.features(variables, x)[:1]
+
+    x = jnp.asarray(x)
+    (clean,) = jax.jit(first)(model.variables, x)
+    units = np.argsort(-np.asarray(clean), axis=1)[:, :NUM_UNITS]
+    count = units.shape[1]
+    kept = np.ones((len(x), count, clean.shape[1]), bool)
+    np.put_along_axis(kept, units[..., None], False, axis=2)
+    mask = noise.mask_sample(jnp.asarray(kept.reshape(-1, clean.shape[1])))
+    target = noise.apply(jnp.repeat(clean, count, axis=0), mask)
+    repeated = jnp.repeat(x, count, axis=0)
+    result = backprojection.back_project(
+        first, model.variables, repeated, (target,), **options
+    )
+    x_star = np.asarray(result.x_star).reshape(len(x), count, *x.shape[1:])
+    return Units(units, x_star, kernel[:, units[0]].T, result)
+
+
+def draw(networks: Networks) -> list[Drawing]:
+    """Draws the residuals at x and at x*, layer by layer, for each network."""
+    return [
+        shared.drawing(
+            figures.residuals, found["residual_before"], found["residual_after"]
+        )
+        for found in networks.values()
+    ]

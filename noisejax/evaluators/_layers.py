@@ -1,0 +1,170 @@
+"""The layers of the networks that runs train, under one spelling of their names."""
+
+from typing import Any
+
+from jax import lax
+from jax import numpy as jnp
+from jaxtyping import Array
+
+from noisejax import models, training
+from noisejax.evaluators._trained_model import Layer, TrainedModel, apply_of
+
+
+def from_run(run: training.TrainedRun) -> TrainedModel:
+    """Wraps the network of a training run.
+
+    Args:
+      run: run, as `training.load_run` returns it.
+
+    Returns:
+      The network with its layers.
+
+    Example:
+      >>> import tempfile
+      >>> from noisejax import evaluators, training
+      >>> config = training.Config()
+      >>> config.training.epochs, config.model.widths = 1, (8,)
+      >>> with tempfile.TemporaryDirectory() as folder:
+      ...     summary = training.train(config, folder)
+      ...     model = evaluators.from_run(training.load_run(folder))
+      >>> [layer.name for layer in model.layers]
+      ['layer 1', 'output']
+    """
+    module, prefix, targets = run.model, (), "labels"
+    residual = isinstance(module, models.WideResNet)
+    convolutional = residual or isinstance(module, models.ConvNet)
+    normalised = residual or getattr(module, "batch_norm", False)
+    if isinstance(module, models.Autoencoder):
+        prefix, targets = ("mlp",), "inputs"
+    elif isinstance(module, models.SoftTargetMLP):
+        prefix, targets = ("mlp",), "soft labels"
+    if residual:
+        layers, count = _wide_resnet(module), module.num_hidden_places
+    elif convolutional:
+        layers, count = _conv_net(module), module.num_hidden_places
+    else:
+        widths = tuple(module.widths)
+        count = 2 * len(widths) - 1 if targets == "inputs" else len(widths)
+        layers = _dense_net(module, count, prefix, targets)
+    return TrainedModel(
+        apply=apply_of(module, normalised=normalised),
+        variables=run.variables,
+        train=run.train,
+        test=run.test,
+        layers=tuple(layers),
+        hidden={f"hidden {i + 1}": f"hidden_{i}" for i in range(count)},
+        sites=tuple(f"noisy_{i}" for i in range(module.num_hidden_places)),
+        activation=module.activation,
+        targets=targets,
+        num_classes=run.dataset.num_classes,
+        prefix=prefix,
+        normalised=normalised,
+        convolutional=convolutional,
+        inputs=run.inputs,
+        run=run,
+    )
+
+
+def _dense_net(
+    module: Any, count: int, prefix: tuple[str, ...], targets: str
+) -> list[Layer]:
+    """Layers of an MLP; those of an autoencoder include the decoder."""
+    sites = _sites(module, count)
+    linear = not getattr(module, "batch_norm", False)
+    activated = getattr(module, "pieces", 1) == 1
+    layers = [
+        Layer(
+            f"layer {i + 1}",
+            f"net_{i}",
+            kernel=(*prefix, f"dense_{i}", "kernel"),
+            product=_dense,
+            linear=linear,
+            activated=activated,
+            **sites[i],
+        )
+        for i in range(count)
+    ]
+    # Soft targets have the shape [tissues, outcomes]: not taken apart.
+    return [*layers, _output(prefix, linear=targets != "soft labels", **sites[count])]
+
+
+def _conv_net(module: models.ConvNet) -> list[Layer]:
+    shape, linear = module.architecture, not module.batch_norm
+    first, count = len(shape.stages), module.num_hidden_places
+    sites, layers = _sites(module, count), []
+    for i, stage in enumerate(shape.stages):
+        for j in range(len(stage.features)):
+            inner = {"source": f"conv_{i}_{j - 1}", "site": f"conv {i + 1}.{j}"}
+            layers.append(
+                Layer(
+                    f"conv {i + 1}.{j + 1}",
+                    f"net_{i}_{j}",
+                    kernel=(f"conv_{i}_{j}", "kernel"),
+                    product=_convolution,
+                    linear=linear,
+                    activated=shape.conv_pieces == 1,
+                    **(inner if j else sites[i]),
+                )
+            )
+    layers += [
+        Layer(
+            f"dense {i + 1}",
+            f"net_{i}",
+            kernel=(f"dense_{i}", "kernel"),
+            product=_dense,
+            linear=linear,
+            activated=shape.dense_pieces == 1,
+            **sites[i],
+        )
+        for i in range(first, count)
+    ]
+    return [*layers, _output(**sites[count])]
+
+
+def _wide_resnet(module: models.WideResNet) -> list[Layer]:
+    """Pre-activations between a block's convolutions, which are normalised."""
+    blocks = [
+        Layer(
+            f"block {i + 1}",
+            f"net_{i}",
+            source=f"block_{i - 1}" if i else "stem",
+            kernel=(f"conv_{i}_0", "kernel"),
+            activated=True,
+        )
+        for i in range(module.num_hidden_places)
+    ]
+    return [*blocks, _output(source="pooled", site="pooled")]
+
+
+def _output(prefix: tuple[str, ...] = (), *, linear: bool = True, **site: Any) -> Layer:
+    kernel = (*prefix, "dense_output", "kernel")
+    return Layer(
+        "output", "output", kernel=kernel, product=_dense, linear=linear, **site
+    )
+
+
+def _sites(module: Any, count: int) -> list[dict[str, Any]]:
+    """Noise sites on the input and behind each hidden layer."""
+    schemes = tuple(module.hidden_noise) + (None,) * count
+    hidden = [
+        {
+            "source": f"hidden_{i}",
+            "site": f"hidden {i + 1}",
+            "noise_layer": f"noise_{i}",
+            "scheme": schemes[i],
+        }
+        for i in range(count)
+    ]
+    scheme = module.input_noise
+    names = {"source": "input", "site": "input", "noise_layer": "input_noise"}
+    return [{**names, "scheme": scheme}, *hidden]
+
+
+def _dense(x: Array, kernel: Array) -> Array:
+    return jnp.matmul(x.reshape(x.shape[0], -1), kernel, precision="highest")
+
+
+def _convolution(x: Array, kernel: Array) -> Array:
+    dimensions = ("NHWC", "HWIO", "NHWC")
+    options = {"dimension_numbers": dimensions, "precision": lax.Precision.HIGHEST}
+    return lax.conv_general_dilated(x, kernel, (1, 1), "SAME", **options)

@@ -1,0 +1,313 @@
+"""Back-projections of a trained run: pictures, residuals and distances."""
+
+import dataclasses
+import json
+import os
+import pathlib
+from typing import Any
+
+import jax
+import numpy as np
+from absl import logging
+from jax import numpy as jnp
+from jaxtyping import Array, Float
+
+from noisejax import backprojection, figures, noise, training
+from noisejax.evaluators import _back_projection
+from noisejax.evaluators._layers import from_run
+from noisejax.evaluators._residuals import format_residuals
+from noisejax.evaluators._trained_model import NotMeasuredError, TrainedModel
+
+METHODS = ("preconditioned", "stable", "gradient_descent")
+
+PERCENTILES = (5, 25, 50, 75, 95)
+
+
+@dataclasses.dataclass(frozen=True)
+class ProjectOptions:
+    """Numbers of examples and steps, and the method of descent.
+
+    Attributes:
+      num_examples: test examples that residuals are measured on.
+      num_pictures: examples that are drawn.
+      num_masks: noise samples that are drawn per example.
+      num_steps: steps of descent.
+      method: "preconditioned", "stable" or "gradient_descent".
+      learning_rates: learning rates of gradient_descent, one per hidden layer.
+      bounded: True to keep x* in [0, 1].
+    """
+
+    num_examples: int = 1000
+    num_pictures: int = 6
+    num_masks: int = 5
+    num_steps: int = 20
+    method: str = "preconditioned"
+    learning_rates: tuple[float, ...] = (300.0, 30.0)
+    bounded: bool = False
+
+    def __post_init__(self):
+        for name in ("num_examples", "num_pictures", "num_masks", "num_steps"):
+            value = getattr(self, name)
+            if value < 1:
+                raise ValueError(f"{name} must be 1 or more, got {value!r}")
+        if self.method not in METHODS:
+            raise ValueError(
+                f"method must be one of {', '.join(METHODS)}; got {self.method!r}"
+            )
+
+
+def project(
+    checkpoint: str | os.PathLike,
+    workdir: str | os.PathLike,
+    *,
+    data_dir: str | os.PathLike | None = None,
+    seed: int | None = None,
+    options: ProjectOptions | None = None,
+) -> dict[str, Any]:
+    """Projects a trained network's noise back into its input.
+
+    Writes projection.json, residuals.md (tables), pictures.png (x and x* under several
+    masks) and units.png (hidden units shut off one by one, beside their filters).
+
+    Args:
+      checkpoint: run directory.
+      workdir: directory for the results; created.
+      data_dir: TFDS data directory.
+      seed: seed of the network; None: the first that the run trained.
+      options: numbers of examples and steps; None: the defaults.
+
+    Returns:
+      The content of projection.json. "skipped" names the pictures that the network does
+      not have, and "failed", if present, what raised an error.
+
+    Raises:
+      FileNotFoundError: the run or the data are missing.
+      ValueError: the run makes no noise, has no such seed, or its network has batch
+        statistics; the workdir is in use or holds something else.
+      FloatingPointError: the descent diverged.
+    """
+    options = ProjectOptions() if options is None else options
+    run = training.load_run(checkpoint, data_dir=data_dir, seed=seed)
+    try:
+        model = _back_projection.hidden_noise_only(from_run(run))
+    except NotMeasuredError as reason:
+        raise ValueError(
+            f"{run.path} cannot be projected back: {reason} (noise.scheme="
+            f"{run.config.noise.scheme}, noise.hidden_rate="
+            f"{run.config.noise.hidden_rate}, model.batch_norm="
+            f"{run.config.model.batch_norm})"
+        ) from reason
+    with training.Workdir(workdir) as folder:
+        _check_folder(folder, run)
+        n = min(options.num_examples, len(run.test.y))
+        x, y = run.inputs(run.test.x[:n]), run.test.y[:n]
+        descent = _descent(model, x, options)
+        keys = jax.random.split(jax.random.key(run.seed), 2)
+        report = {
+            **_describe(run, options, n),
+            "measured": {
+                name: _measure(keys[0], model.with_noise(hidden_noise=s), x, descent)
+                for name, s in _schemes(model).items()
+            },
+            "class_distances": _class_distances(model, x, y),
+            **_draw(keys[1], model, x, options, descent, folder.path),
+        }
+        text = json.dumps(report, indent=1, allow_nan=False)
+        (folder.path / "projection.json").write_text(text + "\n")
+        (folder.path / "residuals.md").write_text(format_residuals(report))
+        return report
+
+
+def _descent(model: TrainedModel, x: Array, options: ProjectOptions) -> dict[str, Any]:
+    """Returns options of `backprojection.back_project`."""
+    if options.method == "gradient_descent":
+        method = backprojection.gradient_descent(options.learning_rates)
+    elif options.method == "stable":
+        method = backprojection.stable_descent()
+    else:
+        rows = np.linspace(0, len(x) - 1, min(500, len(x))).astype(int)
+        setup = backprojection.preconditioner(
+            model.features, model.variables, jnp.asarray(x)[rows]
+        )
+        method = backprojection.preconditioned(setup)
+    return {
+        "num_steps": options.num_steps,
+        "method": method,
+        "bounds": (0.0, 1.0) if options.bounded else None,
+    }
+
+
+def _schemes(model: TrainedModel) -> dict[str, tuple[noise.Scheme | None, ...]]:
+    """Dropout and random dropout at the run's rates, and the scheme of the run.
+
+    Random dropout's levels are uniform up to the rate (Bouthillier et al. 2015, section
+    4), so their mean is half of dropout's.
+    """
+    config = model.run.config.noise
+    trained = {config.scheme: tuple(model.run.model.hidden_noise)}
+    if config.scheme.startswith("gaussian"):
+        return trained
+    rates = config.hidden_rates or (config.hidden_rate,) * len(model.sites)
+    return trained | {
+        name: tuple(scheme(rate) if rate else None for rate in rates)
+        for name, scheme in (
+            ("dropout", noise.Dropout),
+            ("random_dropout", noise.RandomDropout),
+        )
+    }
+
+
+def _measure(
+    key: noise.Key, model: TrainedModel, x: Array, descent: dict[str, Any]
+) -> dict[str, Any]:
+    """Measures residuals and distances of a joint x* and of one per layer."""
+    outputs = jax.jit(lambda x: model.clean(model.variables, x)[0])
+    clean = outputs(x)
+    measured = {}
+    for name in ("joint", "per_layer"):
+        found = training.project_dataset(
+            *(model.features, model.variables, x, model.noisy_features),
+            key=key,
+            per_layer=name == "per_layer",
+            **descent,
+        )
+        stars = found.x_star if name == "per_layer" else found.x_star[None]
+        agreement = None
+        if model.targets != "inputs":
+            agreement = [
+                float(backprojection.agreement(clean, outputs(s))) for s in stars
+            ]
+        measured[name] = {
+            "residual_before": [spread(values) for values in found.residual_before],
+            "residual_after": [spread(values) for values in found.residual_after],
+            "distance": [
+                spread(np.asarray(backprojection.distances(x, star))) for star in stars
+            ],
+            "agreement": agreement,
+        }
+    return measured
+
+
+def spread(values: Float[np.ndarray, " n"]) -> dict[str, Any]:
+    """Returns mean, standard error over examples and percentiles of finite values.
+
+    "infinite" counts the others, if there are any: examples whose target is all 0.
+    """
+    values = np.asarray(values, np.float64)
+    finite = values[np.isfinite(values)]
+    others = (
+        {"infinite": values.size - finite.size} if finite.size < values.size else {}
+    )
+    if not finite.size:
+        return {"n": 0, **others}
+    error = None
+    if finite.size > 1:
+        error = float(finite.std(ddof=1) / np.sqrt(finite.size))
+    quantiles = np.percentile(finite, PERCENTILES).tolist()
+    return {
+        "n": int(finite.size),
+        "mean": float(finite.mean()),
+        "standard_error": error,
+        "percentiles": dict(zip(map(str, PERCENTILES), quantiles, strict=True)),
+        **others,
+    }
+
+
+def _class_distances(model: TrainedModel, x: Array, y: Array) -> dict | None:
+    """Returns distances between examples of one class, and of two, if there are any."""
+    if y.ndim != 1 or model.num_classes < 2:
+        return None
+    between = np.asarray(
+        backprojection.class_distances(x, jnp.asarray(y), num_classes=model.num_classes)
+    )
+    same, counted = np.eye(model.num_classes, dtype=bool), np.isfinite(between)
+    if not (counted & same).any() or not (counted & ~same).any():
+        return None
+    return {
+        "within_class": float(between[counted & same].mean()),
+        "between_classes": float(between[counted & ~same].mean()),
+    }
+
+
+def _draw(
+    key: noise.Key,
+    model: TrainedModel,
+    x: Array,
+    options: ProjectOptions,
+    descent: dict[str, Any],
+    path: pathlib.Path,
+) -> dict[str, dict[str, str]]:
+    """Draws the pictures; returns which were skipped or failed, with the reasons."""
+    pictures = model.run.pictures
+
+    def draw_masks():
+        shown = x[: options.num_pictures]
+        found = _back_projection.sample(key, model, shown, options.num_masks, **descent)
+        stars = [pictures(star) for star in found.x_star]
+        return figures.back_projections(pictures(shown), np.stack(stars))
+
+    def draw_units():
+        method = backprojection.stable_descent()
+        if options.method == "gradient_descent":
+            method = backprojection.gradient_descent(options.learning_rates[:1])
+        steps = 10 * options.num_steps
+        one = descent | {"method": method, "num_steps": steps}
+        found = _back_projection.shut_units_off(model, x[:1], **one)
+        zero = pictures(np.zeros_like(found.filters[:1]))
+        return figures.units_shut_off(
+            pictures(x[:1])[0],
+            pictures(found.x_star[0]),
+            pictures(found.filters) - zero,
+            names=[f"Unit {unit}" for unit in found.units[0]],
+        )
+
+    skipped, failed = {}, {}
+    for name, draw in {"pictures": draw_masks, "units": draw_units}.items():
+        try:
+            figures.save(draw(), path / f"{name}.png")
+        except (ValueError, NotMeasuredError) as reason:
+            skipped[name] = str(reason)
+        except Exception as error:
+            logging.exception("drawing %s failed", name)
+            failed[name] = f"{type(error).__name__}: {error}"
+    return {"skipped": skipped} | ({"failed": failed} if failed else {})
+
+
+def _describe(
+    run: training.TrainedRun, options: ProjectOptions, num_examples: int
+) -> dict[str, Any]:
+    about = training.describe_run(run.config)
+    return {
+        "schema": 1,
+        "run": {"path": str(run.path), "seed": run.seed, "data": run.dataset.name},
+        "config": about["config"],
+        **dataclasses.asdict(options),
+        "num_examples": num_examples,
+        "device": about["device"]["kind"],
+        "versions": about["versions"],
+    }
+
+
+def _check_folder(folder: training.Workdir, run: training.TrainedRun) -> None:
+    """Checks that a directory is free, or holds a projection of the same network.
+
+    Raises:
+      ValueError: it holds a run, or a projection of another network.
+    """
+    if folder.config_path.exists() and folder.path != run.path:
+        raise ValueError(
+            f"the workdir {folder.path} holds a training run; choose another"
+        )
+    path = folder.path / "projection.json"
+    if not path.exists():
+        return
+    try:
+        written = json.loads(path.read_text())["run"]
+        other = (written.get("path"), written.get("seed"))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path} cannot be read: {error!r}; remove it") from error
+    if other != (str(run.path), run.seed):
+        raise ValueError(
+            f"the workdir {folder.path} holds the projection of {other[0]}, seed "
+            f"{other[1]}; choose another workdir"
+        )

@@ -1,0 +1,237 @@
+"""Back-projections: images, and how near they come (Bouthillier et al. 2015)."""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+
+from noisejax.figures._check import check_images
+from noisejax.figures._style import (
+    BLACK,
+    PURPLE,
+    WIDTH_CM,
+    Canvas,
+    label_axes,
+    new_figure,
+    panels,
+    styled,
+    with_counts,
+)
+
+
+def back_projections(
+    originals: Float[np.ndarray, "examples height width"],
+    projected: Float[np.ndarray, "examples masks height width"],
+    *,
+    titles: Sequence[str] = (),
+    title: str = "",
+    figure: Canvas | None = None,
+) -> Figure:
+    """Draws inputs beside what noisy networks see (Bouthillier 2015, figures 2 and 5).
+
+    Args:
+      originals: x, one per row; grey, or with a last axis of 1 or of 3 colours.
+      projected: x* of each, under several noise samples.
+      titles: titles of the columns; (): "x" and "x*, mask 1", ...
+      title: title of the figure.
+      figure: figure or part of a page to draw in; None: a new one.
+
+    Returns:
+      The figure: a row per example, x first, then each x*. All have the greys of the
+      originals, and what lies outside their range is cut off.
+
+    Raises:
+      ValueError: there are no images, their numbers or sizes differ, or there is not
+        one title per column.
+
+    Example:
+      >>> import numpy as np
+      >>> from noisejax import figures
+      >>> x = np.eye(8)[None]
+      >>> len(figures.back_projections(x, np.stack([x, 0.9 * x], axis=1)).axes)
+      3
+    """
+    originals = check_images("originals", originals, 3, "[examples, height, width]")
+    what = "[examples, masks, height, width]"
+    projected = check_images("projected", projected, 4, what)
+    fits = projected.shape[:1] + projected.shape[2:] == originals.shape
+    masks = projected.shape[1]
+    titles = list(titles) or ["x", *(f"x*, mask {i + 1}" for i in range(masks))]
+    if not fits or len(titles) != 1 + masks:
+        raise ValueError(
+            "projected must hold the same images as originals, under several masks, "
+            f"and each column one title; got shapes {originals.shape}, "
+            f"{projected.shape} and {len(titles)} titles"
+        )
+    low, high = originals.min(), originals.max()
+    with _grid(figure, len(originals), 1 + masks, bool(title)) as (fig, axes):
+        for i, row in enumerate(axes):
+            for ax, image in zip(row, [originals[i], *projected[i]], strict=True):
+                _show(ax, image, low, high)
+        for ax, text in zip(axes[0], titles, strict=True):
+            ax.set_title(text, fontsize=6)
+        if title:
+            fig.suptitle(title, fontsize=7)
+        return fig
+
+
+def units_shut_off(
+    original: Float[np.ndarray, "height width"],
+    projected: Float[np.ndarray, "units height width"],
+    filters: Float[np.ndarray, "units height width"],
+    *,
+    names: Sequence[str] = (),
+    figure: Canvas | None = None,
+) -> Figure:
+    """Draws what shutting off a unit does to the input (Bouthillier 2015, figure 3).
+
+    Args:
+      original: x.
+      projected: x* with each of some hidden units shut off alone.
+      filters: incoming weights of the units, as images.
+      names: names of the units; (): "unit 1", ...
+      figure: figure or part of a page to draw in; None: a new one.
+
+    Returns:
+      The figure, a column per unit: x*, its difference from x, the filter. Differences
+      share a scale that is symmetric about 0, and so do filters.
+
+    Raises:
+      ValueError: there are no images, their numbers or sizes differ, or there is not
+        one name per unit.
+
+    Example:
+      >>> import numpy as np
+      >>> from noisejax import figures
+      >>> x, filters = np.eye(8), np.ones((5, 8, 8))
+      >>> len(figures.units_shut_off(x, x - 0.1 * filters, filters).axes)
+      18
+    """
+    original = check_images("original", original, 2, "[height, width]")
+    projected = check_images("projected", projected, 3, "[units, height, width]")
+    filters = check_images("filters", filters, 3, "[units, height, width]")
+    names = list(names) or [f"unit {i + 1}" for i in range(len(projected))]
+    fits = projected.shape == filters.shape and projected.shape[1:] == original.shape
+    if not fits or len(names) != len(projected):
+        raise ValueError(
+            "projected and filters must be an image per unit, like the original, and "
+            f"each unit must have one name; got shapes {original.shape}, "
+            f"{projected.shape}, {filters.shape} and {len(names)} names"
+        )
+    with _grid(figure, 3, 1 + len(names), True) as (fig, axes):
+        low, high = original.min(), original.max()
+        _show(axes[0, 0], original, low, high)
+        axes[0, 0].set_title("x")
+        for ax, name, image in zip(axes[0, 1:], names, projected, strict=True):
+            _show(ax, image, low, high)
+            ax.set_title(name, fontsize=6)
+        signed = {"x* - x": projected - original, "Incoming weights": filters}
+        for row, (text, images) in zip(axes[1:], signed.items(), strict=True):
+            largest = np.abs(images).max()
+            for ax, image in zip(row[1:], images, strict=True):
+                shown = _show_signed(ax, image, largest)
+            row[0].axis("off")  # holds the scale
+            bar = fig.colorbar(
+                shown, ax=row[0], location="left", fraction=0.3, aspect=8, label=text
+            )
+            if images.ndim == 4:  # colours have no scale
+                bar.ax.set_yticks([])
+        fig.suptitle("Back-projections x* with one hidden unit off", fontsize=7)
+        return fig
+
+
+def residuals(
+    before: Float[np.ndarray, "layers examples"],
+    after: Float[np.ndarray, "layers examples"],
+    *,
+    figure: Canvas | None = None,
+) -> Figure:
+    """Draws relative residuals before and after back-projection, layer by layer.
+
+    Args:
+      before: Σ (f - target)² / Σ target² at x, as `backprojection` returns them.
+      after: the same at x*.
+      figure: figure or part of a page to draw in; None: a new one.
+
+    Returns:
+      The figure: median, quartiles, and 5 to 95 percent of the examples whose residual
+      is finite.
+
+    Raises:
+      ValueError: the shapes differ, or there are no examples.
+
+    Example:
+      >>> import numpy as np
+      >>> from noisejax import figures
+      >>> before = np.array([[1.0, 0.8, 0.9]])
+      >>> len(figures.residuals(before, 0.3 * before).axes)
+      1
+    """
+    before, after = (np.asarray(a, np.float64) for a in (before, after))
+    if before.ndim != 2 or before.shape != after.shape or not before.size:
+        raise ValueError(
+            "residuals are [layers, examples], before and after alike, got shapes "
+            f"{before.shape} and {after.shape}"
+        )
+    with panels(figure) as (fig, [ax]):
+        sides = ((before, -0.18, BLACK, "at x"), (after, 0.18, PURPLE, "at x*"))
+        for values, offset, colour, label in sides:
+            edge = {"color": colour}
+            drawn = ax.boxplot(
+                [layer[np.isfinite(layer)] for layer in values],
+                positions=np.arange(len(values)) + offset,
+                widths=0.3,
+                whis=(5, 95),
+                showfliers=False,
+                patch_artist=True,
+                boxprops={"facecolor": colour, "alpha": 0.35, "edgecolor": colour},
+                medianprops=edge,
+                whiskerprops=edge,
+                capprops=edge,
+            )
+            drawn["boxes"][0].set_label(label)
+        names = [f"Hidden layer {i + 1}" for i in range(len(before))]
+        ax.set_xticks(range(len(before)), names)
+        title = with_counts("Back-projection residuals", examples=before.shape[1])
+        ylabel = "Relative squared residual\n(quartiles; 5 to 95 %)"
+        label_axes(ax, "", ylabel, title)
+        ax.set_ylim(bottom=0)
+        ax.legend()
+        return fig
+
+
+@contextlib.contextmanager
+def _grid(
+    figure: Canvas | None, rows: int, columns: int, titled: bool
+) -> Iterator[tuple[Canvas, np.ndarray]]:
+    """Makes a grid of images that fill the width, or are 2 cm high."""
+    height = rows * (min(WIDTH_CM / columns, 2.0) + 0.1) + 0.7 + 0.4 * titled
+    with styled():
+        figure = new_figure(WIDTH_CM, height) if figure is None else figure
+        yield figure, figure.subplots(rows, columns, squeeze=False)
+
+
+def _show(ax: Axes, image: np.ndarray, low: float, high: float) -> None:
+    scaled = np.clip((image - low) / max(high - low, 1e-12), 0.0, 1.0)
+    _frame(ax)
+    ax.imshow(scaled, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+
+
+def _show_signed(ax: Axes, image: np.ndarray, largest: float) -> AxesImage:
+    largest = max(float(largest), 1e-12)
+    _frame(ax)
+    if image.ndim == 3:  # in colours, grey is 0
+        return ax.imshow(0.5 + 0.5 * image / largest, interpolation="nearest")
+    look = {"cmap": "PuOr", "vmin": -largest, "vmax": largest}
+    return ax.imshow(image, interpolation="nearest", **look)
+
+
+def _frame(ax: Axes) -> None:
+    ax.set_xticks([])
+    ax.set_yticks([])
+    ax.grid(False)
+    ax.spines[:].set_visible(False)

@@ -1,0 +1,324 @@
+"""Densities: correlations, pre-activations and their slopes, dropped units."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from jaxtyping import Float, Int
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from noisejax.figures._check import check_series, check_some
+from noisejax.figures._style import (
+    BLACK,
+    BLUE,
+    DASHES,
+    Canvas,
+    colours_of,
+    label_axes,
+    legend_below,
+    panels,
+    show_n,
+)
+
+Layers = Mapping[str, Int[np.ndarray, "..."] | Sequence[int]]
+"""Layer -> counts."""
+
+Histogram = Mapping[str, object]
+"""{"counts", "low", "high", "below", "above"}, the fields of
+`diagnostics.NetHistogram`, and "saturation", the share of saturated pre-activations, if
+it is known."""
+
+
+def correlations(
+    histograms: Mapping[str, Layers], *, figure: Canvas | None = None
+) -> Figure:
+    """Draws the densities of Pearson's coefficient (Hahn and Choi 2018, figure 1).
+
+    Args:
+      histograms: network, such as "without dropout" -> layer -> pairs by correlation in
+        equal bins over [-1, 1], as in `diagnostics.correlation_counts`.
+      figure: figure or part of a page to draw in; None: a new one.
+
+    Returns:
+      The figure, a panel per layer.
+
+    Raises:
+      ValueError: there is no network, no layer, or no bin.
+
+    Example:
+      >>> import numpy as np
+      >>> from noisejax import figures
+      >>> counts = {"dropout": {"layer 1": np.array([1, 4, 9, 2])}}
+      >>> len(figures.correlations(counts).axes)
+      1
+    """
+    layers = _layers(histograms)
+    with panels(figure, len(layers), row_cm=5.2) as (fig, axes):
+        for k, (ax, layer) in enumerate(zip(axes, layers, strict=True)):
+            totals = []
+            for i, by_layer in enumerate(histograms.values()):
+                if layer not in by_layer:
+                    continue
+                (counts,) = check_series(histogram=by_layer[layer])
+                totals.append(counts.sum())
+                edges = np.linspace(-1, 1, len(counts) + 1)
+                _stairs(ax, counts, edges, counts.sum(), list(histograms), i)
+            title = f"Correlated units: {_lower(layer)}\n(n = {show_n(totals)} pairs)"
+            label_axes(ax, "Correlation r", "" if k % 2 else "Density", title)
+            ax.set_xlim(-1, 1)
+            ax.set_ylim(bottom=0)
+        if len(histograms) > 1:
+            legend_below(fig, columns=3)
+        return fig
+
+
+def correlation_counts(
+    counts: Mapping[str, Layers],
+    thresholds: Sequence[float] | Float[np.ndarray, " thresholds"],
+    *,
+    figure: Canvas | None = None,
+) -> Figure:
+    """Draws the numbers of strongly correlated pairs (Hahn and Choi 2018, table 1).
+
+    Args:
+      counts: network -> layer -> pairs with |r| above each threshold.
+      thresholds: thresholds of |r|.
+      figure: figure or part of a page to draw in; None: a new one.
+
+    Returns:
+      The figure, a panel per layer; the axis is logarithmic above 1.
+
+    Raises:
+      ValueError: there is no network or layer, or not one count per threshold.
+
+    Example:
+      >>> from noisejax import figures
+      >>> counts = {"none": {"layer 1": [0, 5]}, "dropout": {"layer 1": [16, 181]}}
+      >>> len(figures.correlation_counts(counts, [0.9, 0.8]).axes)
+      1
+    """
+    layers = _layers(counts)
+    with panels(figure, len(layers), row_cm=5.2, sharey=True) as (fig, axes):
+        width = 0.8 / len(counts)
+        x = np.arange(len(thresholds))
+        for k, (ax, layer) in enumerate(zip(axes, layers, strict=True)):
+            for i, (label, colour) in enumerate(
+                zip(counts, colours_of(counts), strict=True)
+            ):
+                left = x + width * (i - (len(counts) - 1) / 2)
+                values = counts[label].get(layer, np.zeros(len(x)))
+                _, values = check_series(thresholds=thresholds, **{label: values})
+                ax.bar(left, values, width, color=colour, label=label)
+            ax.set_yscale("symlog", linthresh=1, linscale=0.4)  # shows 0 as well
+            ax.set_xticks(x, [f"{t:g}" for t in np.round(thresholds, 4)])
+            title = f"Strongly correlated pairs:\n{_lower(layer)}"
+            label_axes(ax, "|r| above", "" if k % 2 else "Pairs of units", title)
+        largest = max(np.max(by[layer]) for by in counts.values() for layer in by)
+        axes[0].set_ylim(0, 2 * max(largest, 1))
+        if len(counts) > 1:
+            legend_below(fig, columns=3)
+        return fig
+
+
+def net_values(
+    histograms: Mapping[str, Mapping[str, Histogram]], *, figure: Canvas | None = None
+) -> Figure:
+    """Draws distributions of pre-activations (Hahn and Choi 2018, figures 3 and 6).
+
+    Args:
+      histograms: network -> layer -> histogram: counts in equal bins between low and
+        high, those below and above, and the share saturated.
+      figure: figure or part of a page to draw in; None: a new one.
+
+    Returns:
+      The figure, a panel per layer. Densities count what lies outside, too.
+
+    Raises:
+      ValueError: there is no network, no layer, or no bin.
+
+    Example:
+      >>> from noisejax import figures
+      >>> h = {"counts": [2, 5], "low": -1, "high": 1, "below": 1, "above": 0}
+      >>> len(figures.net_values({"dropout": {"layer 1": h}}).axes)
+      1
+    """
+    layers, labels = _layers(histograms), list(histograms)
+    with panels(figure, len(layers), row_cm=5.2) as (fig, axes):
+        for k, (ax, layer) in enumerate(zip(axes, layers, strict=True)):
+            totals, ends = [], []
+            drawn = [(i, labels[i]) for i in range(len(labels))]
+            drawn = [(i, label) for i, label in drawn if layer in histograms[label]]
+            for row, (i, label) in enumerate(drawn):
+                h = histograms[label][layer]
+                (counts,) = check_series(counts=h["counts"])
+                edges = np.linspace(float(h["low"]), float(h["high"]), len(counts) + 1)
+                total = counts.sum() + float(h["below"]) + float(h["above"])
+                totals.append(total)
+                seen = np.flatnonzero(counts > 1e-4 * total)
+                if len(seen):
+                    ends += [edges[seen[0]], edges[seen[-1] + 1]]
+                _stairs(ax, counts, edges, total, labels, i)
+                if h.get("saturation") is not None:
+                    ax.text(
+                        *(0.98, 0.97 - 0.11 * row),
+                        f"{100 * float(h['saturation']):.0f} % saturated",
+                        color=colours_of(labels)[i],
+                        transform=ax.transAxes,
+                        ha="right",
+                        va="top",
+                        fontsize=6,
+                    )
+            title = f"Pre-activations: {_lower(layer)}\n(n = {show_n(totals)})"
+            label_axes(ax, "Pre-activation z", "" if k % 2 else "Density", title)
+            ax.margins(y=0.2 + 0.16 * len(drawn))
+            ax.set_ylim(bottom=0)
+            if ends:  # few lie beyond
+                ax.set_xlim(min(ends), max(ends))
+        if len(histograms) > 1:
+            legend_below(fig, columns=3)
+        return fig
+
+
+def slopes(
+    nets: Float[np.ndarray, " points"],
+    clean: Float[np.ndarray, " points"],
+    noisy: Float[np.ndarray, " points"],
+    *,
+    counts: Float[np.ndarray, " points"] | None = None,
+    title: str = "",
+    figure: Canvas | None = None,
+) -> Figure:
+    """Draws slopes with and without noise (Hahn and Choi, the mechanism of figure 2).
+
+    Args:
+      nets: noise-free pre-activations z, such as centres of bins.
+      clean: φ'(z), or its mean per bin; NaN if a bin is empty.
+      noisy: mean of φ'(z + noise).
+      counts: pre-activations per bin, drawn as a grey density; None: not drawn.
+      title: title of the panel.
+      figure: figure or part of a page to draw in; None: a new one.
+
+    Returns:
+      The figure; shaded where noise adds slope.
+
+    Raises:
+      ValueError: arrays are empty, or lengths differ.
+
+    Example:
+      >>> import numpy as np
+      >>> from noisejax import figures
+      >>> z = np.linspace(-3, 3, 7)
+      >>> len(figures.slopes(z, 1 - np.tanh(z) ** 2, 0.8 - 0.1 * np.abs(z)).axes)
+      1
+    """
+    nets, clean, noisy = check_series(nets=nets, clean=clean, noisy=noisy)
+    check_series(nets=nets, counts=counts)
+    with panels(figure) as (fig, [ax]):
+        ax.plot(nets, clean, color=BLACK, label="slope φ'(z) without noise")
+        ax.plot(nets, noisy, "--", color=BLUE, label="mean slope φ'(z + noise)")
+        ax.fill_between(nets, clean, noisy, where=noisy > clean, color=BLUE, alpha=0.15)
+        top = np.nanmax([clean, noisy])
+        if counts is not None:
+            share = np.asarray(counts, np.float64) / max(np.max(counts), 1)
+            label = "density of z (not to scale)"
+            ax.fill_between(
+                nets, 0 * nets, 0.3 * top * share, color="0.7", lw=0, label=label
+            )
+        label_axes(ax, "Pre-activation z", "Slope of the activation φ", title)
+        seen = nets[np.isfinite(clean)]
+        if len(seen) > 1:
+            ax.set_xlim(seen.min(), seen.max())
+        bottom = min(0.0, float(np.nanmin([clean, noisy])))
+        ax.set_ylim(bottom, bottom + 1.5 * (top - bottom))
+        ax.legend(loc="upper left")
+        return fig
+
+
+def dropped_share(
+    laws: Mapping[str, Float[np.ndarray, " shares"]],
+    *,
+    counts: Mapping[str, Int[np.ndarray, " shares"]] | None = None,
+    title: str = "",
+    figure: Canvas | None = None,
+) -> Figure:
+    """Draws how many units of a layer are dropped (Bouthillier et al. 2015, figure 1).
+
+    Args:
+      laws: scheme -> P(k of n) for k = 0, ..., n, as `diagnostics.dropped_share_law`.
+      counts: scheme -> draws that dropped k units, as `diagnostics.dropped_counts`:
+        drawn as points with standard errors, in at most 40 bins.
+      title: layer and rate, for the title.
+      figure: figure or part of a page to draw in; None: a new one.
+
+    Returns:
+      The figure.
+
+    Raises:
+      ValueError: there is no law, or counts and law differ in their number of units.
+
+    Example:
+      >>> import numpy as np
+      >>> from noisejax import figures
+      >>> len(figures.dropped_share({"dropout": np.array([0.25, 0.5, 0.25])}).axes)
+      1
+    """
+    check_some(laws, "laws")
+    counts = counts or {}
+    with panels(figure) as (fig, [ax]):
+        for i, (label, colour) in enumerate(zip(laws, colours_of(laws), strict=True)):
+            n = len(laws[label]) - 1
+            x = np.arange(n + 1) / n
+            text = f"{label}, law ({n:,} units)"
+            ax.plot(x, n * laws[label], DASHES[i % 4], color=colour, label=text)
+            if label not in counts:
+                continue
+            check_series(law=laws[label], counts=counts[label])
+            draws = int(np.sum(counts[label]))
+            width = -(-(n + 1) // 40)
+            centers, mean, error = _bins(np.asarray(counts[label]), n, width, draws)
+            text = f"{draws:,} draws, standard error"
+            ax.errorbar(centers, mean, error, fmt=".", color=colour, label=text, lw=0.8)
+        title = "Share of dropped units" + (f": {_lower(title)}" if title else "")
+        label_axes(ax, "Share of units dropped", "Density", title)
+        ax.set_ylim(bottom=0)
+        legend_below(fig)
+        return fig
+
+
+def _bins(counts, n, width, draws):
+    """Adds up neighbouring counts, as densities; empty bins are left out."""
+    padded = np.pad(counts, (0, -len(counts) % width)).reshape(-1, width)
+    sizes = np.pad(np.ones(len(counts)), (0, -len(counts) % width)).reshape(-1, width)
+    k = np.pad(np.arange(len(counts)), (0, -len(counts) % width)).reshape(-1, width)
+    total, size = padded.sum(axis=1), sizes.sum(axis=1)
+    scale = n / (draws * size)
+    centers = (k * sizes).sum(axis=1) / size / n
+    seen = total > 0
+    return centers[seen], (total * scale)[seen], (np.sqrt(total) * scale)[seen]
+
+
+def _layers(networks: Mapping[str, Mapping[str, object]]) -> list[str]:
+    """Returns the layers of all networks, each once."""
+    check_some(networks, "networks")
+    layers = list(dict.fromkeys(name for by in networks.values() for name in by))
+    check_some(layers, "layers")
+    return layers
+
+
+def _lower(title: str) -> str:
+    """Returns a title as it reads after a colon."""
+    return title[:1].lower() + title[1:]
+
+
+def _stairs(
+    ax: Axes,
+    counts: np.ndarray,
+    edges: np.ndarray,
+    total: float,
+    labels: list[str],
+    i: int,
+) -> None:
+    """Draws the density of the i-th network."""
+    density = counts / max(total, 1) / np.diff(edges)
+    look = {"color": colours_of(labels)[i], "ls": DASHES[i % 4], "label": labels[i]}
+    ax.stairs(density, edges, **look)

@@ -1,4 +1,0 @@
-"""A trained run seen through back-projection: pictures, residuals, distances."""
-
-from noisejax.projecting._project_run import Amounts as Amounts
-from noisejax.projecting._project_run import project_run as project_run

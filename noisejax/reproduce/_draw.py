@@ -1,0 +1,369 @@
+"""The figure of an experiment, drawn from its recorded results and arrays."""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from noisejax import evaluators, figures
+from noisejax.evaluators import drawing, page, titled
+from noisejax.experiments import Experiment, Row
+from noisejax.reproduce._folder import ExperimentFolder
+from noisejax.reproduce._results import Result
+from noisejax.reproduce._verdicts import effects
+from noisejax.reproduce._words import (
+    factor_words,
+    metric_title,
+    row_title,
+    split_layer,
+)
+
+ERROR = "test_error_percent"
+
+SUMMED = ("histogram", "counts", "below", "above")
+"""Arrays that are added up over seeds; of others the first seed is drawn."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Saved:
+    """Recorded results and arrays of an experiment.
+
+    Attributes:
+      experiment: experiment.
+      results: results of whole rows.
+      folder: directory of the experiment, for its arrays; None: there are none.
+    """
+
+    experiment: Experiment
+    results: Sequence[Result]
+    folder: ExperimentFolder | None = None
+
+    @property
+    def rows(self) -> list[Row]:
+        """Rows with results, in the order of the table."""
+        done = {result["row"] for result in self.results}
+        return [row for row in self.experiment.rows if row.name in done]
+
+    def numbers(self, row: Row, metric: str) -> list[float]:
+        """Returns a row's finite numbers, one per seed."""
+        values = [
+            result["numbers"].get(metric)
+            for result in self.results
+            if result["row"] == row.name
+        ]
+        return [v for v in values if v is not None and not isinstance(v, str)]
+
+    def arrays(self, row: Row) -> list[dict[str, np.ndarray]]:
+        """Returns the arrays of a row, seed by seed."""
+        if self.folder is None:
+            return []
+        seeds = [result["seed"] for result in self.results if result["row"] == row.name]
+        found = [self.folder.read_arrays(row.name, seed) for seed in seeds]
+        return [arrays for arrays in found if arrays]
+
+    def layers(self, row: Row) -> dict[str, dict[str, Any]]:
+        """Returns layer -> name -> array, of the arrays "name/layer"."""
+        layers: dict[str, dict[str, Any]] = {}
+        for i, arrays in enumerate(self.arrays(row)):
+            for key, values in arrays.items():
+                name, _, layer = key.partition("/")
+                fields = layers.setdefault(layer, {})
+                if i and name in SUMMED:
+                    values = fields[name] + values
+                fields[name] = values if name in SUMMED else fields.get(name, values)
+        return layers
+
+
+def draw_figure(
+    folder: ExperimentFolder, experiment: Experiment, results: Sequence[Result]
+) -> None:
+    """Draws the figure of an experiment, as PNG and PDF.
+
+    Args:
+      folder: directory of the experiment.
+      experiment: experiment.
+      results: results of whole rows, at least one.
+
+    Raises:
+      ValueError: an array file is damaged.
+    """
+    figure = draw(Saved(experiment, results, folder))
+    if figure is not None:
+        figures.save(figure, folder.path / experiment.name)
+
+
+def draw(saved: Saved) -> Figure | None:
+    """Draws an experiment; None if there is no number and no array."""
+    figure = FIGURES.get(saved.experiment.name, beside_paper)(saved)
+    return beside_paper(saved) if figure is None else figure
+
+
+def beside_paper(saved: Saved, figure: Any = None) -> Figure | None:
+    """The paper's numbers and ours, a panel per metric, all layers on one axis."""
+    panels: dict[str, dict[str, dict]] = {}
+    metrics = sorted(saved.experiment.metrics, key=lambda m: "/last" in m)
+    layered = sorted((m for m in metrics if split_layer(m)[1]), key=_layer_order)
+    for metric in [m for m in metrics if not split_layer(m)[1]] + layered:
+        title, layer = split_layer(metric)
+        for row in saved.rows:
+            values = saved.numbers(row, metric)
+            if not values:
+                continue
+            label = row_title(row)
+            if layer:
+                label = layer if len(saved.rows) == 1 else f"{layer}: {label}"
+            error = np.std(values, ddof=1) / np.sqrt(len(values)) if values[1:] else 0.0
+            panel = panels.setdefault(title, {"paper": {}, "ours": {}})
+            panel["ours"][label] = (float(np.mean(values)), float(error))
+            printed = row.printed.get(metric)
+            if printed is not None and not isinstance(printed.value, str):
+                panel["paper"][label] = (printed.value, printed.deviation or 0.0)
+    if not panels:
+        return None
+    shown = {t: {k: v for k, v in p.items() if v} for t, p in panels.items()}
+    return figures.estimates(shown, figure=figure)
+
+
+def _layer_order(metric: str) -> str:
+    """Sorts layer_1, layer_2, ..., last_layer."""
+    return metric.rpartition("/")[2].replace("last", "~")
+
+
+def _errors(saved: Saved, place: Callable, **options: Any) -> Figure | None:
+    """Test errors; `place` gives the panel, the label and the x of a row."""
+    panels: dict[str, dict[str, dict]] = {}
+    for row in saved.rows:
+        values = saved.numbers(row, ERROR)
+        if values:
+            title, label, x = place(row.factors)
+            panels.setdefault(title, {}).setdefault(label, {})[x] = values
+    return figures.errors(panels, **options) if panels else None
+
+
+PANELS = {
+    "input": "noise on the input",
+    "hidden": "noise on hidden layers",
+    "random": "random dropout up to the level",
+    "random_per_batch": "random dropout, a level per batch",
+}
+
+
+def noise_level_errors(saved: Saved) -> Figure | None:
+    """Test error against the noise level (Bouthillier et al. 2015, figure 6)."""
+
+    def place(f):
+        title = f"{factor_words(f['data'])}, {PANELS[f['panel']]}"
+        return title, f"{f['network']} units", f["level"]
+
+    return _errors(saved, place, xlabel="Noise level", sharey=True)
+
+
+def method_errors(saved: Saved) -> Figure | None:
+    """Test error of dropout and of training on x* (Bouthillier 2015, figure 4)."""
+
+    def place(f):
+        return factor_words(f["data"]), factor_words(f["method"]), f["network"]
+
+    return _errors(saved, place, xlabel="Units of the hidden layers")
+
+
+def num_samples_errors(saved: Saved) -> Figure | None:
+    """Test error against the dropout rate, by S (Noh et al. 2017, figure 2)."""
+
+    def place(f):
+        extra = "".join(f", {f[k]}" for k in ("strategy", "weighting") if k in f)
+        return factor_words(f["data"]), f"S = {f['samples']}{extra}", f["rate"]
+
+    return _errors(saved, place, xlabel="Dropout rate")
+
+
+def design_effects(saved: Saved) -> Figure | None:
+    """Main effects and interactions with their standard errors (the factorial)."""
+    experiment, metric = saved.experiment, saved.experiment.metrics[0]
+    found = effects(experiment.rows, experiment.design, saved.results, metric)
+    panels: dict[str, dict] = {}
+    for name, e in found.items():
+        kind = "Interaction" if " x " in name else "Main effect"
+        title = f"{kind}: {metric_title(metric).lower()}, points"
+        panel = panels.setdefault(title, {"ours": {}})
+        panel["ours"][name] = (e.value, e.standard_error)
+    return figures.estimates(panels, zero=True) if panels else None
+
+
+def dropped_share(saved: Saved) -> Figure:
+    """Law of the dropped share, exact and drawn (Bouthillier 2015, figure 1)."""
+    panels: dict[int, dict[str, dict]] = {}
+    for row in saved.rows:
+        [arrays] = saved.arrays(row)
+        panel = panels.setdefault(row.factors["units"], {"law": {}, "counts": {}})
+        for name, by_label in panel.items():
+            by_label[factor_words(row.factors["scheme"])] = arrays[name]
+    return page(
+        [
+            drawing(
+                *(figures.dropped_share, panel["law"]),
+                counts=panel["counts"],
+                title=f"p = 0.5, {units:,} units",
+            )
+            for units, panel in panels.items()
+        ]
+    )
+
+
+def gaaf_functions(saved: Saved) -> Figure:
+    """g(x), and the shapes with their activations' slopes (Hahn, figures 4 and 5)."""
+    panels = {}
+    for row in saved.rows:
+        if row.name != "acceleration":
+            [arrays] = saved.arrays(row)
+            title = {"tanh_shape": "tanh", "relu_shape": "ReLU"}[row.name]
+            panels[title] = {
+                "shape s(x)": (arrays["x"], arrays["shape"]),
+                "slope of the activation": (arrays["x"], arrays["slope"]),
+            }
+    drawings = [drawing(figures.acceleration)]
+    return page(drawings + ([drawing(figures.shapes, panels)] if panels else []))
+
+
+def activation_curves(saved: Saved) -> Figure | None:
+    """The activations, whose zeros table 1 of Ba et al. compares."""
+    panels = {}
+    for row in saved.rows:
+        for arrays in saved.arrays(row):
+            near = np.abs(arrays["z"]) <= 5
+            curve = (arrays["z"][near], arrays["value"][near])
+            panels[row_title(row)] = {"Activation": curve}
+    return figures.shapes(panels) if panels else None
+
+
+def correlations(saved: Saved) -> Figure | None:
+    """Densities of Pearson's coefficient, layer by layer (Hahn, figure 1)."""
+    histograms = {
+        row_title(row): {
+            layer: v["histogram"] for layer, v in titled(saved.layers(row)).items()
+        }
+        for row in saved.rows
+        if saved.layers(row)
+    }
+    return figures.correlations(histograms) if histograms else None
+
+
+def measured(saved: Saved, name: str, **common: Any) -> Figure | None:
+    """A measurement of all rows, drawn as `noisejax.diagnose` draws it."""
+    networks = {
+        row_title(row): {"layers": saved.layers(row), **common}
+        for row in saved.rows
+        if saved.layers(row)
+    }
+    if not networks:
+        return None
+    drawings = evaluators.MEASUREMENTS[name].draw(networks)
+    return page(drawings, columns=min(3, len(drawings)))
+
+
+def slopes(saved: Saved) -> Figure | None:
+    """Slopes with and without noise (Hahn, figure 2)."""
+    return measured(saved, "slope_under_noise", num_draws=20)
+
+
+def net_values(saved: Saved) -> Figure | None:
+    """Distributions of pre-activations, layer by layer (Hahn, figures 3 and 6)."""
+    networks = {}
+    for row in saved.rows:
+        layers = saved.layers(row)
+        for layer, values in layers.items():
+            shares = saved.numbers(row, f"share_saturated/{layer}")
+            values["saturation"] = np.mean(shares)
+        networks[row_title(row)] = titled(layers)
+    return figures.net_values(networks) if any(networks.values()) else None
+
+
+def shifts(saved: Saved) -> Figure | None:
+    """Shifts against mean activities (Ba, figure 2), the first seed."""
+    drawings = []
+    for row in saved.rows:
+        layers = {
+            f"{row_title(row)}: {name.lower()}": (v["mean"], v["shift"])
+            for name, v in titled(saved.layers(row)).items()
+        }
+        if layers:
+            figure = (figures.shifts_against_activity, layers)
+            drawings.append(drawing(*figure, panels=len(layers)))
+    return page(drawings, columns=1) if drawings else None
+
+
+def curves_and_images(saved: Saved) -> Figure | None:
+    """Errors by epoch, the mean input and the learned shifts (Ba, figure 1)."""
+    curves, images = {}, None
+    for row in saved.rows:
+        arrays = saved.arrays(row)
+        inverted = row.factors["encoding"] == "inverted"
+        main = row.factors["method"] in ("dropout", "invariant", "no_dropout")
+        if arrays and main and inverted and "activation" not in row.factors:
+            name = factor_words(row.factors["method"])
+            curves[name] = {"test": _aligned([a["curve/test"] for a in arrays])}
+        if arrays and "shift_image" in arrays[0] and (inverted or images is None):
+            images = [arrays[0][name] for name in ("mean_image", "shift_image")]
+    drawings = [drawing(lambda figure: beside_paper(saved, figure), panels=4)]
+    if curves:
+        title = "Inverted images: test error by epoch"
+        drawings.append(drawing(figures.training_curves, curves, title=title))
+    if images is not None:
+        drawings.append(drawing(figures.shift_images, *images))
+    return page(drawings, columns=1) if drawings[1:] else None
+
+
+def _aligned(curves: list[np.ndarray]) -> np.ndarray:
+    """Pads curves of seeds that stopped early with NaN."""
+    longest = max(len(curve) for curve in curves)
+    return np.stack(
+        [np.pad(c, (0, longest - len(c)), constant_values=np.nan) for c in curves]
+    )
+
+
+def pictures(saved: Saved) -> Figure | None:
+    """Inputs beside their back-projections (Bouthillier 2015, figures 2 and 5)."""
+    drawings = []
+    for row in saved.rows:
+        for arrays in saved.arrays(row)[:1]:
+            shares = arrays["dropped"].mean(axis=0)
+            titles = ["x", *(f"{100 * share:.0f} %\ndropped" for share in shares)]
+            figure = drawing(
+                *(figures.back_projections, arrays["originals"], arrays["projected"]),
+                titles=titles,
+                title=f"{row_title(row)}: x and x* of masks that drop more and more",
+            )
+            drawings.append(figure._replace(height_cm=6.4))
+    return page(drawings, columns=1) if drawings else None
+
+
+def shut_off(saved: Saved) -> Figure | None:
+    """Inputs without one hidden unit each (Bouthillier 2015, figure 3)."""
+    for row in saved.rows:
+        for arrays in saved.arrays(row)[:1]:
+            names = [f"Unit {unit}" for unit in arrays["units"]]
+            images = (arrays[name] for name in ("original", "projected", "filters"))
+            return figures.units_shut_off(*images, names=names)
+    return None
+
+
+FIGURES: Mapping[str, Callable[[Saved], Figure | None]] = {
+    "bouthillier2015_figure1": dropped_share,
+    "bouthillier2015_figure2": pictures,
+    "bouthillier2015_figure3": shut_off,
+    "bouthillier2015_figure4": method_errors,
+    "bouthillier2015_figure5": pictures,
+    "bouthillier2015_figure6": noise_level_errors,
+    "hahn2018_figure1": correlations,
+    "hahn2018_figure2": slopes,
+    "hahn2018_figure3": net_values,
+    "hahn2018_figure4": gaaf_functions,
+    "noh2017_figure2": num_samples_errors,
+    "ba2014_table1": activation_curves,
+    "ba2014_table2": curves_and_images,
+    "ba2014_figure2": shifts,
+    "factorial": design_effects,
+}
+"""Experiment -> function that draws it; others get the paper's numbers and ours."""

@@ -1,0 +1,289 @@
+"""Runs the rows of an experiment one after another, each once."""
+
+import contextlib
+import os
+import pathlib
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import jax
+from tqdm import tqdm
+
+from noisejax import data, training
+from noisejax.experiments import Experiment, Row
+from noisejax.reproduce._computed import COMPUTED
+from noisejax.reproduce._draw import draw_figure
+from noisejax.reproduce._folder import ExperimentFolder, FinishedRun
+from noisejax.reproduce._measure import Measured, as_number
+from noisejax.reproduce._numbers import measure, summary_numbers
+from noisejax.reproduce._results import (
+    Result,
+    append_results,
+    measured_rows,
+    read_results,
+    whole_rows,
+)
+from noisejax.reproduce._rows import (
+    check_full_width,
+    find_rows,
+    identity_of,
+    row_config,
+)
+from noisejax.reproduce._table import format_table
+
+GENERATED = 30
+"""Generated examples of each part: two steps of ten, and a few held out."""
+
+
+class MeasurementError(Exception):
+    """Raised at the end if measurements failed; the others are in the table."""
+
+
+def reproduce(
+    experiment: Experiment,
+    workdir: str | os.PathLike,
+    *,
+    scale: str,
+    only: Sequence[str] = (),
+    num_seeds: int | None = None,
+    data_dir: str | os.PathLike | None = None,
+    runs_from: Sequence[str | os.PathLike] = (),
+) -> pathlib.Path:
+    """Runs an experiment, or what is missing of it.
+
+    Rows with results of all their seeds are skipped. An interrupted row resumes from
+    its last checkpoint, and a row whose results were lost is measured on its run again.
+    Table and figure are made anew from the recorded results.
+
+    Args:
+      experiment: experiment to run.
+      workdir: directory, created. It gets results.jsonl, table.md, the figure, the
+        arrays that it is drawn from, and the runs under rows/.
+      scale: "smoke", "short" or "paper".
+      only: names of rows; (): those of the scale.
+      num_seeds: number of seeds; None: that of the scale.
+      data_dir: TFDS data directory.
+      runs_from: directories of other experiments. A row whose configuration was trained
+        there, at the same scale, is measured on that run.
+
+    Returns:
+      Path of table.md.
+
+    Raises:
+      ValueError: the scale or a row is unknown; the directory holds another experiment
+        or another configuration of the same rows; a directory in `runs_from` holds no
+        experiment; a number of seeds is given and nothing is trained.
+      FileNotFoundError: data are missing.
+      MeasurementError: measurements failed; everything else is written.
+    """
+    rows = find_rows(experiment, scale, only)
+    if experiment.kind == "computed" and num_seeds is not None:
+        raise ValueError(
+            f"--num_seeds is for experiments that train; {experiment.name} is computed "
+            f"without seeds, got {num_seeds}; leave the flag out"
+        )
+    configs: dict[str, training.Config] = {}
+    if experiment.kind != "computed":
+        for row in rows:
+            configs[row.name] = row_config(experiment, row, scale, num_seeds=num_seeds)
+            training.check_config(configs[row.name])
+    trained = _finished_runs(runs_from, scale, configs)
+    generated = experiment.scales[scale].generated
+    with training.Workdir(workdir) as locked, _compiling(quickly=generated):
+        folder = ExperimentFolder(locked.path)
+        done = measured_rows(read_results(folder.results_path))
+        missing = [config for name, config in configs.items() if name not in done]
+        datasets = _load(missing, data_dir, generated)
+        identities = {
+            row.name: identity_of(experiment, row, scale, configs.get(row.name))
+            for row in rows
+        }
+        folder.claim(experiment.name, scale, identities)
+        if generated:
+            check_full_width(experiment)
+        already = sum(row.name in done for row in rows)
+        bar = tqdm(total=len(rows), initial=already, desc=experiment.name, unit="row")
+        with bar:
+            for row in rows:
+                if row.name in done:
+                    continue
+                bar.set_postfix_str(row.name)
+                if experiment.kind == "computed":
+                    results = [_compute(folder, experiment, row, scale)]
+                else:
+                    config = configs[row.name]
+                    dataset = datasets[_data_of(config)]
+                    run = trained.get(row.name)
+                    results = _train(folder, experiment, row, config, dataset, run)
+                append_results(folder.results_path, results)
+                bar.update()
+        results = whole_rows(read_results(folder.results_path))
+        draw_figure(folder, experiment, results)
+        folder.table_path.write_text(format_table(experiment, scale, results))
+    failures = [
+        f"{result['row']}, seed {result['seed']}, {name}: {error}"
+        for result in results
+        for name, error in result.get("unmeasured", {}).items()
+    ]
+    if failures:
+        raise MeasurementError(
+            f"{len(failures)} measurements failed ({'; '.join(failures)}); the same "
+            "command measures them again"
+        )
+    return folder.table_path
+
+
+def _finished_runs(
+    paths: Sequence[str | os.PathLike],
+    scale: str,
+    configs: Mapping[str, training.Config],
+) -> dict[str, FinishedRun]:
+    """Returns row -> a run of its configuration in the first folder that has one."""
+    if "" in paths:
+        raise ValueError(
+            "--runs_from must name directories, separated by commas; got an empty name;"
+            " leave the comma out"
+        )
+    folders = [ExperimentFolder(pathlib.Path(path).expanduser()) for path in paths]
+    found = {}
+    for name, config in configs.items():
+        for folder in folders:
+            run = folder.finished_run(scale, config)
+            if run is not None:
+                found.setdefault(name, run)
+    return found
+
+
+@contextlib.contextmanager
+def _compiling(*, quickly: bool) -> Iterator[None]:
+    """Compiles without optimisation if programs run for a few steps only."""
+    name = "jax_disable_most_optimizations"
+    before = jax.config.values[name]
+    jax.config.update(name, quickly or before)
+    try:
+        yield
+    finally:
+        jax.config.update(name, before)
+
+
+def _data_of(config: training.Config) -> tuple[str, int]:
+    return config.data.name, config.data.test_partition
+
+
+def _load(
+    configs: Sequence[training.Config],
+    data_dir: str | os.PathLike | None,
+    generated: bool,
+) -> dict[tuple[str, int], data.Dataset | data.SoftTargets]:
+    """Loads the data sets that are needed, before anything is trained."""
+    names = sorted({_data_of(config) for config in configs})
+    if generated:
+        return {
+            name: data.generate(name[0], num_train=GENERATED, num_test=GENERATED)
+            for name in names
+        }
+    return {
+        name: data.load_dataset(name[0], data_dir, test_partition=name[1])
+        for name in names
+    }
+
+
+def _compute(
+    folder: ExperimentFolder, experiment: Experiment, row: Row, scale: str
+) -> Result:
+    """Computes a row that has no network, and writes its arrays."""
+    began = time.perf_counter()
+    measured = Measured()
+    for name in experiment.measurements:
+        measured |= COMPUTED[name](row, experiment.scales[scale])
+    folder.write_arrays(row.name, 0, measured.arrays)
+    return _result(
+        row,
+        0,
+        measured.numbers,
+        time.perf_counter() - began,
+        training.describe_run(training.Config())
+        | {
+            "config": {
+                "factors": dict(row.factors),
+                "draws": experiment.scales[scale].draws,
+            }
+        },
+    )
+
+
+def _train(
+    folder: ExperimentFolder,
+    experiment: Experiment,
+    row: Row,
+    config: training.Config,
+    dataset: data.Dataset | data.SoftTargets,
+    trained: FinishedRun | None,
+) -> list[Result]:
+    """Trains or resumes a row, and measures the networks of all its seeds.
+
+    Args:
+      folder: directory of the experiment.
+      experiment: experiment that contains the row.
+      row: row.
+      config: configuration of the row.
+      dataset: data set of the row.
+      trained: finished run of the same configuration, which is measured instead.
+
+    Returns:
+      A result per seed.
+    """
+    path = folder.row_path(row.name) if trained is None else trained.path
+    began = time.perf_counter()
+    try:
+        if trained is None:
+            summary = training.train(config, path, dataset=dataset, resume=True)
+        else:
+            summary = training.read_summary(path)
+    except training.TrainingStopped as error:
+        raise training.TrainingStopped(
+            f"row {row.name} was stopped; the same command resumes it ({error})"
+        ) from error
+    except training.TrainingError as error:
+        if not row.may_fail:
+            raise training.TrainingError(f"row {row.name}: {error}") from error
+        seconds = time.perf_counter() - began
+        about = training.describe_run(config)
+        result = _result(row, config.training.seed, {}, seconds, about)
+        return [{**result, "failed": str(error)}]
+    results = []
+    for i, seed in enumerate(summary["seeds"]):
+        began = time.perf_counter()
+        numbers, unmeasured = summary_numbers(summary, dataset, i), {}
+        if experiment.measurements:
+            run = training.load_run(path, dataset=dataset, seed=seed)
+            measured, unmeasured = measure(experiment.measurements, run)
+            folder.write_arrays(row.name, seed, measured.arrays)
+            numbers = {**numbers, **measured.numbers}
+        seconds = summary["seconds"] / len(summary["seeds"])
+        seconds += time.perf_counter() - began
+        result = _result(row, seed, numbers, seconds, summary)
+        if trained is not None:
+            result["run_of"] = trained.experiment
+        if unmeasured:
+            result["unmeasured"] = unmeasured
+        results.append(result)
+    return results
+
+
+def _result(
+    row: Row,
+    seed: int,
+    numbers: Mapping[str, Any],
+    seconds: float,
+    about: Mapping[str, Any],
+) -> Result:
+    """Returns a line of results.jsonl; numbers that are not finite become None."""
+    return {
+        "row": row.name,
+        "seed": seed,
+        "numbers": {metric: as_number(value) for metric, value in numbers.items()},
+        "seconds": seconds,
+        **{name: about[name] for name in ("config", "device", "versions", "commit")},
+    }

@@ -1,0 +1,210 @@
+"""The directory of an experiment, which holds one experiment only."""
+
+import dataclasses
+import json
+import os
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from noisejax import training
+from noisejax.reproduce._results import read_results
+
+
+@dataclasses.dataclass(frozen=True)
+class FinishedRun:
+    """A finished run of a row.
+
+    Attributes:
+      path: run directory.
+      experiment: name of the experiment that contains the row.
+    """
+
+    path: pathlib.Path
+    experiment: str
+
+
+class ExperimentFolder:
+    """Directory of an experiment.
+
+    Attributes:
+      path: directory.
+      identity_path: experiment, scale and configurations of the rows.
+      results_path: a line per row and seed.
+      table_path: the paper's numbers and ours.
+    """
+
+    def __init__(self, path: pathlib.Path):
+        """Names the files, and does not touch the directory."""
+        self.path = path
+        self.identity_path = path / "experiment.json"
+        self.results_path = path / "results.jsonl"
+        self.table_path = path / "table.md"
+
+    def row_path(self, name: str) -> pathlib.Path:
+        """Returns the run directory of a row."""
+        return self.path / "rows" / name
+
+    def _arrays_path(self, row: str, seed: int) -> pathlib.Path:
+        return self.path / "arrays" / f"{row}_seed_{seed}.npz"
+
+    def write_arrays(
+        self, row: str, seed: int, arrays: Mapping[str, np.ndarray]
+    ) -> None:
+        """Writes what was measured on a row besides numbers, atomically."""
+        path = self._arrays_path(row, seed)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f".{path.name}.partial")
+        with partial.open("wb") as file:
+            np.savez_compressed(file, **{k: np.asarray(v) for k, v in arrays.items()})
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+
+    def read_arrays(self, row: str, seed: int) -> dict[str, np.ndarray]:
+        """Reads what `write_arrays` wrote; {} if there is no file.
+
+        Raises:
+          ValueError: the file is damaged.
+        """
+        path = self._arrays_path(row, seed)
+        if not path.is_file():
+            return {}
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                return {name: file[name] for name in file.files}
+        except Exception as error:  # a damaged file can raise any error
+            raise ValueError(
+                f"{path} is damaged ({error}); delete it, and the row's lines in "
+                "results.jsonl: it is then measured again"
+            ) from error
+
+    def claim(
+        self, name: str, scale: str, rows: Mapping[str, Mapping[str, Any]]
+    ) -> None:
+        """Writes experiment.json, or adds rows to it.
+
+        Args:
+          name: name of the experiment.
+          scale: scale.
+          rows: row -> its configuration, in sections of fields.
+
+        Raises:
+          ValueError: the directory holds another experiment or scale, other files, or
+            another configuration of a row.
+        """
+        rows = json.loads(json.dumps(dict(rows)))
+        recorded: dict[str, Any] = {"experiment": name, "scale": scale, "rows": {}}
+        if self.identity_path.exists():
+            recorded = self._read()
+            recorded["rows"] = {
+                row: _with_defaults(fields) for row, fields in recorded["rows"].items()
+            }
+            self._add_computed(recorded["rows"], rows)
+        elif self.path.exists() and any(
+            item.name != ".lock" for item in self.path.iterdir()
+        ):
+            raise ValueError(
+                f"the workdir {self.path} holds something else (no experiment.json); "
+                "choose another workdir"
+            )
+        if (recorded["experiment"], recorded["scale"]) != (name, scale):
+            raise ValueError(
+                f"the workdir {self.path} holds {recorded['experiment']} at the scale "
+                f"{recorded['scale']}; choose another workdir"
+            )
+        changed = {
+            row: _differences(recorded["rows"][row], fields)
+            for row, fields in rows.items()
+            if recorded["rows"].get(row, fields) != fields
+        }
+        if changed:
+            differences = "; ".join(f"{row}: {text}" for row, text in changed.items())
+            raise ValueError(
+                f"the workdir {self.path} holds other configurations of the rows "
+                f"{', '.join(changed)} ({differences}); choose another workdir"
+            )
+        recorded["rows"] |= rows
+        partial = self.identity_path.with_name(".experiment.json.partial")
+        partial.write_text(json.dumps(recorded, indent=2) + "\n")
+        partial.replace(self.identity_path)
+
+    def finished_run(self, scale: str, config: training.Config) -> FinishedRun | None:
+        """Returns a finished run of a configuration, if a row has one.
+
+        Args:
+          scale: scale of the run, which decides which data are generated.
+          config: configuration of the run.
+
+        Raises:
+          ValueError: the directory holds no experiment.
+        """
+        if not self.identity_path.exists():
+            raise ValueError(
+                f"{self.path} must be the directory of an experiment, it has no "
+                f"{self.identity_path.name}; name the --workdir of another experiment"
+            )
+        recorded = self._read()
+        if recorded["scale"] != scale:
+            return None
+        wanted = json.loads(json.dumps(training.to_dict(config)))
+        for row, fields in recorded["rows"].items():
+            path = self.row_path(row)
+            if _with_defaults(fields) == wanted and training.is_finished(path):
+                return FinishedRun(path, recorded["experiment"])
+        return None
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            recorded = json.loads(self.identity_path.read_text())
+        except ValueError as error:
+            raise self._damaged(str(error)) from error
+        if not isinstance(recorded, dict) or not all(
+            isinstance(recorded.get(name), str) for name in ("experiment", "scale")
+        ):
+            raise self._damaged("it must name an experiment and a scale")
+        rows = recorded.get("rows")
+        if not isinstance(rows, dict) or not all(map(_is_row, rows.values())):
+            raise self._damaged("rows must be an object of rows, each of sections")
+        return recorded
+
+    def _damaged(self, reason: str) -> ValueError:
+        return ValueError(
+            f"{self.identity_path} is damaged ({reason}); choose another workdir"
+        )
+
+    def _add_computed(
+        self, recorded: dict[str, dict], requested: Mapping[str, Mapping[str, Any]]
+    ) -> None:
+        """Adds how rows were computed, which older versions wrote to results only."""
+        configs = {r["row"]: r["config"] for r in read_results(self.results_path)}
+        for name in recorded.keys() & requested.keys():
+            if "factors" in recorded[name] and "computed" not in recorded[name]:
+                computed = requested[name].get("computed", {})
+                draws = configs.get(name, {}).get("draws", computed.get("draws"))
+                recorded[name]["computed"] = {**computed, "draws": draws}
+
+
+def _is_row(fields: object) -> bool:
+    return isinstance(fields, dict) and all(
+        isinstance(section, dict) for section in fields.values()
+    )
+
+
+def _with_defaults(row: dict[str, Any]) -> dict[str, Any]:
+    """Adds the defaults of fields that are newer than a row's record."""
+    if "factors" in row:  # a row that is computed
+        return row
+    defaults = json.loads(json.dumps(training.to_dict(training.Config())))
+    return row | {name: defaults[name] | row.get(name, {}) for name in defaults}
+
+
+def _differences(recorded: Mapping[str, Any], requested: Mapping[str, Any]) -> str:
+    return "; ".join(
+        f"{section}.{field} was {recorded.get(section, {}).get(field)!r}, is {value!r}"
+        for section, fields in requested.items()
+        for field, value in fields.items()
+        if recorded.get(section, {}).get(field) != value
+    )

@@ -1,0 +1,291 @@
+"""Measurements of a trained network, as numbers of a table and arrays of a figure."""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+from noisejax import evaluators, noise, objectives, training
+
+Number = float | str | None
+"""Number of a table; None if it is not defined, such as a mean over nothing."""
+
+BATCH, DRAWS = 128, 20
+"""Examples and draws of all masks (Hahn and Choi, table 3)."""
+
+RATE = 0.5
+"""Rate of the dropout that is put into a network without noise."""
+
+GRADIENTS = 512
+"""Training examples whose gradients are taken one by one."""
+
+SAMPLES, TRAIN_SAMPLES = 16, 8
+"""Noise samples per test example, and per training example."""
+
+WEIGHTED = 1000
+"""Training examples on which importance weights are measured."""
+
+BINS = 15
+"""Confidence bins of the calibration error."""
+
+SHARPNESS_EXAMPLES = 512
+"""Training examples of the Hessian."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Measured:
+    """Result of a measurement for one row and seed.
+
+    Attributes:
+      numbers: metric -> number, for the table.
+      arrays: name -> array, for the figure.
+    """
+
+    numbers: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    arrays: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    def __or__(self, other: "Measured") -> "Measured":
+        """Returns both."""
+        return Measured(
+            {**self.numbers, **other.numbers}, {**self.arrays, **other.arrays}
+        )
+
+
+def as_number(value: object) -> Number:
+    """Converts a number for JSON: None if it is not finite."""
+    if isinstance(value, str) or value is None:
+        return value
+    value = float(value)
+    return value if math.isfinite(value) else None
+
+
+def evaluate(
+    name: str, key: noise.Key, model: evaluators.TrainedModel, **amounts: int
+) -> dict[str, Any]:
+    """Returns the layers that a measurement finds, named as in results.jsonl.
+
+    On all test and training examples, unless `amounts` says otherwise. Layers that the
+    network does not have are left out.
+    """
+    n = max(len(model.test.x), len(model.train.x))
+    chosen = {"examples": n, "rows": len(model.test.x), "chunk": 1000, **amounts}
+    try:
+        found = evaluators.MEASUREMENTS[name].measure(
+            key, model, evaluators.Amounts(**chosen)
+        )
+    except evaluators.NotMeasuredError:
+        return {}
+    return {_short(layer): values for layer, values in found["layers"].items()}
+
+
+def _short(name: str) -> str:
+    """Returns the name of a layer in results.jsonl: "hidden 1" is "layer_1"."""
+    name = {"output": "last layer"}.get(name, name)
+    return name.replace("hidden ", "layer_").replace(" ", "_")
+
+
+def _arrays(layers: Mapping[str, Any], fields: Mapping[str, str]) -> dict[str, Any]:
+    """Returns the arrays "name/layer" of a field -> name mapping."""
+    return {
+        f"{name}/{layer}": values[field]
+        for layer, values in layers.items()
+        for field, name in fields.items()
+    }
+
+
+def correlation_counts(key: noise.Key, model: evaluators.TrainedModel) -> Measured:
+    """Correlated pairs of every hidden layer, test set (Hahn, fig. 1, table 1)."""
+    layers = evaluate("correlations", key, model)
+    numbers = {
+        f"pairs_above/{layer}/{bound}": float(count)
+        for layer, values in layers.items()
+        for bound, count in zip(values["thresholds"], values["above"], strict=True)
+    }
+    fields = {
+        "histogram": "histogram",
+        "num_pairs": "pairs",
+        "num_constant": "constant",
+    }
+    return Measured(numbers, _arrays(layers, fields))
+
+
+def slopes_under_noise(key: noise.Key, model: evaluators.TrainedModel) -> Measured:
+    """Slopes with and without noise (Hahn and Choi, the mechanism of figure 2)."""
+    if not model.is_noisy:
+        schemes = (noise.Dropout(RATE),) * len(model.sites)
+        model = model.with_noise(hidden_noise=schemes)
+    layers = evaluate("slope_under_noise", key, model, chunk=BATCH, num_draws=DRAWS)
+    numbers = {f"slope_gain/{layer}": v["gain"] for layer, v in layers.items()}
+    fields = {name: name for name in ("centers", "counts", "clean", "noisy")}
+    return Measured(numbers, _arrays(layers, fields))
+
+
+def net_values(key: noise.Key, model: evaluators.TrainedModel) -> Measured:
+    """Distributions of pre-activations on the test set (Hahn and Choi, fig. 3)."""
+    layers = evaluate("net_values", key, model)
+    numbers = {f"share_saturated/{k}": v["saturation"] for k, v in layers.items()}
+    fields = {name: name for name in ("counts", "below", "above", "low", "high")}
+    return Measured(numbers, _arrays(layers, fields))
+
+
+def net_variances(key: noise.Key, model: evaluators.TrainedModel) -> Measured:
+    """Variance of pre-activations over draws of the masks (Hahn, table 3, eq. 6)."""
+    amounts = {"examples": BATCH, "chunk": BATCH, "num_draws": DRAWS}
+    layers = evaluate("net_variance", key, model, **amounts)
+    names = {
+        "net_variance": "measured",
+        "net_variance_conditional": "conditional",
+        "net_variance_passed_on": "passed_on",
+    }
+    return Measured(
+        {
+            f"{metric}/{layer}": values[part]
+            for layer, values in layers.items()
+            for metric, part in names.items()
+        }
+    )
+
+
+def gradient_information(key: noise.Key, model: evaluators.TrainedModel) -> Measured:
+    """Mean |∂E/∂W| through training and at the chosen epoch (Hahn, eq. 5, table 2).
+
+    Inverted scaling makes the gradients of a layer with a dropped input 1 / (1 - rate)
+    times those of the paper's scaling: they are scaled back.
+    """
+    rows = [
+        row
+        for row in training.read_metrics(model.run.path / "metrics.jsonl")
+        if (row["phase"], row["split"], row["seed"])
+        == ("train", "train", model.run.seed)
+    ]
+    n = min(GRADIENTS, len(model.train.x))
+    batch = (
+        model.inputs(model.train.x[:n]),
+        model.train.y[:n],
+        jax.random.split(key, n),
+    )
+    per_example = evaluators.information(model, batch, size=n)
+    numbers, arrays = {}, {}
+    for layer in model.layers[:-1]:
+        name, scheme = _short(layer.name), layer.scheme
+        dropped = isinstance(scheme, noise.Dropout) and scheme.scale
+        scale = 1 - scheme.rate if dropped and layer.site != "input" else 1.0
+        by_epoch = np.array([row["gradient/" + "/".join(layer.kernel)] for row in rows])
+        numbers[f"gradient_information/{name}"] = (by_epoch * scale).mean()
+        numbers[f"gradient_inverted_scaling/{name}"] = by_epoch.mean()
+        numbers[f"gradient_per_example/{name}"] = per_example[layer.name] * scale
+        arrays[f"gradient/{name}"] = by_epoch * scale
+    return Measured(numbers, arrays)
+
+
+def shift_against_activity(key: noise.Key, model: evaluators.TrainedModel) -> Measured:
+    """Learned shifts against mean activities (Ba et al. 2014, figure 2)."""
+    sites = evaluate("shifts", key, model)
+    numbers = {}
+    for site, values in sites.items():
+        mean, shift = (np.ravel(values[name]) for name in ("mean_activity", "shift"))
+        centred = mean - mean.mean()
+        slope = np.dot(centred, shift - shift.mean()) / np.dot(centred, centred)
+        numbers[f"shift_correlation/{site}"] = values["correlation"]
+        numbers[f"shift_slope/{site}"] = slope
+    fields = {"mean_activity": "mean", "shift": "shift"}
+    return Measured(numbers, _arrays(sites, fields))
+
+
+def shift_images(key: noise.Key, model: evaluators.TrainedModel) -> Measured:
+    """Mean input and learned input shifts as images (Ba et al. 2014, figure 1)."""
+    del key
+    shape = model.run.dataset.shape
+    mean = model.inputs(model.train.x).mean(0)
+    arrays = {"mean_image": np.asarray(mean).reshape(shape)}
+    shift = model.shift(model.layers[0])
+    if shift is not None:
+        arrays["shift_image"] = np.asarray(shift).reshape(shape)
+    return Measured(arrays=arrays)
+
+
+def learning_curves(key: noise.Key, model: evaluators.TrainedModel) -> Measured:
+    """Errors by epoch (Ba et al. 2014, figure 1)."""
+    del key
+    path, seed = model.run.path, model.run.seed
+    splits = ("train", "validation", "test")
+    curves = {f"curve/{s}": evaluators.curve(path, s, seed) for s in splits}
+    return Measured(arrays=curves)
+
+
+def dead_units(key: noise.Key, model: evaluators.TrainedModel) -> Measured:
+    """Share of hidden units that are 0 on every test example."""
+    del key
+
+    @jax.jit
+    def dead(variables, x):
+        _, activations = model.clean(variables, x)
+        return [(activations[name] == 0).all(0) for name in model.hidden.values()]
+
+    parts = list(model.chunks(limit=len(model.test.x), size=1000))
+    by_layer = zip(*(dead(model.variables, x) for x in parts), strict=True)
+    shares = [np.all(part, axis=0).mean() for part in by_layer]
+    names = [_short(name) for name in model.hidden]
+    return Measured(
+        {f"dead_share/{name}": s for name, s in zip(names, shares, strict=True)}
+    )
+
+
+def sharpness(key: noise.Key, model: evaluators.TrainedModel) -> Measured:
+    """Largest eigenvalue of the Hessian of the noise-free training loss.
+
+    Hahn and Choi (2018) hold that dropout and GAAF converge on flat regions.
+    """
+    n = SHARPNESS_EXAMPLES
+    amounts = evaluators.Amounts(gradients=n, chunk=n)
+    found = evaluators.MEASUREMENTS["sharpness"].measure(key, model, amounts)
+    largest = found["largest"]
+    residual = found["residual"] / largest
+    return Measured({"sharpness/largest": largest, "sharpness/residual": residual})
+
+
+def noise_samples(key: noise.Key, model: evaluators.TrainedModel) -> Measured:
+    """Gain of several noise samples per example (Noh et al. 2017, eq. 4).
+
+    The bound L(S), the Monte-Carlo prediction beside the noise-free one (error and
+    calibration), and the effective number of samples 1 / Σ_s w_s² in training.
+    """
+
+    @jax.jit
+    def draws(keys, variables, x):
+        return jax.lax.map(lambda key: model.apply(variables, key, x)[0], keys)
+
+    x, y = model.inputs(model.test.x), np.asarray(model.test.y)
+    clean = jax.jit(model.clean)(model.variables, x)[0]
+    noisy = draws(jax.random.split(key, SAMPLES), model.variables, x)
+    log_probs = jax.vmap(objectives.label_log_prob, (0, None))
+    curve = objectives.bound_curve(log_probs(noisy, y))
+    averaged = objectives.predictive(jax.nn.log_softmax(noisy)).log_probs
+    numbers = {
+        f"bound/S={int(s)}": value
+        for s, value in zip(curve.num_samples, curve.bound, strict=True)
+    }
+    for name, outputs in (("noise_free", clean), ("monte_carlo", averaged)):
+        probs = np.asarray(jax.nn.softmax(outputs))
+        wrong, gap = (probs.argmax(-1) != y).mean(), _calibration_error(probs, y)
+        numbers[f"prediction_error_percent/{name}"] = 100 * wrong
+        numbers[f"calibration_error_percent/{name}"] = 100 * gap
+    x = model.inputs(model.train.x[:WEIGHTED])
+    noisy = draws(jax.random.split(key, TRAIN_SAMPLES), model.variables, x)
+    weights = objectives.importance_weights(log_probs(noisy, model.train.y[: len(x)]))
+    effective = objectives.effective_samples(weights).mean()
+    return Measured({**numbers, f"effective_samples/{TRAIN_SAMPLES}": effective})
+
+
+def _calibration_error(probs: np.ndarray, y: np.ndarray) -> float:
+    """Expected calibration error: Σ_b (n_b / n) |accuracy_b - confidence_b|."""
+    confidence, right = probs.max(-1), probs.argmax(-1) == y
+    bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    gaps = [
+        abs(right[bins == b].mean() - confidence[bins == b].mean()) * (bins == b).mean()
+        for b in np.unique(bins)
+    ]
+    return float(sum(gaps))

@@ -1,0 +1,83 @@
+"""The numbers of a row's seed: from the summary of its run, and measured."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from absl import logging
+
+from noisejax import data, evaluators, noise, training
+from noisejax.reproduce import _measure, _projections
+from noisejax.reproduce._measure import Measured
+
+KEY_SEED = 2**31 - 1
+"""Seed of the measurements' keys, which no run is likely to have."""
+
+MEASUREMENTS: dict[str, Callable[[noise.Key, evaluators.TrainedModel], Measured]] = {
+    "back_projected_samples": _projections.back_projected_samples,
+    "units_shut_off": _projections.units_shut_off,
+    "correlation_counts": _measure.correlation_counts,
+    "gradient_information": _measure.gradient_information,
+    "net_variances": _measure.net_variances,
+    "slopes_under_noise": _measure.slopes_under_noise,
+    "net_values": _measure.net_values,
+    "shift_images": _measure.shift_images,
+    "shift_against_activity": _measure.shift_against_activity,
+    "learning_curves": _measure.learning_curves,
+    "dead_units": _measure.dead_units,
+    "sharpness": _measure.sharpness,
+    "noise_samples": _measure.noise_samples,
+}
+"""Measurement of an experiment -> function of a key and a trained network."""
+
+FROM_SUMMARY = {
+    "test_error_percent": lambda s, i: s["test_error_percent"]["per_seed"][i],
+    "test_accuracy_percent": lambda s, i: 100 - s["test_error_percent"]["per_seed"][i],
+    "train_accuracy_percent": lambda s, i: (
+        100 - s["train_error_percent"]["per_seed"][i]
+    ),
+    "validation_error_percent": lambda s, i: (
+        s["validation_error_percent"] and s["validation_error_percent"]["per_seed"][i]
+    ),
+    "epochs_to_converge": lambda s, i: s["best_epoch"][i],
+}
+"""Metric -> its value in a run's summary, for the i-th seed."""
+
+
+def summary_numbers(
+    summary: Mapping[str, Any], dataset: data.Dataset | data.SoftTargets, i: int
+) -> dict[str, Any]:
+    """Returns the numbers of a run's i-th seed, from its summary.
+
+    Of soft targets, the code quality Σ target (log₂ prediction - log₂ naive guess): the
+    test loss of an example is -Σ target ln prediction.
+    """
+    if not isinstance(dataset, data.SoftTargets):
+        return {metric: read(summary, i) for metric, read in FROM_SUMMARY.items()}
+    naive = data.naive_guess(dataset.train_y)
+    log_naive = np.log(np.maximum(naive, np.finfo(naive.dtype).tiny))
+    guessed = np.sum(dataset.test_y * log_naive, dtype=np.float64)
+    predicted = -len(dataset.test_y) * summary["test_loss"]["per_seed"][i]
+    return {"code_quality_bits": float((predicted - guessed) / np.log(2))}
+
+
+def measure(
+    names: Sequence[str], run: training.TrainedRun
+) -> tuple[Measured, dict[str, str]]:
+    """Makes measurements on the network of a run.
+
+    A measurement that raises an error does not stop the others.
+
+    Returns:
+      What was measured, and name -> error of the measurements that failed.
+    """
+    model, measured, failed = evaluators.from_run(run), Measured(), {}
+    for name in names:
+        key = jax.random.fold_in(jax.random.key(KEY_SEED), run.seed)
+        try:
+            measured |= MEASUREMENTS[name](key, model)
+        except Exception as error:
+            logging.exception("measurement %s failed", name)
+            failed[name] = f"{type(error).__name__}: {error}"
+    return measured, failed

@@ -1,0 +1,129 @@
+"""results.jsonl: one line per row and seed, written when a row is done."""
+
+import json
+import os
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+Result: TypeAlias = dict[str, Any]
+"""Row, seed, numbers (metric -> value), configuration, seconds, device, versions; and
+"failed" if training failed, "unmeasured" (measurement -> error) if measurements did."""
+
+KINDS: Mapping[str, type | tuple[type, ...]] = {
+    "row": str,
+    "seed": int,
+    "numbers": dict,
+    "seconds": (int, float),
+    "config": dict,
+    "device": dict,
+    "versions": dict,
+}
+"""Fields of every line, with their types."""
+
+Numbers = Mapping[tuple[str, str], Mapping[int, float]]
+"""(row, metric) -> seed -> number."""
+
+
+def read_results(path: pathlib.Path) -> list[Result]:
+    """Reads all whole lines; a last line that a crash cut short is left out.
+
+    Raises:
+      ValueError: a line before the last cannot be read.
+    """
+    if not path.exists():
+        return []
+    results = []
+    lines = path.read_bytes().split(b"\n")
+    for number, line in enumerate(lines[:-1], 1):
+        try:
+            results.append(_parse(line))
+        except ValueError as error:
+            raise ValueError(
+                f"{path}, line {number} cannot be read ({error}); remove the line, and "
+                "its row is read from its run again"
+            ) from error
+    return results
+
+
+def _parse(line: bytes) -> Result:
+    result = json.loads(line.decode())
+    if not isinstance(result, dict):
+        raise ValueError(f"it must be an object, got {result!r:.40}")
+    for name, kind in KINDS.items():
+        if not isinstance(result.get(name), kind):
+            raise ValueError(f"{name} is missing or of a wrong type")
+    for metric, value in result["numbers"].items():
+        if not isinstance(value, int | float | str | None):
+            raise ValueError(f"{metric} must be a number, a text or null")
+    if not {"kind", "count"} <= set(result["device"]):
+        raise ValueError("device must have a kind and a count")
+    if not all(isinstance(value, int) for value in _seeds(result)):
+        raise ValueError("the seeds of its configuration must be integers")
+    if not isinstance(result.get("unmeasured", {}), dict):
+        raise ValueError("unmeasured must be an object")
+    return result
+
+
+def _seeds(result: Result) -> tuple[int, int]:
+    """Returns the first seed of a row's configuration, and how many there are."""
+    fields = result["config"].get("training", {})  # none if the row is computed
+    if not isinstance(fields, dict):
+        raise ValueError("the configuration's section training must be an object")
+    return fields.get("seed", 0), fields.get("num_seeds", 1)
+
+
+def append_results(path: pathlib.Path, results: Sequence[Result]) -> None:
+    """Writes the lines of a row, atomically, in place of those that it has."""
+    rows = {result["row"] for result in results}
+    kept = [result for result in read_results(path) if result["row"] not in rows]
+    lines = [json.dumps(result) + "\n" for result in kept]
+    lines += [json.dumps(result, allow_nan=False) + "\n" for result in results]
+    partial = path.with_name(f".{path.name}.partial")
+    with partial.open("w") as file:
+        file.write("".join(lines))
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+
+
+def whole_rows(results: Sequence[Result]) -> list[Result]:
+    """Returns the results of rows that have all their seeds, each seed once.
+
+    A row is whole with the seeds of its configuration, or with the result that says why
+    its training failed. Others have lost lines and are read again.
+    """
+    rows: dict[str, dict[int, Result]] = {}
+    for result in results:
+        rows.setdefault(result["row"], {}).setdefault(result["seed"], result)
+    return [
+        result
+        for by_seed in rows.values()
+        if _is_whole(by_seed)
+        for result in by_seed.values()
+    ]
+
+
+def measured_rows(results: Sequence[Result]) -> set[str]:
+    """Returns the names of whole rows without failed measurements."""
+    whole = whole_rows(results)
+    return {r["row"] for r in whole} - {r["row"] for r in whole if "unmeasured" in r}
+
+
+def _is_whole(by_seed: Mapping[int, Result]) -> bool:
+    found = list(by_seed.values())
+    if any("failed" in result for result in found):
+        return True
+    first, num_seeds = _seeds(found[0])
+    return set(by_seed) == set(range(first, first + num_seeds))
+
+
+def numbers_of(results: Sequence[Result]) -> Numbers:
+    """Returns all finite numbers."""
+    numbers: dict[tuple[str, str], dict[int, float]] = {}
+    for result in results:
+        for metric, value in result["numbers"].items():
+            if value is not None and not isinstance(value, str):
+                by_seed = numbers.setdefault((result["row"], metric), {})
+                by_seed[result["seed"]] = value
+    return numbers

@@ -1,0 +1,214 @@
+"""Experiments by name, their rows, and the configurations of the rows."""
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+
+from noisejax import data, training
+from noisejax.experiments import EXPERIMENTS, SCALES, Experiment, Row
+
+OTHERS = (
+    *("data.preprocess", "data.augment", "objective.strategy", "objective.weighting"),
+    *("optimizer.name", "optimizer.schedule", "training.mode", "training.gradients"),
+    *("noise.bits", "noise.scale"),
+)
+"""Fields that choose code besides that of the network."""
+
+
+def find_experiment(name: str) -> Experiment:
+    """Returns the experiment of a name.
+
+    Raises:
+      ValueError: the name is unknown; the message lists the names.
+    """
+    if name not in EXPERIMENTS:
+        raise ValueError(
+            f"--experiment must be one of {', '.join(EXPERIMENTS)}; got {name!r}"
+        )
+    return EXPERIMENTS[name]
+
+
+def describe_experiments() -> str:
+    """Returns a line per experiment: name, title, place, and cost of each scale."""
+    lines = []
+    for name, experiment in EXPERIMENTS.items():
+        costs = "; ".join(f"{s}: {experiment.scales[s].cost}" for s in SCALES)
+        lines.append(f"{name}  {experiment.title} ({experiment.place}). {costs}")
+    return "\n".join(lines)
+
+
+def find_rows(
+    experiment: Experiment, scale: str, only: Sequence[str] = ()
+) -> list[Row]:
+    """Returns the rows to run: those of the scale, or those that are named.
+
+    Raises:
+      ValueError: the scale or a row is unknown; the message lists the names.
+    """
+    if scale not in SCALES:
+        raise ValueError(f"--scale must be one of {', '.join(SCALES)}; got {scale!r}")
+    runnable = {row.name: row for row in experiment.rows if not row.cited}
+    unknown = [name for name in only if name not in runnable]
+    if unknown:
+        raise ValueError(
+            f"{experiment.name} has no row "
+            f"{', '.join(name or repr(name) for name in unknown)}; its rows are "
+            f"{', '.join(runnable) or 'none: it trains no network'}"
+        )
+    if only:
+        return [runnable[name] for name in dict.fromkeys(only)]
+    if experiment.scales[scale].generated:
+        return distinct_rows(experiment, scale)
+    return list(experiment.rows_at(scale))
+
+
+def row_config(
+    experiment: Experiment, row: Row, scale: str, *, num_seeds: int | None = None
+) -> training.Config:
+    """Returns the configuration of a row at a scale.
+
+    Args:
+      experiment: experiment that contains the row.
+      row: row.
+      scale: "smoke", "short" or "paper".
+      num_seeds: number of seeds; None: that of the scale.
+
+    Raises:
+      ValueError: the row names an unknown field.
+    """
+    values: dict[str, dict[str, Any]] = {}
+    for path, value in experiment.overrides(row, scale).items():
+        section, _, field = path.partition(".")
+        values.setdefault(section, {})[field] = value
+    config = training.from_dict(values)
+    if num_seeds is not None:
+        config.training.num_seeds = num_seeds
+    return config
+
+
+def identity_of(
+    experiment: Experiment, row: Row, scale: str, config: training.Config | None
+) -> dict[str, dict[str, Any]]:
+    """Returns all that a row's numbers depend on, in sections of fields."""
+    if config is not None:
+        return training.to_dict(config)
+    computed = {
+        "measurements": list(experiment.measurements),
+        "draws": experiment.scales[scale].draws,
+    }
+    return {"factors": dict(row.factors), "computed": computed}
+
+
+@dataclasses.dataclass(frozen=True)
+class Seen:
+    """Networks and other settings of the rows so far."""
+
+    networks: set[str] = dataclasses.field(default_factory=set)
+    settings: set[str] = dataclasses.field(default_factory=set)
+
+
+def distinct_rows(
+    experiment: Experiment, scale: str, seen: Seen | None = None
+) -> list[Row]:
+    """Returns rows that together have every network and every other setting.
+
+    Settings are the noise on the input and on hidden layers, one sample or several, and
+    `OTHERS`. Numbers, such as rates above 0 and learning rates, do not count.
+
+    Args:
+      experiment: experiment with the rows.
+      scale: scale.
+      seen: what other experiments have had already, which is updated; None: nothing.
+    """
+    seen = Seen() if seen is None else seen
+    taken = []
+    for row in experiment.rows_at(scale):
+        config = row_config(experiment, row, scale)
+        network, others = repr(_network(config)), {repr(s) for s in _settings(config)}
+        if network not in seen.networks or others - seen.settings:
+            taken.append(row)
+        seen.networks.add(network)
+        seen.settings.update(others)
+    return taken
+
+
+def _network(config: training.Config) -> tuple[Any, ...]:
+    """Model without its widths, shifts, and shape of an example."""
+    model = {**training.to_dict(config)["model"], "widths": len(config.model.widths)}
+    shape = "components" if "pca" in config.data.preprocess else _shape(config)[0]
+    return model, config.noise.shift, shape
+
+
+def _settings(config: training.Config) -> list[tuple[str, Any]]:
+    fields, noise = training.to_dict(config), config.noise
+    hidden = any(noise.hidden_rates or (noise.hidden_rate,))
+    sites = {"input": noise.input_rate, "hidden": hidden}
+    schemes = [(site, noise.scheme if rate else "none") for site, rate in sites.items()]
+    others = [
+        (path, fields[path.partition(".")[0]][path.partition(".")[2]])
+        for path in OTHERS
+    ]
+    if config.training.mode == "back_projection":
+        others.append(("x*", (config.projection.method, config.projection.per_layer)))
+    return [
+        *schemes,
+        ("several samples", config.objective.num_samples > 1),
+        *others,
+    ]
+
+
+def check_full_width(experiment: Experiment) -> dict[str, int]:
+    """Builds the network of every row at full width, as shapes: nothing is computed.
+
+    Returns:
+      Row -> number of parameters.
+
+    Raises:
+      ValueError: a network cannot be built.
+    """
+    sizes: dict[str, int] = {}
+    counts: dict[str, int] = {}
+    for row in experiment.rows_at("paper"):
+        config = row_config(experiment, row, "paper")
+        training.check_config(config)
+        network = repr((_shape(config), _parameters_of(config)))
+        if network not in sizes:
+            sizes[network] = _num_parameters(config)
+        counts[row.name] = sizes[network]
+    return counts
+
+
+def _parameters_of(config: training.Config) -> Mapping[str, Any]:
+    """Fields that decide which parameters the network has."""
+    noise = dataclasses.replace(
+        config.noise,
+        input_rate=float(config.noise.input_rate > 0),
+        hidden_rate=float(config.noise.hidden_rate > 0),
+    )
+    return {
+        "model": dataclasses.asdict(config.model),
+        "noise": dataclasses.asdict(noise),
+        "precision": config.training.precision,
+    }
+
+
+def _shape(config: training.Config) -> tuple[tuple[int, ...], int | tuple[int, int]]:
+    """Shape of an example, and number of classes."""
+    shape, num_classes = data.GENERATED_SHAPES[config.data.name]
+    if "pca" in config.data.preprocess:
+        shape = (config.data.components,)
+    return shape, num_classes
+
+
+def _num_parameters(config: training.Config) -> int:
+    shape, num_classes = _shape(config)
+    model = training.build_model(config, num_classes)
+    params = jax.eval_shape(
+        lambda key, x: model.init(key, x, train=False)["params"],
+        jax.random.key(0),
+        jax.ShapeDtypeStruct((1, *shape), "float32"),
+    )
+    return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(params))

@@ -1,0 +1,214 @@
+"""table.md: the paper's numbers next to ours, and the verdicts on its claims."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from noisejax.experiments import METRICS, Experiment, Row
+from noisejax.reproduce._results import Result
+from noisejax.reproduce._rows import find_rows
+from noisejax.reproduce._verdicts import effects, verdict
+from noisejax.reproduce._words import (
+    decimals_of,
+    metric_title,
+    row_title,
+    show_printed,
+)
+
+MAX_COLUMNS = 2
+"""More metrics get lines of their own."""
+
+NOT_RUN, FAILED, NOT_MEASURED, UNDEFINED = (
+    *("not run", "failed", "does not apply", "undefined"),
+)
+"""Words in place of a number."""
+
+
+def format_table(experiment: Experiment, scale: str, results: Sequence[Result]) -> str:
+    """Formats the results of an experiment as Markdown.
+
+    Args:
+      experiment: experiment.
+      scale: scale of the results.
+      results: results of whole rows.
+    """
+    lines = [f"# {experiment.title}", ""]
+    lines += [f"{experiment.paper}, {experiment.place}. Scale: {scale}. Command:", ""]
+    lines += [f"    {line}" for line in commands(experiment, scale, results)]
+    caption = experiment.figure or "numbers of the paper and ours"
+    lines += ["", f"![{caption}]({experiment.name}.png)", ""]
+    lines += _rows(experiment, results)
+    lines += _effects(experiment, results)
+    claims = _claims(experiment, scale, results)
+    changes = [c for c in experiment.scales[scale].changes if results]
+    names = dict.fromkeys(metric.partition("/")[0] for metric in experiment.metrics)
+    metrics = [f"{_title_of(name)}: {METRICS[name]}" for name in names]
+    for title, items in (
+        ("Claims of the paper, and whether they hold here", claims),
+        ("Differences from the paper in all its rows", changes),
+        ("Metrics", metrics),
+        ("Our settings", experiment.ours),
+        ("Protocol as printed", experiment.protocol),
+        ("Inconsistencies in the paper", experiment.inconsistencies),
+        ("Run on", _devices(results)),
+    ):
+        if items:
+            lines += [f"**{title}**", "", *(f"- {item}" for item in items), ""]
+    return "\n".join(lines)
+
+
+def _title_of(name: str) -> str:
+    return metric_title(name).removesuffix(" above").removesuffix(" at")
+
+
+def _rows(experiment: Experiment, results: Sequence[Result]) -> list[str]:
+    """Returns a line per row; with many metrics, a line per row and metric."""
+    metrics, long = experiment.metrics, len(experiment.metrics) > MAX_COLUMNS
+    notes = {row.name: _notes(row, results) for row in experiment.rows}
+    head = ["Row", "Metric", "Paper", "Ours"] if long else ["Row"]
+    if not long:
+        for metric in metrics:
+            head += [f"{metric_title(metric)}: paper", "ours"]
+    head += ["n", "Seconds", *(["Notes"] if any(notes.values()) else [])]
+    lines = [_line(head), _line(["---"] * len(head))]
+    for row in experiment.rows:
+        mine = [result for result in results if result["row"] == row.name]
+        label = row_title(row) + (" (ours)" if row.ours else "")
+        n = "" if row.cited else str(sum("failed" not in result for result in mine))
+        seconds = f"{sum(result['seconds'] for result in mine):.0f}" if mine else ""
+        rest = [n, seconds, *([notes[row.name]] if any(notes.values()) else [])]
+        pairs = {
+            metric_title(metric): [
+                show_printed(experiment, row, metric),
+                _ours(row, metric, mine),
+            ]
+            for metric in metrics
+        }
+        if long:
+            lines += [_line([label, m, *pair, *rest]) for m, pair in pairs.items()]
+        else:
+            lines.append(_line([label, *sum(pairs.values(), []), *rest]))
+    return [*lines, "", "Ours: mean ± standard error over n seeds.", ""]
+
+
+def _notes(row: Row, results: Sequence[Result]) -> str:
+    """Returns how a row differs from the paper's, and what failed."""
+    notes = list(row.differs)
+    for result in results:
+        if result["row"] == row.name:
+            if "failed" in result:
+                notes.append(f"stopped: {result['failed']}")
+            for name, error in result.get("unmeasured", {}).items():
+                notes.append(f"seed {result['seed']}, {name} failed: {error}")
+    return "; ".join(notes)
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _ours(row: Row, metric: str, results: Sequence[Result]) -> str:
+    if row.cited:
+        return "cited by the paper, not run"
+    numbers = [result["numbers"] for result in results]
+    values = [found[metric] for found in numbers if metric in found]
+    if not values:
+        if any("unmeasured" in result for result in results):
+            return FAILED
+        return NOT_MEASURED if results else NOT_RUN
+    values = [value for value in values if value is not None]
+    if not values:
+        return UNDEFINED
+    if any(isinstance(value, str) for value in values):
+        return str(values[0])
+    return show_mean(values)
+
+
+def show_mean(values: Sequence[float]) -> str:
+    """Returns mean and standard error, with the digits that the error supports."""
+    mean = float(np.mean(values))
+    if len(values) < 2:
+        return f"{mean:.4g}"
+    error = float(np.std(values, ddof=1) / math.sqrt(len(values)))
+    if error == 0 or not math.isfinite(error):
+        return f"{mean:.4g} ± {error:.1g}"
+    digits = decimals_of(error)
+    return f"{mean:.{digits}f} ± {error:.{digits}f}"
+
+
+def _claims(experiment: Experiment, scale: str, results: Sequence[Result]) -> list[str]:
+    """Returns each claim with its verdict."""
+    if experiment.scales[scale].generated:
+        return [f"{c.text} No verdict on generated data." for c in experiment.claims]
+    labels = {row.name: _lower(row_title(row)) for row in experiment.rows}
+    options = {"labels": labels, "exact": experiment.kind == "computed"}
+    return [
+        f"{claim.text} **{verdict(claim, results, scale=scale, **options)}**"
+        for claim in experiment.claims
+    ]
+
+
+def _lower(title: str) -> str:
+    """Returns a title as it reads within a sentence; abbreviations stay."""
+    return title if title[1:2].isupper() else title[:1].lower() + title[1:]
+
+
+def _effects(experiment: Experiment, results: Sequence[Result]) -> list[str]:
+    if not experiment.design:
+        return []
+    metric = experiment.metrics[0]
+    found = effects(experiment.rows, experiment.design, results, metric)
+    lines = [f"**Main effects and interactions: {metric_title(metric)}**", ""]
+    if not found:
+        return [*lines, "- not run: some cells have no result", ""]
+    lines += ["| Effect | Ours | Standard error | 95 % interval | n |"]
+    lines += ["| --- | --- | --- | --- | --- |"]
+    for name, e in found.items():
+        interval = f"[{e.low:.3f}, {e.high:.3f}]"
+        cells = [name, f"{e.value:.3f}", f"{e.standard_error:.3f}", interval]
+        lines.append(_line([*cells, str(e.num_seeds)]))
+    return [*lines, ""]
+
+
+def _devices(results: Sequence[Result]) -> list[str]:
+    found = {
+        f"{result['device']['count']} x {result['device']['kind']}, "
+        + ", ".join(f"{name} {v}" for name, v in sorted(result["versions"].items()))
+        for result in results
+    }
+    return sorted(found)
+
+
+def commands(
+    experiment: Experiment, scale: str, results: Sequence[Result]
+) -> list[str]:
+    """Returns the command that gives a table, or one per number of seeds.
+
+    Args:
+      experiment: experiment.
+      scale: scale of the results.
+      results: results of whole rows.
+    """
+    usual = experiment.scales[scale].num_seeds
+    num_seeds: Mapping[str, int] = {
+        r["row"]: r["config"].get("training", {}).get("num_seeds", usual)
+        for r in results
+    }
+    names = [row.name for row in experiment.rows if row.name in num_seeds]
+    expected = {row.name for row in find_rows(experiment, scale)}
+    found = []
+    for n in dict.fromkeys(num_seeds[name] for name in names):
+        rows = [name for name in names if num_seeds[name] == n]
+        flags = [f"python -m noisejax.reproduce --experiment={experiment.name}"]
+        flags.append(f"--scale={scale}")
+        if set(rows) != expected:
+            flags.append(f"--only={','.join(rows)}")
+        if n != usual:
+            flags.append(f"--num_seeds={n}")
+        others = {r["run_of"] for r in results if r["row"] in rows and "run_of" in r}
+        if others:
+            folders = ",".join(f"DIR_OF_{name}" for name in sorted(others))
+            flags.append(f"--runs_from={folders}")
+        found.append(" ".join([*flags, "--workdir=DIR"]))
+    return found

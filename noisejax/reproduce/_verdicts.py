@@ -1,0 +1,282 @@
+"""Verdicts on a paper's claims, and effects of a crossed design, with intervals."""
+
+import dataclasses
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from scipy import special
+
+from noisejax.experiments import Claim, Contrast, Row
+from noisejax.reproduce._results import Numbers, Result, numbers_of
+from noisejax.reproduce._words import (
+    BETTER_IF_LOWER,
+    UNITS,
+    decimals_of,
+    factor_words,
+    metric_title,
+)
+
+CONFIDENCE = 0.95
+
+CHOSEN_BY = "validation_error_percent"
+"""Metric by which one of several rows is chosen."""
+
+ROUNDING = 1e-6
+"""Relative spread over seeds at or below which there is no interval."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Estimate:
+    """Mean and 95 % interval over seeds.
+
+    Attributes:
+      value: mean over seeds.
+      standard_error: standard error of the mean; NaN for one seed.
+      low: lower end of the interval, by Student's law; -∞ for one seed, and if all
+        seeds have the same value, since there is no spread to judge by.
+      high: upper end of the interval.
+      num_seeds: n.
+    """
+
+    value: float
+    standard_error: float
+    low: float
+    high: float
+    num_seeds: int
+
+
+def estimate(values: Sequence[float], *, magnitude: float = 0.0) -> Estimate:
+    """Estimates a mean by Student's law:  x̄ ± t(n - 1) s / √n.
+
+    Args:
+      values: one number per seed.
+      magnitude: size of the numbers that the values are differences of. A spread of its
+        rounding is no spread.
+    """
+    n, mean = len(values), float(np.mean(values))
+    if n < 2:
+        return Estimate(mean, math.nan, -math.inf, math.inf, n)
+    error = float(np.std(values, ddof=1)) / math.sqrt(n)
+    if max(values) - min(values) <= ROUNDING * magnitude:
+        return Estimate(mean, error, -math.inf, math.inf, n)
+    half = float(special.stdtrit(n - 1, 0.5 + CONFIDENCE / 2)) * error
+    return Estimate(mean, error, mean - half, mean + half, n)
+
+
+def choose_rows(contrast: Contrast, numbers: Numbers) -> Contrast | None:
+    """Replaces each tuple of rows by the row with the lowest mean validation error.
+
+    Returns:
+      The contrast of single rows; None if a tuple has no row with a validation error.
+    """
+    terms = []
+    for weight, row, metric in contrast.terms:
+        if not isinstance(row, str):
+            means = {
+                name: float(np.mean(list(numbers[name, CHOSEN_BY].values())))
+                for name in row
+                if numbers.get((name, CHOSEN_BY))
+            }
+            if not means:
+                return None
+            row = min(means, key=means.__getitem__)
+        terms.append((weight, row, metric))
+    return dataclasses.replace(contrast, terms=tuple(terms))
+
+
+def estimate_contrast(
+    contrast: Contrast, numbers: Numbers, *, exact: bool = False
+) -> Estimate | None:
+    """Estimates a contrast over the seeds that all its rows share.
+
+    Args:
+      contrast: weighted sum of rows' numbers, taken within each seed.
+      numbers: numbers of the rows.
+      exact: True if they are computed, so that the interval is the value.
+
+    Returns:
+      The estimate; None if a row has no number.
+    """
+    by_term = [
+        (weight, numbers.get((row, metric), {}))
+        for weight, row, metric in contrast.terms
+    ]
+    seeds = sorted(set.intersection(*(set(by_seed) for _, by_seed in by_term)))
+    if not seeds:
+        return None
+    values = [sum(w * by_seed[seed] for w, by_seed in by_term) for seed in seeds]
+    magnitude = max(abs(w * by[seed]) for w, by in by_term for seed in seeds)
+    found = estimate(values, magnitude=magnitude)
+    if exact:
+        return dataclasses.replace(found, low=min(values), high=max(values))
+    return found
+
+
+def verdict(
+    claim: Claim,
+    results: Sequence[Result],
+    *,
+    scale: str = "",
+    labels: Mapping[str, str] | None = None,
+    exact: bool = False,
+) -> str:
+    """Returns one sentence: held, not held, or not resolved, with the interval.
+
+    Args:
+      claim: claim of a paper.
+      results: results of the rows.
+      scale: scale of the results.
+      labels: row -> words; None: the rows' names.
+      exact: True if the results are computed.
+    """
+    if scale in claim.untestable:
+        return f"Not testable at this scale: {claim.untestable[scale]}."
+    if not claim.contrasts:
+        return claim.settled or "Not judged by a number: see the figure."
+    numbers = numbers_of(results)
+    judged = []
+    for contrast in claim.contrasts:
+        chosen = choose_rows(contrast, numbers)
+        found = chosen and estimate_contrast(chosen, numbers, exact=exact)
+        if found is not None:
+            judged.append((chosen, found, _judge(chosen, found)))
+    if not judged:
+        return "Not run."
+    words = [word for *_, word in judged]
+    word = next((w for w in ("not held", "not resolved") if w in words), "held")
+    total = len(claim.contrasts)
+    if len(judged) < total:
+        word += f" in the {len(judged)} of {total} comparisons that were run"
+    ns = sorted({found.num_seeds for _, found, _ in judged})
+    n = "exact" if exact else f"n = {ns[0]}"
+    if ns[0] < ns[-1] and not exact:
+        n += f" to {ns[-1]}"
+    alone = len(judged) == total == 1
+    shown = "; ".join(
+        _describe(contrast, found, labels or {}, exact=exact, alone=alone)
+        + ("" if alone else f" ({w})")
+        for contrast, found, w in judged
+    )
+    return f"{word[0].upper()}{word[1:]}: {shown}, {n}."
+
+
+def _judge(contrast: Contrast, found: Estimate) -> str:
+    """Judges a contrast; its bounds are excluded: a difference of 0 is not better."""
+    above = contrast.low == -math.inf or contrast.low < found.low
+    below = contrast.high == math.inf or found.high < contrast.high
+    if above and below:
+        return "held"
+    if found.high <= contrast.low or contrast.high <= found.low:
+        return "not held"
+    return "not resolved"
+
+
+def _describe(
+    contrast: Contrast,
+    found: Estimate,
+    labels: Mapping[str, str],
+    *,
+    exact: bool,
+    alone: bool,
+) -> str:
+    """Returns "A 1.14 [1.04, 1.25] points better than B"; A and B if not alone."""
+    metrics = list(dict.fromkeys(metric for *_, metric in contrast.terms))
+    weights = [weight for weight, *_ in contrast.terms]
+    rows = [labels.get(row, row) for _, row, _ in contrast.terms]
+    if weights == [1.0] and len(metrics) == 1:
+        text = _show(found, exact)
+        return text if alone else f"{metric_title(metrics[0])} of {rows[0]}: {text}"
+    if weights == [1.0, -1.0] and len(metrics) == 1:
+        metric, up = metrics[0], found.value >= 0
+        if metric in BETTER_IF_LOWER:
+            word = "worse" if up == BETTER_IF_LOWER[metric] else "better"
+        else:
+            word = "higher" if up else "lower"
+        unit = "points" if "percent" in metric else UNITS.get(metric, "")
+        text = f"{_show(found, exact, flip=not up, unit=unit)} {word}"
+        return text if alone else f"{rows[0]} {text} than {rows[1]}"
+    if len(contrast.terms) > 4:
+        ups, downs = (
+            ", ".join(row for w, row in zip(weights, rows, strict=True) if s * w > 0)
+            for s in (1, -1)
+        )
+        terms = f"mean of ({ups}) - mean of ({downs})"
+    else:
+        terms = ""
+        for (weight, _, metric), row in zip(contrast.terms, rows, strict=True):
+            times = "" if abs(weight) == 1 else f"{abs(weight):g} x "
+            what = f" ({metric_title(metric)})" if len(metrics) > 1 else ""
+            terms += f" {'-' if weight < 0 else '+'} {times}{row}{what}"
+        terms = terms.removeprefix(" + ")
+    of = f"{metric_title(metrics[0])}, " if len(metrics) == 1 else ""
+    return f"{of}{terms}: {_show(found, exact)}"
+
+
+def _show(found: Estimate, exact: bool, *, flip: bool = False, unit: str = "") -> str:
+    """Returns value and interval, with the digits that the interval supports."""
+    value, low, high = found.value, found.low, found.high
+    if flip:
+        value, low, high = -value, -high, -low
+    unit = f" {unit}" if unit else ""
+    if exact:
+        return f"{value:.4g}{unit}"
+    if not math.isfinite(low):
+        same = "one seed" if found.num_seeds < 2 else "no spread over seeds"
+        return f"{value:.4g}{unit} ({same}: no interval)"
+    digits = decimals_of((high - low) / 2, significant=1)
+    return f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]{unit}"
+
+
+def effects(
+    rows: Sequence[Row], factors: Sequence[str], results: Sequence[Result], metric: str
+) -> dict[str, Estimate]:
+    """Estimates main effects and interactions of a crossed design on a metric.
+
+    A main effect is the mean difference between two levels over all other cells, and an
+    interaction half the difference of an effect between the other's levels. A factor of
+    more levels is compared with its first, level by level; other levels are left out.
+    Differences are taken within a seed.
+
+    Args:
+      rows: rows of the experiment; those that have all factors are its cells.
+      factors: factors of the design.
+      results: results of the rows.
+      metric: metric that is compared.
+
+    Returns:
+      Name -> effect: the main effects, then the interactions, which have " x " in their
+      names; {} if a cell has not been run.
+    """
+    numbers = numbers_of(results)
+    cells = {
+        tuple(row.factors[f] for f in factors): numbers.get((row.name, metric), {})
+        for row in rows
+        if set(factors) <= set(row.factors)
+    }
+    seeds = sorted(set.intersection(*(set(by_seed) for by_seed in cells.values())))
+    if not seeds:
+        return {}
+    axes = []
+    for i, factor in enumerate(factors):
+        first, *others = dict.fromkeys(cell[i] for cell in cells)
+        for level in others:
+            name = f"{factor} {level}" if len(others) > 1 else factor
+            axes.append((i, first, level, factor_words(name)))
+    pairs = [(a, b) for a, b in itertools.combinations(axes, 2) if a[0] != b[0]]
+    found = {}
+    for chosen in [*((axis,) for axis in axes), *pairs]:
+        signs = {
+            cell: math.prod(1 if cell[i] == level else -1 for i, _, level, _ in chosen)
+            for cell in cells
+            if all(cell[i] in (first, level) for i, first, level, _ in chosen)
+        }
+        values = [
+            2 * sum(sign * cells[c][seed] for c, sign in signs.items()) / len(signs)
+            for seed in seeds
+        ]
+        largest = max(abs(v) for by_seed in cells.values() for v in by_seed.values())
+        name = " x ".join(name for *_, name in chosen)
+        found[name] = estimate(values, magnitude=largest)
+    return found

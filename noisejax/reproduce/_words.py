@@ -1,0 +1,137 @@
+"""Words for metrics, factors and numbers in tables and figures."""
+
+import math
+
+from noisejax.evaluators import layer_title
+from noisejax.experiments import Experiment, Row
+
+TITLES = {
+    "test_error_percent": "Test error (%)",
+    "test_accuracy_percent": "Test accuracy (%)",
+    "train_accuracy_percent": "Training accuracy (%)",
+    "validation_error_percent": "Validation error (%)",
+    "epochs_to_converge": "Epochs to the best validation error",
+    "code_quality_bits": "Code quality (bits)",
+    "zero_at": "Pre-activations with activation 0",
+    "zero_at/share": "Share of the grid with activation 0",
+    "pairs_above": "Pairs of units with |r| above",
+    "gradient_information": "Mean |∂E/∂W| through training",
+    "gradient_inverted_scaling": "Mean |∂E/∂W|, inverted scaling",
+    "gradient_per_example": "Mean |∂E/∂W| of single examples, best epoch",
+    "net_variance": "Variance of pre-activations",
+    "net_variance_conditional": "Variance from the noise on the layer's input",
+    "net_variance_passed_on": "Variance from the noise below",
+    "slope_gain": "Slope of saturated units, with noise / without",
+    "share_saturated": "Share of saturated pre-activations",
+    "shift_correlation": "Correlation of shifts with mean activities",
+    "shift_slope": "Slope of shifts against mean activities",
+    "dead_share": "Share of units that are always 0",
+    "sharpness/largest": "Largest eigenvalue of the Hessian",
+    "sharpness/residual": "Relative error of the eigenpair",
+    "bound/S=1": "Bound L(1) (nats)",
+    "bound/S=16": "Bound L(16) (nats)",
+    "effective_samples/8": "Effective samples of 8",
+    "prediction_error_percent/noise_free": "Test error without noise (%)",
+    "prediction_error_percent/monte_carlo": "Test error of 16 samples (%)",
+    "calibration_error_percent/noise_free": "Calibration error without noise (%)",
+    "calibration_error_percent/monte_carlo": "Calibration error of 16 samples (%)",
+    "nearest_class_kept/x": "Nearest training input of the same class, x",
+    "nearest_class_kept/x_star": "Nearest training input of the same class, x*",
+    "others_changed/x_star": "Change of the other units at x*",
+    "others_changed/filter_subtracted": "Change of the other units without the filter",
+    "residual/before": "Residual at x, median",
+    "residual/after": "Residual at x*, median",
+    "residual/diverged": "Share of samples that diverged",
+    "distance_spread": "Spread of the distances |x* - x| (SD / mean)",
+    "dropped_share/near_rate": "P(share dropped within 0.05 of p)",
+    "dropped_share/above_rate": "P(share dropped above p)",
+    "dropped_share/unevenness": "Unevenness of the law below p - 0.1 (SD / mean)",
+    "dropped_share/draws_off": "Distance of the draws from the law",
+    "acceleration/largest": "Largest |g| K",
+    "acceleration/slope": "Slope of g between its steps",
+    "shape": "Shape s at",
+}
+"""Metric, or its first part -> words, with the unit."""
+
+BETTER_IF_LOWER = {"test_error_percent": True, "code_quality_bits": False}
+BETTER_IF_LOWER |= {"test_accuracy_percent": False, "train_accuracy_percent": False}
+"""Metric -> True if a lower number is better; of others neither is."""
+
+UNITS = {"code_quality_bits": "bits", "epochs_to_converge": "epochs"}
+"""Metric -> unit of a difference; percentages differ in points."""
+
+FACTORS = {
+    "scheme random": "Random dropout",
+    "scheme gaussian": "Gaussian dropout",
+    "shift": "Learned shift",
+    "gaaf": "GAAF",
+    "samples": "4 samples",
+    "none": "No noise",
+    "base": "No dropout",
+    "base_doubled_rate": "No dropout, learning rate doubled",
+    "projected": "Back-projection",
+    "projected_unscaled": "Back-projection, unscaled",
+    "mnist": "MNIST",
+    "cifar10": "CIFAR-10",
+    "cifar100": "CIFAR-100",
+    "invariant": "Invariant dropout",
+    "average": "Running average",
+}
+"""Level of a factor -> words."""
+
+
+def metric_title(metric: str) -> str:
+    """Returns a metric in words: "Slope gain, hidden layer 2"."""
+    if metric in TITLES:
+        return TITLES[metric]
+    name, *rest = metric.split("/")
+    parts = [layer_title(part).lower() if "layer" in part else part for part in rest]
+    if name == "shape":
+        return f"{TITLES[name]} {rest[0].removeprefix('at_')}"
+    if name == "pairs_above":
+        return f"{TITLES[name]} {parts[1]}, {parts[0]}"
+    return ", ".join([TITLES.get(name, name), *parts])
+
+
+def split_layer(metric: str) -> tuple[str, str]:
+    """Returns a metric without its layer, and the layer in words; "" if it has none."""
+    name, _, last = metric.rpartition("/")
+    if name and last.startswith(("layer", "last", "input")):
+        return metric_title(name), layer_title(last)
+    return metric_title(metric), ""
+
+
+def factor_words(level: object) -> str:
+    """Returns a level of a factor in words: "Random dropout", "MNIST"."""
+    name = str(level)
+    if name in FACTORS:
+        return FACTORS[name]
+    words = name.replace("_", " ")
+    return {"gaaf": "GAAF"}.get(name) or words[:1].upper() + words[1:]
+
+
+def row_title(row: Row) -> str:
+    """Returns a row's label with a capital letter."""
+    label = row.label.removeprefix("+")
+    return label[:1].upper() + label[1:]
+
+
+def show_printed(experiment: Experiment, row: Row, metric: str) -> str:
+    """Returns the paper's number with its digits, or why there is none."""
+    printed = row.printed.get(metric)
+    if printed is None:
+        if row.ours:
+            return "not in the paper"
+        drawn = metric in experiment.drawn or metric.split("/")[0] in experiment.drawn
+        return "figure only" if drawn else "not printed"
+    text = str(printed.value)
+    if metric in experiment.decimals and not isinstance(printed.value, str):
+        text = f"{printed.value:.{experiment.decimals[metric]}f}"
+    if printed.deviation is not None:
+        text += f" ± {printed.deviation} (SD)"
+    return text + (f" ({printed.note})" if printed.note else "")
+
+
+def decimals_of(error: float, significant: int = 2) -> int:
+    """Returns the decimals of a number that its error supports."""
+    return min(8, max(0, significant - 1 - math.floor(math.log10(error))))
