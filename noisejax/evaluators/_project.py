@@ -10,17 +10,19 @@ import jax
 import numpy as np
 from absl import logging
 from jax import numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array
 
 from noisejax import backprojection, figures, noise, training
 from noisejax.evaluators import _back_projection
 from noisejax.evaluators._layers import from_run
-from noisejax.evaluators._residuals import format_residuals
+from noisejax.evaluators._residuals import (
+    class_distances,
+    format_residuals,
+    measure_residuals,
+)
 from noisejax.evaluators._trained_model import NotMeasuredError, TrainedModel
 
 METHODS = ("preconditioned", "stable", "gradient_descent")
-
-PERCENTILES = (5, 25, 50, 75, 95)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,10 +108,12 @@ def project(
         report = {
             **_describe(run, options, n),
             "measured": {
-                name: _measure(keys[0], model.with_noise(hidden_noise=s), x, descent)
+                name: measure_residuals(
+                    keys[0], model.with_noise(hidden_noise=s), x, descent
+                )
                 for name, s in _schemes(model).items()
             },
-            "class_distances": _class_distances(model, x, y),
+            "class_distances": class_distances(model, x, y),
             **_draw(keys[1], model, x, options, descent, folder.path),
         }
         text = json.dumps(report, indent=1, allow_nan=False)
@@ -154,78 +158,6 @@ def _schemes(model: TrainedModel) -> dict[str, tuple[noise.Scheme | None, ...]]:
             ("dropout", noise.Dropout),
             ("random_dropout", noise.RandomDropout),
         )
-    }
-
-
-def _measure(
-    key: noise.Key, model: TrainedModel, x: Array, descent: dict[str, Any]
-) -> dict[str, Any]:
-    """Measures residuals and distances of a joint x* and of one per layer."""
-    outputs = jax.jit(lambda x: model.clean(model.variables, x)[0])
-    clean = outputs(x)
-    measured = {}
-    for name in ("joint", "per_layer"):
-        found = training.project_dataset(
-            *(model.features, model.variables, x, model.noisy_features),
-            key=key,
-            per_layer=name == "per_layer",
-            **descent,
-        )
-        stars = found.x_star if name == "per_layer" else found.x_star[None]
-        agreement = None
-        if model.targets != "inputs":
-            agreement = [
-                float(backprojection.agreement(clean, outputs(s))) for s in stars
-            ]
-        measured[name] = {
-            "residual_before": [spread(values) for values in found.residual_before],
-            "residual_after": [spread(values) for values in found.residual_after],
-            "distance": [
-                spread(np.asarray(backprojection.distances(x, star))) for star in stars
-            ],
-            "agreement": agreement,
-        }
-    return measured
-
-
-def spread(values: Float[np.ndarray, " n"]) -> dict[str, Any]:
-    """Returns mean, standard error over examples and percentiles of finite values.
-
-    "infinite" counts the others, if there are any: examples whose target is all 0.
-    """
-    values = np.asarray(values, np.float64)
-    finite = values[np.isfinite(values)]
-    others = (
-        {"infinite": values.size - finite.size} if finite.size < values.size else {}
-    )
-    if not finite.size:
-        return {"n": 0, **others}
-    error = None
-    if finite.size > 1:
-        error = float(finite.std(ddof=1) / np.sqrt(finite.size))
-    quantiles = np.percentile(finite, PERCENTILES).tolist()
-    return {
-        "n": int(finite.size),
-        "mean": float(finite.mean()),
-        "standard_error": error,
-        "percentiles": dict(zip(map(str, PERCENTILES), quantiles, strict=True)),
-        **others,
-    }
-
-
-def _class_distances(model: TrainedModel, x: Array, y: Array) -> dict | None:
-    """Returns distances between examples of one class, and of two, if there are any."""
-    if y.ndim != 1 or model.num_classes < 2:
-        return None
-    between = np.asarray(
-        backprojection.class_distances(x, jnp.asarray(y), num_classes=model.num_classes)
-    )
-    same, counted = np.eye(model.num_classes, dtype=bool), np.isfinite(between)
-    if not (counted & same).any() or not (counted & ~same).any():
-        return None
-    return {
-        "within_class": float(between[counted & same].mean()),
-        "between_classes": float(between[counted & ~same].mean()),
     }
 
 

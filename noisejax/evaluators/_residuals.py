@@ -1,7 +1,17 @@
-"""Tables of the residuals and distances in a projection.json."""
+"""Residuals and distances of back-projections: measured, and as a table."""
 
 from collections.abc import Mapping
 from typing import Any
+
+import jax
+import numpy as np
+from jax import numpy as jnp
+from jaxtyping import Array, Float
+
+from noisejax import backprojection, noise, training
+from noisejax.evaluators._trained_model import TrainedModel
+
+PERCENTILES = (5, 25, 50, 75, 95)
 
 KINDS = {"joint": "one for all layers", "per_layer": "one per layer"}
 
@@ -9,6 +19,78 @@ HEAD = (
     *("noise", "x*", "layer", "residual at x", "residual at x*"),
     *("distance of x* from x", "classified as x"),
 )
+
+
+def measure_residuals(
+    key: noise.Key, model: TrainedModel, x: Array, descent: dict[str, Any]
+) -> dict[str, Any]:
+    """Measures residuals and distances of a joint x* and of one per layer."""
+    outputs = jax.jit(lambda x: model.clean(model.variables, x)[0])
+    clean = outputs(x)
+    measured = {}
+    for name in ("joint", "per_layer"):
+        found = training.project_dataset(
+            *(model.features, model.variables, x, model.noisy_features),
+            key=key,
+            per_layer=name == "per_layer",
+            **descent,
+        )
+        stars = found.x_star if name == "per_layer" else found.x_star[None]
+        agreement = None
+        if model.targets != "inputs":
+            agreement = [
+                float(backprojection.agreement(clean, outputs(s))) for s in stars
+            ]
+        measured[name] = {
+            "residual_before": [spread(values) for values in found.residual_before],
+            "residual_after": [spread(values) for values in found.residual_after],
+            "distance": [
+                spread(np.asarray(backprojection.distances(x, star))) for star in stars
+            ],
+            "agreement": agreement,
+        }
+    return measured
+
+
+def spread(values: Float[np.ndarray, " n"]) -> dict[str, Any]:
+    """Returns mean, standard error over examples and percentiles of finite values.
+
+    "infinite" counts the others, if there are any: examples whose target is all 0.
+    """
+    values = np.asarray(values, np.float64)
+    finite = values[np.isfinite(values)]
+    others = (
+        {"infinite": values.size - finite.size} if finite.size < values.size else {}
+    )
+    if not finite.size:
+        return {"n": 0, **others}
+    error = None
+    if finite.size > 1:
+        error = float(finite.std(ddof=1) / np.sqrt(finite.size))
+    quantiles = np.percentile(finite, PERCENTILES).tolist()
+    return {
+        "n": int(finite.size),
+        "mean": float(finite.mean()),
+        "standard_error": error,
+        "percentiles": dict(zip(map(str, PERCENTILES), quantiles, strict=True)),
+        **others,
+    }
+
+
+def class_distances(model: TrainedModel, x: Array, y: Array) -> dict | None:
+    """Returns distances between examples of one class, and of two, if there are any."""
+    if y.ndim != 1 or model.num_classes < 2:
+        return None
+    between = np.asarray(
+        backprojection.class_distances(x, jnp.asarray(y), num_classes=model.num_classes)
+    )
+    same, counted = np.eye(model.num_classes, dtype=bool), np.isfinite(between)
+    if not (counted & same).any() or not (counted & ~same).any():
+        return None
+    return {
+        "within_class": float(between[counted & same].mean()),
+        "between_classes": float(between[counted & ~same].mean()),
+    }
 
 
 def format_residuals(report: Mapping[str, Any]) -> str:

@@ -1,7 +1,16 @@
 """Runs the rows of an experiment and tabulates them next to the paper's numbers."""
 
+from noisejax.reproduce._claims import claims_table as claims_table
+from noisejax.reproduce._computed import COMPUTED as COMPUTED
+from noisejax.reproduce._draw import Saved as Saved
+from noisejax.reproduce._draw import draw as draw
 from noisejax.reproduce._driver import MeasurementError as MeasurementError
 from noisejax.reproduce._driver import reproduce as reproduce
+from noisejax.reproduce._measure import Measured as Measured
+from noisejax.reproduce._numbers import MEASUREMENTS as MEASUREMENTS
+from noisejax.reproduce._numbers import measure as measure
+from noisejax.reproduce._numbers import summary_numbers as summary_numbers
+from noisejax.reproduce._results import numbers_of as numbers_of
 from noisejax.reproduce._results import read_results as read_results
 from noisejax.reproduce._rows import Seen as Seen
 from noisejax.reproduce._rows import check_full_width as check_full_width
@@ -10,3 +19,12 @@ from noisejax.reproduce._rows import distinct_rows as distinct_rows
 from noisejax.reproduce._rows import find_experiment as find_experiment
 from noisejax.reproduce._rows import find_rows as find_rows
 from noisejax.reproduce._rows import row_config as row_config
+from noisejax.reproduce._table import commands as commands
+from noisejax.reproduce._table import format_table as format_table
+from noisejax.reproduce._verdicts import Estimate as Estimate
+from noisejax.reproduce._verdicts import choose_rows as choose_rows
+from noisejax.reproduce._verdicts import effects as effects
+from noisejax.reproduce._verdicts import estimate as estimate
+from noisejax.reproduce._verdicts import estimate_contrast as estimate_contrast
+from noisejax.reproduce._verdicts import verdict as verdict
+from noisejax.reproduce._words import show_printed as show_printed

@@ -17,6 +17,11 @@ SCALE = flags.DEFINE_string(
     "smoke (seconds, generated data), short (the most honest version for two cores), "
     "or paper (the paper's protocol, for an accelerator).",
 )
+CLAIMS = flags.DEFINE_string(
+    "claims",
+    None,
+    "Directory with the results of experiments: print all claims with their verdicts.",
+)
 WORKDIR = flags.DEFINE_string("workdir", None, "Directory of the experiment; created.")
 ONLY = flags.DEFINE_list("only", [], "Names of rows [those of the scale].")
 NUM_SEEDS = flags.DEFINE_integer(
@@ -45,6 +50,9 @@ def main() -> int:
     """
     if LIST.value:
         print(reproduce.describe_experiments())
+        return 0
+    if CLAIMS.value:
+        print(reproduce.claims_table(pathlib.Path(CLAIMS.value)))
         return 0
     if not EXPERIMENT.value:
         raise ValueError("--experiment must name an experiment; --list shows them")

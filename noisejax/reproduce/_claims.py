@@ -2,30 +2,23 @@
 
 import pathlib
 import re
+from collections.abc import Sequence
 
 from noisejax.experiments import EXPERIMENTS, Claim, Contrast, Experiment
-from noisejax.reproduction._results import Result, read_results, whole_rows
-from noisejax.reproduction._verdicts import (
-    Estimate,
-    choose_rows,
-    estimate,
-    judge,
-    numbers_of,
-)
-
-ORDER = ("not held", "not resolved", "held")
-"""Verdicts on contrasts; the first of them that occurs is the claim's."""
+from noisejax.reproduce._results import Result, numbers_of, read_results, whole_rows
+from noisejax.reproduce._verdicts import WORDS, describe, judge_claim
+from noisejax.reproduce._words import row_labels
 
 HEAD = ("claim", "paper", "ours [95 % interval], n", "verdict", "differs most")
 
 
 def claims_table(folder: pathlib.Path) -> str:
-    """Return a Markdown table with a line per claim, by paper and experiment.
+    """Returns a Markdown table with a line per claim, by paper and experiment.
 
     A claim with several contrasts shows the one that decides its verdict.
 
     Args:
-      folder: folder with `EXPERIMENT/results.jsonl` and `table.md` per experiment.
+      folder: directory with `EXPERIMENT/results.jsonl` and `table.md` per experiment.
     """
     lines, paper = [], ""
     for name, experiment in EXPERIMENTS.items():
@@ -33,7 +26,10 @@ def claims_table(folder: pathlib.Path) -> str:
             paper = experiment.paper
             lines += ["", f"**{paper}**", "", _line(HEAD), _line(["---"] * len(HEAD))]
         results = whole_rows(read_results(folder / name / "results.jsonl"))
-        scale = _scale(folder / name / "table.md")
+        table = folder / name / "table.md"
+        text = table.read_text() if table.exists() else ""
+        found = re.search(r"Scale: (\w+)\.", text)
+        scale = found[1] if found else "short"
         lines += [
             _line(_cells(experiment, claim, results, scale))
             for claim in experiment.claims
@@ -41,14 +37,8 @@ def claims_table(folder: pathlib.Path) -> str:
     return "\n".join(lines).strip() + "\n"
 
 
-def _line(cells) -> str:
+def _line(cells: Sequence[str]) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
-
-
-def _scale(table: pathlib.Path) -> str:
-    """Return the scale that a table was made at; "short" without a table."""
-    found = re.search(r"Scale: (\w+)\.", table.read_text()) if table.exists() else None
-    return found[1] if found else "short"
 
 
 def _cells(
@@ -56,23 +46,20 @@ def _cells(
 ) -> tuple[str, ...]:
     place = experiment.place if experiment.place != "none" else experiment.name
     link = f"[{place}](results/{experiment.name}/table.md)" if results else place
-    text = f"{link}: " + claim.text.replace("*", "\\*")
-    changes = "; ".join(experiment.scales[scale].changes[:2]) if results else ""
+    text = f"{link}: {claim.text}"
     if not claim.contrasts:
         return text, "", "", claim.settled or "no number judges it", ""
-    numbers = numbers_of(results)
+    changes = "; ".join(experiment.scales[scale].changes[:2]) if results else ""
     exact = experiment.kind == "computed"
-    chosen = [choose_rows(contrast, numbers) for contrast in claim.contrasts]
-    found = [(c, estimate(c, numbers, exact=exact)) for c in chosen if c]
-    judged = [(judge(c, e), c, e) for c, e in found if e]
+    judged, reason = judge_claim(claim, numbers_of(results), exact=exact)
     if not judged:
-        lacking = results and None in chosen
-        verdict = "not judged: no validation errors" if lacking else "not run"
-        return text, _printed(experiment, claim.contrasts[0]), "", verdict, changes
-    word, contrast, value = min(judged, key=lambda item: ORDER.index(item[0]))
-    ours = f"{_describe(contrast)}: {_show(contrast, value, exact)}"
+        printed = _printed(experiment, claim.contrasts[0])
+        return text, printed, "", reason[0].lower() + reason[1:-1], changes
+    contrast, found, word = min(judged, key=lambda item: WORDS.index(item[2]))
+    ours = describe(contrast, found, row_labels(experiment.rows), exact=exact)
+    ours = f"{ours[0].upper()}{ours[1:]}, n = {found.num_seeds}"
     if len(judged) > 1:
-        count = sum(w == word for w, *_ in judged)
+        count = sum(w == word for *_, w in judged)
         ours += f" ({word} in {count} of {len(judged)} comparisons)"
     if scale in claim.untestable:
         word = f"not testable: {claim.untestable[scale]}"
@@ -81,35 +68,8 @@ def _cells(
     return text, _printed(experiment, contrast), ours, f"**{word}**", changes
 
 
-def _describe(contrast: Contrast) -> str:
-    """Return a contrast in words: "test error: dropout - base"."""
-    metrics = {metric.partition("/")[0] for *_, metric in contrast.terms}
-    what = ", ".join(m.removesuffix("_percent").replace("_", " ") for m in metrics)
-    if len(contrast.terms) > 4:
-        return f"{what}, mean over rows"
-    parts = [
-        ("- " if weight < 0 else "+ ")
-        + ("" if abs(weight) == 1 else f"{abs(weight):g} ")
-        + str(row)
-        for weight, row, _ in contrast.terms
-    ]
-    details = {metric.partition("/")[2] for *_, metric in contrast.terms} - {""}
-    text = " ".join(parts).removeprefix("+ ")
-    return f"{what}: " + ", ".join([text, *sorted(details)])
-
-
-def _show(contrast: Contrast, value: Estimate, exact: bool) -> str:
-    if exact:
-        return f"{value.value:.3g}"
-    if value.low == float("-inf"):
-        return f"{value.value:.3g}, n = {value.num_seeds}"
-    return (
-        f"{value.value:.3g} [{value.low:.3g}, {value.high:.3g}], n = {value.num_seeds}"
-    )
-
-
 def _printed(experiment: Experiment, contrast: Contrast) -> str:
-    """Return the same contrast of the paper's printed numbers."""
+    """Returns the same contrast of the paper's printed numbers."""
     printed = {row.name: row.printed for row in experiment.rows}
     total = 0.0
     for weight, row, metric in contrast.terms:

@@ -12,6 +12,7 @@ from noisejax.reproduce._verdicts import effects, verdict
 from noisejax.reproduce._words import (
     decimals_of,
     metric_title,
+    row_labels,
     row_title,
     show_printed,
 )
@@ -66,7 +67,7 @@ def _rows(experiment: Experiment, results: Sequence[Result]) -> list[str]:
     """Returns a line per row; with many metrics, a line per row and metric."""
     metrics, long = experiment.metrics, len(experiment.metrics) > MAX_COLUMNS
     notes = {row.name: _notes(row, results) for row in experiment.rows}
-    head = ["Row", "Metric", "Paper", "Ours"] if long else ["Row"]
+    head = ["Row", "Metric", "paper", "ours"] if long else ["Row"]
     if not long:
         for metric in metrics:
             head += [f"{metric_title(metric)}: paper", "ours"]
@@ -141,17 +142,12 @@ def _claims(experiment: Experiment, scale: str, results: Sequence[Result]) -> li
     """Returns each claim with its verdict."""
     if experiment.scales[scale].generated:
         return [f"{c.text} No verdict on generated data." for c in experiment.claims]
-    labels = {row.name: _lower(row_title(row)) for row in experiment.rows}
+    labels = row_labels(experiment.rows)
     options = {"labels": labels, "exact": experiment.kind == "computed"}
     return [
         f"{claim.text} **{verdict(claim, results, scale=scale, **options)}**"
         for claim in experiment.claims
     ]
-
-
-def _lower(title: str) -> str:
-    """Returns a title as it reads within a sentence; abbreviations stay."""
-    return title if title[1:2].isupper() else title[:1].lower() + title[1:]
 
 
 def _effects(experiment: Experiment, results: Sequence[Result]) -> list[str]:
@@ -162,7 +158,7 @@ def _effects(experiment: Experiment, results: Sequence[Result]) -> list[str]:
     lines = [f"**Main effects and interactions: {metric_title(metric)}**", ""]
     if not found:
         return [*lines, "- not run: some cells have no result", ""]
-    lines += ["| Effect | Ours | Standard error | 95 % interval | n |"]
+    lines += ["| Main effect or interaction | ours | Standard error | 95 % interval | n |"]
     lines += ["| --- | --- | --- | --- | --- |"]
     for name, e in found.items():
         interval = f"[{e.low:.3f}, {e.high:.3f}]"

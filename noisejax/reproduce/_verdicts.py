@@ -20,6 +20,9 @@ from noisejax.reproduce._words import (
 
 CONFIDENCE = 0.95
 
+WORDS = ("not held", "not resolved", "held")
+"""Verdicts on contrasts; the first of them that occurs is that of the claim."""
+
 CHOSEN_BY = "validation_error_percent"
 """Metric by which one of several rows is chosen."""
 
@@ -135,17 +138,10 @@ def verdict(
         return f"Not testable at this scale: {claim.untestable[scale]}."
     if not claim.contrasts:
         return claim.settled or "Not judged by a number: see the figure."
-    numbers = numbers_of(results)
-    judged = []
-    for contrast in claim.contrasts:
-        chosen = choose_rows(contrast, numbers)
-        found = chosen and estimate_contrast(chosen, numbers, exact=exact)
-        if found is not None:
-            judged.append((chosen, found, _judge(chosen, found)))
+    judged, reason = judge_claim(claim, numbers_of(results), exact=exact)
     if not judged:
-        return "Not run."
-    words = [word for *_, word in judged]
-    word = next((w for w in ("not held", "not resolved") if w in words), "held")
+        return reason
+    word = min((word for *_, word in judged), key=WORDS.index)
     total = len(claim.contrasts)
     if len(judged) < total:
         word += f" in the {len(judged)} of {total} comparisons that were run"
@@ -155,11 +151,30 @@ def verdict(
         n += f" to {ns[-1]}"
     alone = len(judged) == total == 1
     shown = "; ".join(
-        _describe(contrast, found, labels or {}, exact=exact, alone=alone)
+        describe(contrast, found, labels or {}, exact=exact, alone=alone)
         + ("" if alone else f" ({w})")
         for contrast, found, w in judged
     )
     return f"{word[0].upper()}{word[1:]}: {shown}, {n}."
+
+
+def judge_claim(
+    claim: Claim, numbers: Numbers, *, exact: bool = False
+) -> tuple[list[tuple[Contrast, Estimate, str]], str]:
+    """Judges every contrast of a claim that was run.
+
+    Returns:
+      Contrast, estimate and word of `WORDS` of each; and if there are none, the reason.
+    """
+    judged = []
+    chosen = [choose_rows(contrast, numbers) for contrast in claim.contrasts]
+    for contrast in filter(None, chosen):
+        found = estimate_contrast(contrast, numbers, exact=exact)
+        if found is not None:
+            judged.append((contrast, found, _judge(contrast, found)))
+    if None in chosen and numbers:
+        return judged, "Not judged: no validation errors to choose the rows by."
+    return judged, "Not run."
 
 
 def _judge(contrast: Contrast, found: Estimate) -> str:
@@ -173,13 +188,13 @@ def _judge(contrast: Contrast, found: Estimate) -> str:
     return "not resolved"
 
 
-def _describe(
+def describe(
     contrast: Contrast,
     found: Estimate,
     labels: Mapping[str, str],
     *,
     exact: bool,
-    alone: bool,
+    alone: bool = False,
 ) -> str:
     """Returns "A 1.14 [1.04, 1.25] points better than B"; A and B if not alone."""
     metrics = list(dict.fromkeys(metric for *_, metric in contrast.terms))

@@ -1,6 +1,7 @@
 """Words for metrics, factors and numbers in tables and figures."""
 
 import math
+from collections.abc import Sequence
 
 from noisejax.evaluators import layer_title
 from noisejax.experiments import Experiment, Row
@@ -114,6 +115,15 @@ def row_title(row: Row) -> str:
     """Returns a row's label with a capital letter."""
     label = row.label.removeprefix("+")
     return label[:1].upper() + label[1:]
+
+
+def row_labels(rows: Sequence[Row]) -> dict[str, str]:
+    """Returns row -> its label as it reads within a sentence; abbreviations stay."""
+    titles = {row.name: row_title(row) for row in rows}
+    return {
+        name: title if title[1:2].isupper() else title[:1].lower() + title[1:]
+        for name, title in titles.items()
+    }
 
 
 def show_printed(experiment: Experiment, row: Row, metric: str) -> str:

@@ -83,8 +83,8 @@ def test_folders_in_use_or_of_other_runs_are_refused(runner, run, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "--checkpoint must name the folder of a run"),
-        (["--checkpoint=x"], "--workdir must name the folder for the results"),
+        ([], "--checkpoint must name the directory of a run"),
+        (["--checkpoint=x"], "--workdir must name the directory for the results"),
         (["--checkpoint=/nowhere", "--workdir=w"], "/nowhere holds no run"),
         (["--checkpoint=x", "--workdir=w", "more"], "unexpected arguments: more"),
     ],

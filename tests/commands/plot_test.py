@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from noisejax import measuring
+from noisejax import evaluators
 from tests.commands import command
 
 
@@ -49,8 +49,8 @@ def write_run(path, rows, network="mlp"):
 
 def test_rows_become_curves(tmp_path):
     run = write_run(tmp_path / "a", ROWS)
-    read = measuring.read_curves([run])
-    assert read.ylabel == "error (%)" and list(read.curves) == ["a"]
+    read = evaluators.read_curves([run])
+    assert read.ylabel == "Error (%)" and list(read.curves) == ["a"]
     nan = np.nan
     assert list(read.curves["a"]) == ["train", "test"]
     np.testing.assert_array_equal(
@@ -59,14 +59,14 @@ def test_rows_become_curves(tmp_path):
     np.testing.assert_array_equal(
         read.curves["a"]["test"], [[40, 10, 5], [20, nan, nan]]
     )
-    losses = measuring.read_curves([run], metric="loss")
-    assert losses.ylabel == "loss (nats)" and losses.curves["a"]["test"][0, 0] == 4
+    losses = evaluators.read_curves([run], metric="loss")
+    assert losses.ylabel == "Loss (nats)" and losses.curves["a"]["test"][0, 0] == 4
 
 
 def test_runs_of_one_name_are_told_apart_by_their_paths(tmp_path):
     (tmp_path / "x").mkdir()
     runs = [write_run(tmp_path / "a", ROWS), write_run(tmp_path / "x" / "a", ROWS)]
-    assert list(measuring.read_curves(runs).curves) == [str(run) for run in runs]
+    assert list(evaluators.read_curves(runs).curves) == [str(run) for run in runs]
 
 
 def test_pictures_are_written(runner, tmp_path):
@@ -82,7 +82,7 @@ def test_pictures_are_written(runner, tmp_path):
 def test_bad_input_is_said(runner, tmp_path):
     run, other = write_run(tmp_path / "a", ROWS), tmp_path / "other"
     result = runner.run("noisejax.plot")
-    assert result.status == 2 and "name the folders of the runs" in result.error
+    assert result.status == 2 and "name the directories of the runs" in result.error
     result = runner.run("noisejax.plot", run, "--metric=accuracy")
     assert result.status == 2 and "<error|loss>" in result.error
     result = runner.run("noisejax.plot", run, other)
@@ -103,7 +103,7 @@ def bad_runs(path):
     yield "metrics.jsonl, line 1", [damaged]
     whole = write_run(path / "whole", ROWS)
     yield "is given twice", [whole, whole]
-    yield "judged by the same", [whole, write_run(path / "b", ROWS, "autoencoder")]
+    yield "judged by the same error", [whole, write_run(path / "b", ROWS, "autoencoder")]
     yield "1 to 7 runs, one colour each; got 8", [whole] * 8
     broken = write_run(path / "broken", ROWS)
     (broken / "config.json").write_text("{}")
@@ -113,7 +113,7 @@ def bad_runs(path):
 def test_runs_that_cannot_be_drawn(tmp_path):
     for message, runs in bad_runs(tmp_path):
         with pytest.raises((ValueError, FileNotFoundError)) as error:
-            measuring.read_curves(runs)
+            evaluators.read_curves(runs)
         assert message in str(error.value)
     with pytest.raises(ValueError, match="one of error, loss, got 'x'"):
-        measuring.read_curves([tmp_path], metric="x")
+        evaluators.read_curves([tmp_path], metric="x")

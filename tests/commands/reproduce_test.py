@@ -6,7 +6,7 @@ import pytest
 
 from noisejax.experiments import EXPERIMENTS
 
-COMMAND = "noisejax.reproduce"
+COMMAND = "noisejax.reproduce.__main__"
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def test_a_second_call_draws_again(runner, done):
     ("arguments", "said"),
     [
         ((), "--experiment must name an experiment; --list shows them"),
-        (("--experiment=ba2014_table1",), "--workdir must name the folder"),
+        (("--experiment=ba2014_table1",), "--workdir must name the directory"),
         (
             ("--experiment=ba2014_table9", "--workdir=DIR"),
             "--experiment must be one of bouthillier2015_figure1, ",

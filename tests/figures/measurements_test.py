@@ -21,10 +21,10 @@ def test_bound():
     np.testing.assert_array_equal(left.lines[0].get_ydata(), bound)
     band = left.collections[0].get_datalim(left.transData).intervaly
     np.testing.assert_allclose(band, [-0.51, -0.34])
-    assert left.get_title() == "n = 12 examples"
-    assert (left.get_xscale(), left.get_ylabel()) == ("log", "bound L(S) (nats)")
+    assert left.get_title() == "Bound on log p(y | x)\n(n = 12 examples)"
+    assert (left.get_xscale(), left.get_ylabel()) == ("log", "L(S) (nats)")
     np.testing.assert_array_equal(right.lines[1].get_ydata(), s)
-    assert right.get_ylabel() == "effective samples"
+    assert right.get_title().startswith("Effective samples")
 
 
 def test_correlations_are_densities():
@@ -33,7 +33,7 @@ def test_correlations_are_densities():
     values, edges, _ = ax.patches[0].get_data()
     np.testing.assert_allclose(values, [0.5, 1.0, 0.5, 0])
     np.testing.assert_allclose(edges, [-1, -0.5, 0, 0.5, 1])
-    assert ax.get_title() == "layer 1\nn = 4-16 pairs"
+    assert ax.get_title() == "Correlated units: layer 1\n(n = 4-16 pairs)"
     assert ax.get_xlim() == (-1, 1)
 
 
@@ -43,7 +43,7 @@ def test_correlation_counts():
     heights = [[bar.get_height() for bar in c] for c in first.containers]
     assert heights == [[1, 20], [7, 8]]
     assert [t.get_text() for t in first.get_xticklabels()] == ["0.9", "0.8"]
-    assert (first.get_yscale(), second.get_title()) == ("symlog", "b")
+    assert (first.get_yscale(), second.get_title()[-1]) == ("symlog", "b")
     assert first.get_ylim() == second.get_ylim() == (0, 40)
 
 
@@ -59,7 +59,7 @@ def test_dropped_share():
     points, _, (bars,) = ax.containers[0]  # 2 * 3 / 4, and 2 * 1 / 4
     np.testing.assert_allclose(points.get_xydata(), [[0, 1.5], [1, 0.5]])
     np.testing.assert_allclose(bars.get_segments()[1], [[1, 0], [1, 1]])
-    assert (ax.get_xlabel(), ax.get_ylabel()) == ("share of units dropped", "density")
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("Share of units dropped", "Density")
 
 
 def test_dropped_share_puts_neighbours_together():
@@ -80,7 +80,7 @@ def test_acceleration_is_g():
     np.testing.assert_allclose(
         teeth, [[[-0.01, -0.005], [0, 0.005]], [[0, -0.005], [0.01, 0.005]]]
     )
-    assert ax.get_title() == "K = 100; slope 1"
+    assert ax.get_title() == "Gradient acceleration: K = 100, slope 1"
 
 
 def test_shapes():
@@ -100,15 +100,16 @@ def test_net_variance_shows_the_parts_on_each_other():
     assert [bar.get_height() for bar in measured] == [3, 1]
     assert (own[0].get_height(), passed_on[0].get_y()) == (2, 2)
     assert passed_on[0].get_height() == 1.5
-    assert ax.get_title() == "n = 7 examples, 20 draws of all masks"
+    assert ax.get_title().endswith("under noise\n(n = 7 examples, 20 draws)")
 
 
 def test_gradient_information():
+    title = "Gradient information\n(n = 5 examples)"
     networks = {"none": {"a": 1e-4}, "dropout": {"a": 2e-3, "b": 1e-3}}
     (ax,) = figures.gradient_information(networks, num_examples=5).axes
     assert [bar.get_height() for bar in ax.containers[1]] == [2e-3, 1e-3]
     assert np.isnan(ax.containers[0][1].get_height())
-    assert (ax.get_yscale(), ax.get_title()) == ("log", "n = 5 examples")
+    assert (ax.get_yscale(), ax.get_title()) == ("log", title)
 
 
 def test_sharpness():
@@ -122,7 +123,7 @@ def test_net_values_count_what_lies_outside():
     (ax,) = figures.net_values({"dropout": {"a": {**h, "saturation": 0.25}}}).axes
     np.testing.assert_allclose(ax.patches[0].get_data().values, [0.25, 0.5])
     assert [text.get_text() for text in ax.texts] == ["25 % saturated"]
-    assert ax.get_title() == "a\nn = 8"
+    assert ax.get_title() == "Pre-activations: a\n(n = 8)"
 
 
 def test_slopes():
@@ -136,10 +137,13 @@ def test_slopes():
 def test_residuals():
     before = np.array([[1.0, 2.0, 3.0], [4.0, 4.0, 4.0]])
     (ax,) = figures.residuals(before, before / 4).axes
-    assert [t.get_text() for t in ax.get_xticklabels()] == ["layer 1", "layer 2"]
+    assert [t.get_text() for t in ax.get_xticklabels()] == [
+        "Hidden layer 1",
+        "Hidden layer 2",
+    ]
     medians = [line.get_ydata()[0] for line in ax.lines if len(line.get_ydata()) == 2]
     assert {2.0, 4.0, 0.5, 1.0} <= set(medians)
-    assert ax.get_title() == "n = 3 examples"
+    assert ax.get_title() == "Back-projection residuals\n(n = 3 examples)"
 
 
 def test_residuals_of_targets_that_are_all_zero_are_left_out():
@@ -153,8 +157,10 @@ def test_shifts_against_activity():
     mean = np.array([0.0, 1.0, 2.0])
     layers = {"input": (mean, -mean), "hidden": (mean.reshape(3, 1), np.ones((3, 1)))}
     left, right = figures.shifts_against_activity(layers).axes
-    assert left.get_title() == "input\nr = -1.00, n = 3"
-    assert right.get_title() == "hidden\nn = 3"  # equal shifts have no correlation
+    assert left.get_title() == "input\n(r = -1.00, n = 3 units)"
+    assert (
+        right.get_title() == "hidden\n(n = 3 units)"
+    )  # equal shifts have no correlation
     np.testing.assert_array_equal(
         left.lines[1].get_xydata(), np.stack([mean, -mean], 1)
     )
@@ -194,7 +200,7 @@ def test_input_shift():
         (lambda: figures.net_variance({}), "layers must not be empty"),
         (lambda: figures.gradient_information({"a": {}}), "layers must not be empty"),
         (lambda: figures.sharpness({}), "networks must not be empty"),
-        (lambda: figures.net_values({}), "layers must not be empty"),
+        (lambda: figures.net_values({}), "networks must not be empty"),
         (lambda: figures.slopes(Z, Z, Z[1:]), r"noisy \(4,\)"),
         (lambda: figures.slopes(Z, Z, Z, counts=Z[1:]), r"counts \(4,\)"),
         (lambda: figures.residuals(Z, Z), r"are \[layers, examples\]"),
@@ -207,6 +213,6 @@ def test_input_shift():
         (lambda: figures.input_shift(Z, Z[1:]), r"phi \(5,\), variance \(4,\)"),
     ],
 )
-def test_what_does_not_fit_is_said(draw, message):
+def test_arrays_that_do_not_fit_are_refused(draw, message):
     with pytest.raises(ValueError, match=message):
         draw()

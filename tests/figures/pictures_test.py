@@ -43,13 +43,13 @@ def test_units_shut_off_shows_differences_and_filters():
     figure = figures.units_shut_off(X[0], stars, filters, names=["a", "b", "c"])
     by_title = {ax.get_title(): ax for ax in figure.axes}
     assert list(by_title)[:4] == ["x", "a", "b", "c"]
-    images = [image(ax) for ax in figure.axes]
-    np.testing.assert_allclose(images[6], stars[2] - X[0])
-    np.testing.assert_allclose(images[9], filters[2])
-    differences = figure.axes[4:7]
-    assert {ax.images[0].get_clim()[1] for ax in differences} == {
-        np.abs(stars - X[0]).max()
-    }
+    differences, weights = figure.axes[5:8], figure.axes[9:12]
+    np.testing.assert_allclose(image(differences[2]), stars[2] - X[0])
+    np.testing.assert_allclose(image(weights[2]), filters[2])
+    for axes, drawn in ((differences, stars - X[0]), (weights, filters)):
+        assert {ax.images[0].get_clim()[1] for ax in axes} == {np.abs(drawn).max()}
+    bars = [ax.get_ylabel() for ax in figure.axes[12:]]
+    assert bars == ["x* - x", "Incoming weights"]  # each with its scale
 
 
 def test_shift_images_are_symmetric_about_zero():
@@ -65,13 +65,13 @@ def test_shift_images_are_symmetric_about_zero():
             lambda: figures.back_projections(X, X),
             r"projected must be \[examples, masks, height, width\]",
         ),
-        (lambda: figures.back_projections(X, X[:1, None]), "the same pictures"),
+        (lambda: figures.back_projections(X, X[:1, None]), "the same images"),
         (lambda: figures.back_projections(X, X[:, None], titles=["x"]), "1 titles"),
         (
             lambda: figures.back_projections(X[:0], X[:0, None]),
             r"got shape \(0, 6, 6\)",
         ),
-        (lambda: figures.units_shut_off(X[0], X, X[:1]), "one picture|a picture per"),
+        (lambda: figures.units_shut_off(X[0], X, X[:1]), "an image per"),
         (lambda: figures.units_shut_off(X[0], X, X, names=["a"]), "1 names"),
         (lambda: figures.shift_images(X[0], X[0, 1:]), "same size"),
         (lambda: figures.page([]), "at least one drawing"),
@@ -81,7 +81,7 @@ def test_shift_images_are_symmetric_about_zero():
         ),
     ],
 )
-def test_what_does_not_fit_is_said(draw, message):
+def test_images_that_do_not_fit_are_refused(draw, message):
     with pytest.raises(ValueError, match=message):
         draw()
 

@@ -6,11 +6,10 @@ before it has had; at least its first. What each would run by itself: `listing_t
 
 import pytest
 
-from noisejax import reproduction
-from noisejax.experiments import EXPERIMENTS
-from noisejax.reproduction._distinct import Seen, distinct_rows
-from noisejax.reproduction._listing import find_rows
-from tests.reproduction.tiny import results
+from noisejax import reproduce
+from noisejax.experiments import EXPERIMENTS, MEASUREMENTS
+from noisejax.reproduce import Seen, distinct_rows, find_rows
+from tests.reproduce.tiny import results
 
 
 def rows_by_experiment():
@@ -32,7 +31,7 @@ def test_smoke(name, tmp_path):
     experiment = EXPERIMENTS[name]
     work = tmp_path / "work"
     only = ROWS[name] if experiment.kind != "computed" else ()
-    reproduction.reproduce(experiment, work, scale="smoke", only=only)
+    reproduce.reproduce(experiment, work, scale="smoke", only=only)
     found = {result["row"]: result for result in results(work)}
     assert list(found) == ROWS[name]
     for result in found.values():
@@ -73,12 +72,9 @@ class Only:
         return self.rows
 
 
-def test_every_measurement_and_metric_has_its_function():
-    from noisejax.experiments import MEASUREMENTS
-    from noisejax.reproduction._computed import COMPUTED
-    from noisejax.reproduction._measurements import MEASUREMENTS as MEASURED
-
-    assert set(MEASUREMENTS) == set(COMPUTED) | set(MEASURED)
+def test_every_measurement_has_its_function():
+    computed, measured = reproduce.COMPUTED, reproduce.MEASUREMENTS
+    assert set(MEASUREMENTS) == set(computed) | set(measured)
     for experiment in EXPERIMENTS.values():
-        known = COMPUTED if experiment.kind == "computed" else MEASURED
+        known = computed if experiment.kind == "computed" else measured
         assert set(experiment.measurements) <= set(known)

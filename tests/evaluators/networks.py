@@ -1,4 +1,4 @@
-"""Untrained networks of all kinds, as runs that were read back."""
+"""Untrained networks of all kinds, in the form of trained runs."""
 
 import pathlib
 import types
@@ -7,11 +7,9 @@ import jax
 import numpy as np
 from jax import numpy as jnp
 
-from noisejax import data, training
-from noisejax.measuring._amounts import Amounts
-from noisejax.measuring._find_layers import network_of
+from noisejax import data, evaluators, training
 
-AMOUNTS = Amounts(
+AMOUNTS = evaluators.Amounts(
     examples=6,
     gradients=4,
     chunk=3,
@@ -26,15 +24,15 @@ AMOUNTS = Amounts(
 def make_run(
     sections, *, shape=(8, 8, 1), examples=8, beta=0.0, weights=True, num_classes=10
 ):
-    """A run of a network that was never trained.
+    """Returns a run of a network that was never trained.
 
     Args:
-      sections: of the configuration: section -> field -> value.
-      shape: of an example.
-      examples: of each part.
-      beta: what shifts are, in place of 0.
-      num_classes: of the output; of soft targets (tissues, outcomes).
-      weights: whether they are needed; to draw those of deep networks takes long.
+      sections: configuration: section -> field -> value.
+      shape: shape of an example.
+      examples: number of examples of each part.
+      beta: value of all shifts.
+      weights: False to leave out the weights of a deep network, which take long.
+      num_classes: number of classes; of soft targets (tissues, outcomes).
     """
     config = training.from_dict(sections)
     rng = np.random.default_rng(0)
@@ -62,5 +60,6 @@ def make_run(
     )
 
 
-def make_network(sections, **options):
-    return network_of(make_run(sections, **options))
+def make_model(sections, **options):
+    """Returns an untrained network for the measurements."""
+    return evaluators.from_run(make_run(sections, **options))

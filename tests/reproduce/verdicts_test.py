@@ -8,15 +8,14 @@ import pytest
 from scipy import stats
 
 from noisejax.experiments import EXPERIMENTS, Claim, Contrast
-from noisejax.reproduction._verdicts import (
-    CHOSEN_BY,
+from noisejax.reproduce import (
     choose_rows,
     estimate,
-    interval,
+    estimate_contrast,
     numbers_of,
     verdict,
 )
-from tests.reproduction.tiny import ERROR, result
+from tests.reproduce.tiny import ERROR, result
 
 
 def of(a, b, seeds=None):
@@ -37,46 +36,60 @@ def test_the_interval_is_students():
     expected = stats.t.interval(
         0.95, 3, loc=values.mean(), scale=stats.sem(values, ddof=1)
     )
-    assert interval(values) == pytest.approx(expected)
-    assert interval([1.0]) == interval([1.0, 1.0]) == (-math.inf, math.inf)
+    found = estimate(values)
+    assert (found.low, found.high) == pytest.approx(expected)
+    assert found.standard_error == pytest.approx(stats.sem(values, ddof=1))
+    for same in ([1.0], [1.0, 1.0]):
+        assert (estimate(same).low, estimate(same).high) == (-math.inf, math.inf)
 
 
 def test_a_paired_difference():
     """The spread between seeds that both rows share cancels."""
-    found = estimate(LESS, numbers_of(of([1.0, 11.0, 21.0], [2.0, 12.1, 21.9])))
+    found = estimate_contrast(
+        LESS, numbers_of(of([1.0, 11.0, 21.0], [2.0, 12.1, 21.9]))
+    )
     assert found.value == pytest.approx(-1.0)
-    assert (found.low, found.high) == pytest.approx(interval([-1.0, -1.1, -0.9]))
+    expected = estimate([-1.0, -1.1, -0.9])
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
     assert found.num_seeds == 3
 
 
 def test_only_seeds_that_both_have():
     numbers = numbers_of([*of([1.0, 2.0], [3.0, 4.0]), result("a", 7, **{ERROR: 9.0})])
-    assert estimate(LESS, numbers).num_seeds == 2
+    assert estimate_contrast(LESS, numbers).num_seeds == 2
 
 
 def test_weights():
     contrast = Contrast(((1.0, "a", ERROR), (-5.0, "b", ERROR)))
-    found = estimate(contrast, numbers_of(of([10.0, 10.0], [1.0, 1.0])))
+    found = estimate_contrast(contrast, numbers_of(of([10.0, 10.0], [1.0, 1.0])))
     assert found.value == 5.0
 
 
 @pytest.mark.parametrize(
-    ("a", "b", "word"),
+    ("a", "b", "sentence"),
     [
-        ([1.0, 1.1, 0.9], [2.0, 2.1, 1.95], "Held (n = 3)"),
-        ([2.0, 2.1, 1.95], [1.0, 1.1, 0.9], "Not held (n = 3)"),
-        ([1.0, 2.0, 3.0], [1.1, 1.0, 4.0], "Not resolved (n = 3)"),
-        ([1.0], [2.0], "Not resolved (n = 1)"),
-        ([], [2.0], "Not run"),
-        ([None, None], [2.0, 1.0], "Not run"),
+        (
+            *([1.0, 1.1, 0.9], [2.0, 2.1, 1.95]),
+            "Held: 1.02 [0.95, 1.09] points better, n = 3.",
+        ),
+        (
+            *([2.0, 2.1, 1.95], [1.0, 1.1, 0.9]),
+            "Not held: 1.02 [0.95, 1.09] points worse, n = 3.",
+        ),
+        (
+            *([1.0, 2.0, 3.0], [1.1, 1.0, 4.0]),
+            "Not resolved: 0 [-2, 3] points better, n = 3.",
+        ),
+        (
+            *([1.0], [2.0]),
+            "Not resolved: 1 points better (one seed: no interval), n = 1.",
+        ),
+        ([], [2.0], "Not run."),
+        ([None, None], [2.0, 1.0], "Not run."),
     ],
 )
-def test_words(a, b, word):
-    said = verdict(Claim("It is less.", (LESS,)), of(a, b))
-    assert said.startswith(word)
-    assert said.endswith(".") and "\n" not in said
-    if word.endswith("(n = 3)"):
-        assert "a - b of test_error_percent = " in said and "[" in said
+def test_a_verdict_is_one_sentence_with_its_interval(a, b, sentence):
+    assert verdict(Claim("It is less.", (LESS,)), of(a, b)) == sentence
 
 
 MORE = Contrast(LESS.terms, low=0.0)
@@ -85,29 +98,24 @@ MORE = Contrast(LESS.terms, low=0.0)
 @pytest.mark.parametrize("contrast", [LESS, MORE])
 def test_no_difference_is_neither_better_nor_worse(contrast):
     said = verdict(Claim("It is.", (contrast,)), of([1.0, 2.0], [1.0, 2.0]))
-    assert said.startswith("Not resolved (n = 2): ")
-    assert "= 0 (the same in all 2 seeds: no interval), not resolved" in said
+    assert said.startswith("Not resolved: 0 points ")
+    assert said.endswith("(no spread over seeds: no interval), n = 2.")
     said = verdict(Claim("It is.", (contrast,)), of([1.0], [1.0]), exact=True)
-    assert said.startswith("Not held (exact)")
+    assert said.startswith("Not held: ") and said.endswith(", exact.")
 
 
 @pytest.mark.parametrize("step", [0.0, 3e-6])
 def test_a_difference_without_a_spread_has_no_interval(step):
     """Numbers of errors can coincide; what is left of float32 is no spread."""
     found = of([97.0, 98.0, 99.0], [97.5, 98.5, 99.5 + step])
-    assert estimate(LESS, numbers_of(found)).high == math.inf
+    assert estimate_contrast(LESS, numbers_of(found)).high == math.inf
     said = verdict(Claim("It is less.", (LESS,)), found)
-    assert said.startswith("Not resolved (n = 3)") and "same in all 3 seeds" in said
+    assert said.startswith("Not resolved: ") and "no spread over seeds" in said
 
 
 def test_one_error_of_ten_thousand_is_a_spread():
     found = of([97.0, 98.0, 99.0], [97.5, 98.5, 99.51])
-    assert verdict(Claim("It is less.", (LESS,)), found).startswith("Held (n = 3)")
-
-
-def test_one_seed_is_said():
-    said = verdict(Claim("It is less.", (LESS,)), of([1.0], [2.0]))
-    assert "= -1 (one seed: no interval), not resolved" in said
+    assert verdict(Claim("It is less.", (LESS,)), found).startswith("Held: ")
 
 
 def test_close_to_each_other():
@@ -124,18 +132,21 @@ def test_close_to_each_other():
 def test_one_contrast_that_fails_is_enough():
     claim = Claim("Both.", (LESS, Contrast(((1.0, "a", ERROR),), low=100.0)))
     said = verdict(claim, of([1.0, 1.1, 0.9], [2.0, 2.1, 1.95]))
-    assert said.startswith("Not held") and ", held; " in said
+    assert said.startswith(
+        "Not held: a 1.02 [0.95, 1.09] points better than b (held); "
+    )
+    assert said.endswith(" (not held), n = 3.")
 
 
 def test_what_was_not_run_is_said():
     claim = Claim("Both.", (LESS, Contrast(((1.0, "c", ERROR),), low=0.0)))
     said = verdict(claim, of([1.0, 1.1, 0.9], [2.0, 2.1, 1.95]))
-    assert said.startswith("Held in the 1 of 2 comparisons that were run (n = 3)")
+    assert said.startswith("Held in the 1 of 2 comparisons that were run: ")
 
 
 def test_what_is_computed_is_exact():
     said = verdict(Claim("Less.", (LESS,)), of([1.0], [2.0]), exact=True)
-    assert said.startswith("Held (exact)")
+    assert said == "Held: 1 points better, exact."
 
 
 def test_without_contrasts_there_is_no_judgement():
@@ -149,7 +160,14 @@ def test_the_best_of_several_rows_is_chosen_by_validation():
     """The row with the lowest validation error enters, though its test error is not."""
     numbers = {"a": (3.0, 1.0), "b": (2.0, 2.0), "c": (1.5, 0.0)}
     results = [
-        result(row, seed, **{ERROR: test + 0.01 * seed * test, CHOSEN_BY: validation})
+        result(
+            row,
+            seed,
+            **{
+                ERROR: test + 0.01 * seed * test,
+                "validation_error_percent": validation,
+            },
+        )
         for row, (test, validation) in numbers.items()
         for seed in (0, 1)
     ]
@@ -160,6 +178,39 @@ def test_the_best_of_several_rows_is_chosen_by_validation():
     assert verdict(claim, results).startswith("Held")
     without = [{**r, "numbers": {ERROR: r["numbers"][ERROR]}} for r in results]
     assert verdict(claim, without).startswith("Not judged: no validation errors")
+
+
+@pytest.mark.parametrize(
+    ("metric", "words"),
+    [
+        ("test_accuracy_percent", "1.02 [0.95, 1.09] points worse"),
+        ("epochs_to_converge", "1.02 [0.95, 1.09] epochs lower"),
+        ("slope_gain/layer_2", "1.02 [0.95, 1.09] lower"),
+    ],
+)
+def test_a_difference_is_in_the_words_of_its_metric(metric, words):
+    results = [
+        {**r, "numbers": {metric: r["numbers"][ERROR]}}
+        for r in of([1.0, 1.1, 0.9], [2.0, 2.1, 1.95])
+    ]
+    terms = ((1.0, "a", metric), (-1.0, "b", metric))
+    claim = Claim("It is more.", (Contrast(terms, low=0.0),))
+    assert verdict(claim, results) == f"Not held: {words}, n = 3."
+
+
+def test_rows_are_named_in_words():
+    claim = Claim("Both.", (LESS, LESS))
+    results = of([1.0, 1.1, 0.9], [2.0, 2.1, 1.95])
+    sentence = verdict(claim, results, labels={"a": "dropout", "b": "no noise"})
+    assert "dropout 1.02 [0.95, 1.09] points better than no noise (held)" in sentence
+
+
+def test_a_claim_can_be_untestable_at_a_scale():
+    claim = Claim("It is less.", (LESS,), untestable={"short": "too few epochs"})
+    results = of([1.0, 1.1, 0.9], [2.0, 2.1, 1.95])
+    said = verdict(claim, results, scale="short")
+    assert said == "Not testable at this scale: too few epochs."
+    assert verdict(claim, results, scale="paper").startswith("Held: ")
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)

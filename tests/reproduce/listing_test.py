@@ -2,14 +2,12 @@
 
 import pytest
 
-from noisejax import reproduction
+from noisejax import reproduce
 from noisejax.experiments import EXPERIMENTS, SCALES
-from noisejax.reproduction._full_width import check_full_width
-from noisejax.reproduction._listing import find_rows
 
 
 def test_a_line_per_experiment_its_name_first():
-    lines = reproduction.describe_experiments().splitlines()
+    lines = reproduce.describe_experiments().splitlines()
     assert [line.split()[0] for line in lines] == list(EXPERIMENTS)
     for line, experiment in zip(lines, EXPERIMENTS.values(), strict=True):
         assert experiment.title in line
@@ -20,7 +18,7 @@ def test_a_line_per_experiment_its_name_first():
 
 
 def names(experiment, scale="smoke"):
-    return [row.name for row in find_rows(EXPERIMENTS[experiment], scale, ())]
+    return [row.name for row in reproduce.find_rows(EXPERIMENTS[experiment], scale, ())]
 
 
 def overrides(name, row):
@@ -32,7 +30,7 @@ def test_smoke_takes_every_network():
     assert len(names("hahn2018_table5")) == 2 * 4  # VGG, four convolutions
     for name in ("factorial", "ba2014_table2", "ba2014_table6"):
         rows = {path: set() for path in ("taken", "all")}
-        taken = find_rows(EXPERIMENTS[name], "smoke", ())
+        taken = reproduce.find_rows(EXPERIMENTS[name], "smoke", ())
         for key, some in (
             ("taken", taken),
             ("all", EXPERIMENTS[name].rows_at("smoke")),
@@ -60,7 +58,7 @@ def test_smoke_takes_every_network():
 )
 def test_smoke_takes_every_other_setting_once(name, path):
     experiment = EXPERIMENTS[name]
-    taken = find_rows(experiment, "smoke", ())
+    taken = reproduce.find_rows(experiment, "smoke", ())
     every = {overrides(name, row).get(path) for row in experiment.rows_at("smoke")}
     assert {overrides(name, row).get(path) for row in taken} == every
     assert len(every) > 1 and len(taken) <= 10
@@ -68,7 +66,7 @@ def test_smoke_takes_every_other_setting_once(name, path):
 
 def test_noise_that_is_asked_for_is_there():
     """A scheme at the rate 0 is no noise."""
-    for row in find_rows(EXPERIMENTS["bouthillier2015_figure6"], "smoke", ()):
+    for row in reproduce.find_rows(EXPERIMENTS["bouthillier2015_figure6"], "smoke", ()):
         fields = overrides("bouthillier2015_figure6", row)
         if fields["noise.scheme"].startswith("random_dropout"):
             assert fields["noise.input_rate"] > 0
@@ -80,7 +78,7 @@ def test_rows_without_networks_are_all_taken():
 
 def test_rows_by_name_are_taken_once_in_that_order():
     experiment = EXPERIMENTS["hahn2018_table4"]
-    taken = find_rows(experiment, "smoke", ["gaaf", "base", "gaaf"])
+    taken = reproduce.find_rows(experiment, "smoke", ["gaaf", "base", "gaaf"])
     assert [row.name for row in taken] == ["gaaf", "base"]
 
 
@@ -95,16 +93,18 @@ def test_short_takes_its_own_rows_and_paper_all():
     "name", [n for n, e in EXPERIMENTS.items() if e.kind != "computed"]
 )
 def test_every_row_builds_at_full_width(name):
-    counts = check_full_width(EXPERIMENTS[name])
+    counts = reproduce.check_full_width(EXPERIMENTS[name])
     assert set(counts) == {row.name for row in EXPERIMENTS[name].rows_at("paper")}
     assert all(count > 1_000_000 or "hahn" in name for count in counts.values())
 
 
 def test_published_sizes():
-    wide = check_full_width(EXPERIMENTS["noh2017_table1"])
+    wide = reproduce.check_full_width(EXPERIMENTS["noh2017_table1"])
     assert round(wide["cifar10_s_8"] / 1e6, 1) == 36.5
-    cnn = check_full_width(EXPERIMENTS["ba2014_table3"])["invariant"]
-    maxout = check_full_width(EXPERIMENTS["ba2014_table6"])["cifar10_invariant"]
+    cnn = reproduce.check_full_width(EXPERIMENTS["ba2014_table3"])["invariant"]
+    maxout = reproduce.check_full_width(EXPERIMENTS["ba2014_table6"])[
+        "cifar10_invariant"
+    ]
     assert cnn < maxout / 2
     assert f"{cnn / 1e6:.1f} against {maxout / 1e6:.1f} million" in (
         EXPERIMENTS["ba2014_table6"].claims[1].settled

@@ -1,10 +1,10 @@
-"""Programs compiled without optimisation: hardly any of them runs long."""
+"""Programs compiled without optimisation, because most run few steps."""
 
 import jax
 import pytest
 
 from noisejax import data, training
-from tests.reproduction.tiny import run
+from tests.reproduce.tiny import run
 
 
 @pytest.fixture(scope="package", autouse=True)
@@ -17,7 +17,7 @@ def quick_compilation():
 
 @pytest.fixture
 def digits(monkeypatch):
-    """200 generated images in place of the digits."""
+    """Replaces the digits by 200 generated images."""
 
     def load(name, data_dir=None, *, test_partition=0):
         if name != "digits":
@@ -30,7 +30,7 @@ def digits(monkeypatch):
 
 @pytest.fixture
 def trained(monkeypatch):
-    """Names of the rows that are trained from now on."""
+    """Lists the rows that are trained from now on."""
     names = []
 
     def train(config, path, **options):
@@ -44,7 +44,7 @@ def trained(monkeypatch):
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory):
-    """A finished experiment, to be looked at only."""
+    """A finished experiment, which must not be changed."""
     folder = tmp_path_factory.mktemp("done")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(data, "load_dataset", lambda name, *_, **__: data.generate(name))

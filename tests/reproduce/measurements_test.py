@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 
 from noisejax import data, training
-from noisejax.reproduction._measurements import MEASUREMENTS
-from noisejax.reproduction._subject import Subject
+from noisejax.reproduce import measure
 from tests.training.tiny import config, rows
 
 WIDTHS = (6, 5)
@@ -21,9 +20,27 @@ FIELDS = {
 
 
 def subject(folder, dataset, seed=0, **fields):
-    summary = training.train(config(**fields), folder, dataset=dataset)
-    run = training.load_run(folder, dataset=dataset, seed=seed)
-    return Subject(run, summary)
+    """Trains a run and reads one of its networks back."""
+    training.train(config(**fields), folder, dataset=dataset)
+    return training.load_run(folder, dataset=dataset, seed=seed)
+
+
+def measured(name, run):
+    """Makes one measurement, which must not fail."""
+    found, failed = measure([name], run)
+    assert not failed
+    return found
+
+
+def params_of(run):
+    """Parameters of the network; of an autoencoder those of its MLP."""
+    params = run.variables["params"]
+    return params.get("mlp", params)
+
+
+def layers_of(run):
+    """Indices of the hidden layers."""
+    return range(len(run.config.model.widths))
 
 
 @pytest.fixture(scope="module")
@@ -48,10 +65,10 @@ def shifted(dataset, tmp_path_factory):
 
 def forward(subject, x, phi):
     """Input, then net values and activations of each layer, then the output."""
-    params = jax.tree.map(np.asarray, subject.params)
+    params = jax.tree.map(np.asarray, params_of(subject))
     a = x.reshape(len(x), -1)
     nets, activations = [], [a]
-    for i in subject.layers:
+    for i in layers_of(subject):
         shift = params.get("input_noise" if not i else f"noise_{i - 1}", {"beta": 0})
         dense = params[f"dense_{i}"]
         nets.append((a + shift["beta"]) @ dense["kernel"] + dense["bias"])
@@ -62,59 +79,59 @@ def forward(subject, x, phi):
 
 def test_correlations(noisy, dataset):
     _, activations = forward(noisy, dataset.test_x / 255, np.tanh)
-    measured = MEASUREMENTS["correlation_counts"](noisy)
+    found = measured("correlation_counts", noisy)
     for i, units in enumerate(WIDTHS):
         r = np.corrcoef(activations[i + 1].T)[np.triu_indices(units, 1)]
         for bound in (0.9, 0.8, 0.7, 0.6, 0.5):
-            count = measured.numbers[f"pairs_above/layer_{i + 1}/{bound}"]
+            count = found.numbers[f"pairs_above/layer_{i + 1}/{bound}"]
             assert count == (np.abs(r) > bound).sum()
-        assert measured.arrays[f"histogram/layer_{i + 1}"].sum() == len(r)
+        assert found.arrays[f"histogram/layer_{i + 1}"].sum() == len(r)
 
 
 def test_net_values(noisy, dataset):
     nets, _ = forward(noisy, dataset.test_x / 255, np.tanh)
-    measured = MEASUREMENTS["net_values"](noisy)
+    found = measured("net_values", noisy)
     for i, z in enumerate(nets):
         share = (1 - np.tanh(z) ** 2 < 0.1).mean()
-        number = float(measured.numbers[f"share_saturated/layer_{i + 1}"])
+        number = float(found.numbers[f"share_saturated/layer_{i + 1}"])
         assert number == pytest.approx(share, abs=2 / z.size)
         layer = [
-            measured.arrays[f"{f}/layer_{i + 1}"] for f in ("counts", "below", "above")
+            found.arrays[f"{f}/layer_{i + 1}"] for f in ("counts", "below", "above")
         ]
         assert sum(part.sum() for part in layer) == z.size
 
 
 def test_slopes_under_noise(noisy, dataset):
     """The first layer has no noise below it: its slopes stay; the second's move."""
-    measured = MEASUREMENTS["slopes_under_noise"](noisy)
+    found = measured("slopes_under_noise", noisy)
     nets, _ = forward(noisy, dataset.test_x[:128] / 255, np.tanh)
     slopes = 1 - np.tanh(nets[0]) ** 2
-    gain = float(measured.numbers["slope_gain/layer_1"])
+    gain = float(found.numbers["slope_gain/layer_1"])
     if (slopes < 0.1).any():
         assert gain == pytest.approx(1.0, rel=1e-4)
     else:
         assert np.isnan(gain)
     for layer, moves in (("layer_1", False), ("layer_2", True)):
-        clean, after = (measured.arrays[f"{f}/{layer}"] for f in ("clean", "noisy"))
+        clean, after = (found.arrays[f"{f}/{layer}"] for f in ("clean", "noisy"))
         seen = np.isfinite(clean)
         assert np.allclose(clean[seen], after[seen], atol=1e-5) != moves
 
 
 def test_a_network_without_noise_gets_dropout(dataset, tmp_path):
     silent = subject(tmp_path, dataset, **{**FIELDS, "noise__scheme": "none"})
-    measured = MEASUREMENTS["slopes_under_noise"](silent)
-    clean, after = (measured.arrays[f"{f}/layer_2"] for f in ("clean", "noisy"))
+    found = measured("slopes_under_noise", silent)
+    clean, after = (found.arrays[f"{f}/layer_2"] for f in ("clean", "noisy"))
     seen = np.isfinite(clean)
     assert not np.allclose(clean[seen], after[seen], atol=1e-3)
 
 
 def test_net_variances(noisy, dataset):
     """Nothing below layer 1 is noisy; layer 2's variance is eq. 6, exactly so."""
-    measured = MEASUREMENTS["net_variances"](noisy)
-    numbers = {name: float(value) for name, value in measured.numbers.items()}
+    found = measured("net_variances", noisy)
+    numbers = {name: float(value) for name, value in found.numbers.items()}
     assert numbers["net_variance/layer_1"] == pytest.approx(0, abs=1e-9)
     _, activations = forward(noisy, dataset.test_x[:128] / 255, np.tanh)
-    kernel = np.asarray(noisy.params["dense_1"]["kernel"])
+    kernel = np.asarray(params_of(noisy)["dense_1"]["kernel"])
     variance = (activations[1] ** 2 @ kernel**2).mean()  # rate / (1 - rate) = 1
     conditional = numbers["net_variance_conditional/layer_2"]
     assert conditional == pytest.approx(variance, rel=1e-4)
@@ -126,14 +143,14 @@ def test_net_variances(noisy, dataset):
 
 
 def test_gradients_are_those_of_the_log(noisy):
-    log = rows(noisy.run.path, phase="train", split="train", seed=1)
-    measured = MEASUREMENTS["gradient_information"](noisy)
+    log = rows(noisy.path, phase="train", split="train", seed=1)
+    found = measured("gradient_information", noisy)
     for i, scale in ((0, 1.0), (1, 0.5)):  # layer 2's input is dropped: 1 - rate
         mean = np.mean([row[f"gradient/dense_{i}/kernel"] for row in log])
-        number = measured.numbers[f"gradient_information/layer_{i + 1}"]
+        number = found.numbers[f"gradient_information/layer_{i + 1}"]
         assert number == pytest.approx(scale * mean)
         # The mean over a batch lies within |.|: single examples have more.
-        assert measured.numbers[f"gradient_per_example/layer_{i + 1}"] > number
+        assert found.numbers[f"gradient_per_example/layer_{i + 1}"] > number
 
 
 def test_the_log_has_the_gradients_of_the_steps(dataset, tmp_path):
@@ -151,7 +168,7 @@ def test_the_log_has_the_gradients_of_the_steps(dataset, tmp_path):
     second = subject(tmp_path / "2", dataset, training__epochs=2, **fields)
     [row] = rows(tmp_path / "2", split="train", epoch=2)
     for name in ("dense_0", "dense_1", "dense_output"):
-        moved = second.params[name]["kernel"] - first.params[name]["kernel"]
+        moved = params_of(second)[name]["kernel"] - params_of(first)[name]["kernel"]
         mean = float(np.abs(moved).mean()) / 0.5
         assert row[f"gradient/{name}/kernel"] == pytest.approx(mean, rel=1e-2)
 
@@ -159,32 +176,32 @@ def test_the_log_has_the_gradients_of_the_steps(dataset, tmp_path):
 def test_shifts(shifted, dataset):
     x = 1 - dataset.train_x / 255
     _, activations = forward(shifted, x, lambda z: np.maximum(z, 0))
-    measured = MEASUREMENTS["shift_against_activity"](shifted)
+    found = measured("shift_against_activity", shifted)
     places = {"input": "input_noise", "layer_1": "noise_0", "layer_2": "noise_1"}
     for a, (place, module) in zip(activations, places.items(), strict=True):
-        beta = np.asarray(shifted.params[module]["beta"])
+        beta = np.asarray(params_of(shifted)[module]["beta"])
         mean = a.mean(0)
-        assert np.allclose(measured.arrays[f"mean/{place}"], mean, atol=1e-4)
-        assert np.array_equal(measured.arrays[f"shift/{place}"], beta)
+        assert np.allclose(found.arrays[f"mean/{place}"], mean, atol=1e-4)
+        assert np.array_equal(found.arrays[f"shift/{place}"], beta)
         r = np.corrcoef(mean, beta)[0, 1]
-        number = float(measured.numbers[f"shift_correlation/{place}"])
+        number = float(found.numbers[f"shift_correlation/{place}"])
         assert number == pytest.approx(r, abs=1e-3, nan_ok=True)
-        slope = float(measured.numbers[f"shift_slope/{place}"])
+        slope = float(found.numbers[f"shift_slope/{place}"])
         assert slope == pytest.approx(np.polyfit(mean, beta, 1)[0], rel=1e-2)
 
 
 def test_shift_images(shifted, noisy, dataset):
-    measured = MEASUREMENTS["shift_images"](shifted)
+    found = measured("shift_images", shifted)
     mean = (1 - dataset.train_x / 255).mean(0)
-    assert np.allclose(measured.arrays["mean_image"], mean, atol=1e-5)
-    assert measured.arrays["shift_image"].shape == (8, 8, 1)
-    assert "shift_image" not in MEASUREMENTS["shift_images"](noisy).arrays
+    assert np.allclose(found.arrays["mean_image"], mean, atol=1e-5)
+    assert found.arrays["shift_image"].shape == (8, 8, 1)
+    assert "shift_image" not in measured("shift_images", noisy).arrays
 
 
 def test_learning_curves(noisy):
-    curves = MEASUREMENTS["learning_curves"](noisy).arrays
+    curves = measured("learning_curves", noisy).arrays
     for split in ("train", "validation", "test"):
-        log = rows(noisy.run.path, split=split, seed=1)
+        log = rows(noisy.path, split=split, seed=1)
         errors = [row["error_percent"] for row in log]
         assert curves[f"curve/{split}"].tolist() == errors
 
@@ -205,17 +222,15 @@ def autoencoder(dataset, tmp_path_factory):
 
 
 def test_back_projected_samples(autoencoder, dataset):
-    measured = MEASUREMENTS["back_projected_samples"](autoencoder)
-    numbers = {name: float(value) for name, value in measured.numbers.items()}
+    found = measured("back_projected_samples", autoencoder)
+    numbers = {name: float(value) for name, value in found.numbers.items()}
     assert 0.2 < numbers["residual/before"] < 0.7
     assert numbers["residual/after"] < 0.8 * numbers["residual/before"]
     assert numbers["residual/diverged"] == 0
     assert numbers["distance_spread"] > 0
-    assert np.allclose(
-        measured.arrays["originals"], dataset.test_x[:5] / 255, atol=1e-6
-    )
-    assert measured.arrays["projected"].shape == (5, 8, 8, 8, 1)
-    dropped = measured.arrays["dropped"]
+    assert np.allclose(found.arrays["originals"], dataset.test_x[:5] / 255, atol=1e-6)
+    assert found.arrays["projected"].shape == (5, 8, 8, 8, 1)
+    dropped = found.arrays["dropped"]
     assert (np.diff(dropped, axis=1) >= 0).all()
     assert 0.2 < dropped.mean() < 0.6
     train, test = (
@@ -228,21 +243,21 @@ def test_back_projected_samples(autoencoder, dataset):
 
 
 def test_units_shut_off(autoencoder, dataset):
-    measured = MEASUREMENTS["units_shut_off"](autoencoder)
+    found = measured("units_shut_off", autoencoder)
     nets, _ = forward(autoencoder, dataset.test_x[:1] / 255, np.tanh)
     hidden = np.maximum(nets[0][0], 0)
-    units = measured.arrays["units"]
+    units = found.arrays["units"]
     assert len(set(units.tolist())) == 5
     assert np.allclose(hidden[units], np.sort(hidden)[::-1][:5], atol=1e-5)
-    kernel = np.asarray(autoencoder.params["dense_0"]["kernel"])
+    kernel = np.asarray(params_of(autoencoder)["dense_0"]["kernel"])
     assert np.array_equal(
-        measured.arrays["filters"][0].ravel(), kernel[:, units[0]].ravel()
+        found.arrays["filters"][0].ravel(), kernel[:, units[0]].ravel()
     )
-    numbers = measured.numbers
+    numbers = found.numbers
     changes = [numbers[f"others_changed/{n}"] for n in ("x_star", "filter_subtracted")]
     assert 0 < changes[0] < changes[1]
     assert float(numbers["residual/after"]) < 0.5 * float(numbers["residual/before"])
-    assert measured.arrays["projected"].shape == (5, 8, 8, 1)
+    assert found.arrays["projected"].shape == (5, 8, 8, 1)
 
 
 def test_pictures_are_shown_after_the_inverse_pca(dataset, tmp_path):
@@ -254,34 +269,34 @@ def test_pictures_are_shown_after_the_inverse_pca(dataset, tmp_path):
         "optimizer__learning_rate": 0.001,
     }
     seen = subject(tmp_path, dataset, **fields)
-    measured = MEASUREMENTS["back_projected_samples"](seen)
+    found = measured("back_projected_samples", seen)
     images = dataset.test_x[:5] / 255
-    assert np.allclose(measured.arrays["originals"], images, atol=1e-4)
+    assert np.allclose(found.arrays["originals"], images, atol=1e-4)
 
 
 def test_dead_units(shifted, dataset):
     _, activations = forward(
         shifted, 1 - dataset.test_x / 255, lambda z: np.maximum(z, 0)
     )
-    measured = MEASUREMENTS["dead_units"](shifted)
+    found = measured("dead_units", shifted)
     for i, a in enumerate(activations[1:]):
         share = (a == 0).all(0).mean()
-        assert float(measured.numbers[f"dead_share/layer_{i + 1}"]) == share
+        assert float(found.numbers[f"dead_share/layer_{i + 1}"]) == share
 
 
 def test_sharpness_is_that_of_the_plain_activation(noisy):
-    numbers = MEASUREMENTS["sharpness"](noisy).numbers
+    numbers = measured("sharpness", noisy).numbers
     assert float(numbers["sharpness/largest"]) > 0
     assert float(numbers["sharpness/residual"]) < 0.1
 
 
 def test_noise_samples(noisy, dataset):
     """The bound rises with S; the noise-free error is NumPy's."""
-    numbers = MEASUREMENTS["noise_samples"](noisy).numbers
+    numbers = measured("noise_samples", noisy).numbers
     bounds = [float(numbers[f"bound/S={s}"]) for s in (1, 2, 4, 8, 16)]
     assert bounds == sorted(bounds)
     _, activations = forward(noisy, dataset.test_x / 255, np.tanh)
-    output = jax.tree.map(np.asarray, noisy.params["dense_output"])
+    output = jax.tree.map(np.asarray, params_of(noisy)["dense_output"])
     logits = activations[-1] @ output["kernel"] + output["bias"]
     error = 100 * (logits.argmax(1) != dataset.test_y).mean()
     assert numbers["prediction_error_percent/noise_free"] == pytest.approx(error)

@@ -1,10 +1,10 @@
-"""What is computed without a network."""
+"""Rows without a network have the numbers of the formulas."""
 
 import numpy as np
 import pytest
 
 from noisejax.experiments import EXPERIMENTS
-from noisejax.reproduction._computed import COMPUTED
+from noisejax.reproduce import COMPUTED
 
 
 def numbers(name):

@@ -4,10 +4,8 @@ import numpy as np
 import pytest
 
 from noisejax.experiments import EXPERIMENTS
-from noisejax.reproduction._effects import effects
-from noisejax.reproduction._error_figures import design_effects
-from noisejax.reproduction._saved import Saved
-from tests.reproduction.tiny import ERROR, result
+from noisejax.reproduce import Saved, draw, effects
+from tests.reproduce.tiny import ERROR, result
 
 FACTORIAL = EXPERIMENTS["factorial"]
 SCHEME = {"dropout": 0.0, "random": 1.0, "gaussian": -2.0}
@@ -30,48 +28,49 @@ def make(seeds):
 
 
 def found(results):
-    every = effects(FACTORIAL.rows, FACTORIAL.design, results, ERROR)
-    return {effect.name: effect for effect in every}
+    return effects(FACTORIAL.rows, FACTORIAL.design, results, ERROR)
 
 
 def test_effects_are_those_of_the_truth():
     by_name = found(make([0, 1, 2]))
     values = {name: effect.value for name, effect in by_name.items()}
-    assert values["scheme random"] == pytest.approx(1.0)
-    assert values["scheme gaussian"] == pytest.approx(-2.0)
-    assert values["gaaf"] == pytest.approx(0.25)
-    assert values["shift"] == pytest.approx(-0.5 + 0.3 / 2 + 0.01)
-    assert values["samples"] == pytest.approx(-1.0 + 0.3 / 2)
-    assert values["shift x samples"] == pytest.approx(0.3 / 2)
-    assert values["gaaf x samples"] == pytest.approx(0.0, abs=1e-9)
+    assert values["Random dropout"] == pytest.approx(1.0)
+    assert values["Gaussian dropout"] == pytest.approx(-2.0)
+    assert values["GAAF"] == pytest.approx(0.25)
+    assert values["Learned shift"] == pytest.approx(-0.5 + 0.3 / 2 + 0.01)
+    assert values["4 samples"] == pytest.approx(-1.0 + 0.3 / 2)
+    assert values["Learned shift x 4 samples"] == pytest.approx(0.3 / 2)
+    assert values["GAAF x 4 samples"] == pytest.approx(0.0, abs=1e-9)
     assert len(by_name) == 5 + 2 * 3 + 3  # no interaction of a factor with itself
 
 
 def test_standard_errors_are_over_seeds_of_differences_within_a_seed():
-    shift = found(make([0, 1, 2]))["shift"]
+    shift = found(make([0, 1, 2]))["Learned shift"]
     assert shift.num_seeds == 3
     deviation = np.std([0.0, 0.01, 0.02], ddof=1)
     assert shift.standard_error == pytest.approx(deviation / np.sqrt(3))
-    assert found(make([0, 1, 2]))["gaaf"].standard_error == pytest.approx(0, abs=1e-9)
-    assert np.isnan(found(make([0]))["gaaf"].standard_error)
+    assert found(make([0, 1, 2]))["GAAF"].standard_error == pytest.approx(0, abs=1e-9)
+    assert np.isnan(found(make([0]))["GAAF"].standard_error)
 
 
 def test_without_a_spread_there_is_no_interval():
     """The effect of GAAF is the same in every seed, up to rounding."""
     by_name = found(make([0, 1, 2]))
-    assert (by_name["gaaf"].low, by_name["gaaf"].high) == (-np.inf, np.inf)
-    assert by_name["shift"].low > -np.inf
+    assert (by_name["GAAF"].low, by_name["GAAF"].high) == (-np.inf, np.inf)
+    assert by_name["Learned shift"].low > -np.inf
 
 
 def test_the_figure_shows_main_effects_and_interactions():
-    figure = design_effects(Saved(None, FACTORIAL, make([0, 1])))
+    figure = draw(Saved(FACTORIAL, make([0, 1])))
     main, both = figure.axes
     names = [label.get_text() for label in main.get_yticklabels()]
-    assert names == ["scheme random", "scheme gaussian", "shift", "gaaf", "samples"]
+    assert names == [
+        *("Random dropout", "Gaussian dropout", "Learned shift", "GAAF", "4 samples")
+    ]
     assert len(both.get_yticklabels()) == 2 * 3 + 3
     points = main.containers[0].lines[0].get_xdata()
     assert points == pytest.approx([1.0, -2.0, -0.345, 0.25, -0.85])
-    figure = design_effects(Saved(None, FACTORIAL, make([0])[:3]))
+    figure = draw(Saved(FACTORIAL, make([0])[:3]))
     assert len(figure.axes) == 1  # errors, row by row
 
 

@@ -3,7 +3,7 @@
 import json
 import shutil
 
-from noisejax import reproduction
+from noisejax import reproduce
 from noisejax.experiments import Claim, Contrast, Experiment, Printed, Row, Scale
 
 ERROR = "test_error_percent"
@@ -30,7 +30,7 @@ CLAIM = Claim(
 
 
 def experiment(rows=ROWS, **fields):
-    """Two rows of two seeds on generated digits, as a scale that is not generated."""
+    """Returns an experiment of two rows and two seeds on generated digits."""
     scale = Scale(changes=("tiny",), cost="nothing", num_seeds=2)
     smoke = Scale(changes=("tiny",), cost="nothing", generated=True)
     values = {
@@ -51,14 +51,14 @@ def experiment(rows=ROWS, **fields):
 
 
 def run(folder, what=None, **options):
-    """Does the experiment, at the scale short."""
-    return reproduction.reproduce(
+    """Runs the experiment at the scale short."""
+    return reproduce.reproduce(
         what or experiment(), folder, **{"scale": "short", **options}
     )
 
 
 def copy_of(done, tmp_path):
-    """A finished experiment's folder, to be written to."""
+    """Returns a copy of a finished experiment, to be changed."""
     folder = tmp_path / "copy"
     shutil.copytree(done, folder)
     return folder
@@ -71,7 +71,7 @@ def results(folder):
 
 
 def result(row, seed, **numbers):
-    """A line of results.jsonl as far as verdicts and tables need it."""
+    """Returns a line of results.jsonl, as far as verdicts and tables need it."""
     return {
         "row": row,
         "seed": seed,

@@ -6,10 +6,9 @@ import sys
 
 import pytest
 
-from noisejax import reproduction
+from noisejax import reproduce
 from noisejax.experiments import EXPERIMENTS, Row, Scale
-from noisejax.reproduction import _driver
-from tests.reproduction.tiny import (
+from tests.reproduce.tiny import (
     ERROR,
     copy_of,
     experiment,
@@ -72,7 +71,7 @@ def test_a_row_that_is_not_whole_is_not_in_the_table(done, tmp_path, trained):
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:3]))
     run(folder, only=["dropout"])
     assert not trained
-    assert "| no noise | 2.5 (?) | not run | 0 |" in (folder / "table.md").read_text()
+    assert "| No noise | 2.5 (?) | not run | 0 |" in (folder / "table.md").read_text()
 
 
 def test_a_line_that_is_there_twice_counts_once(done, tmp_path, trained):
@@ -159,11 +158,6 @@ def drawn(draws, **factors):
     )
 
 
-@pytest.fixture
-def no_figure(monkeypatch):
-    monkeypatch.setattr(_driver, "draw_figure", lambda *_: None)
-
-
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
@@ -172,8 +166,8 @@ def no_figure(monkeypatch):
     ],
 )
 @pytest.mark.parametrize("older", [False, True])
-def test_what_is_computed_is_what_it_was(tmp_path, no_figure, changed, said, older):
-    """Older folders say the draws in their results only."""
+def test_another_computation_is_refused(tmp_path, changed, said, older):
+    """Older versions recorded the draws in the results only."""
     run(tmp_path, drawn(10, scheme="dropout"))
     path = tmp_path / "experiment.json"
     there = json.loads(path.read_text())
@@ -189,7 +183,7 @@ def test_what_is_computed_is_what_it_was(tmp_path, no_figure, changed, said, old
 
 def test_what_is_computed_has_no_seeds(tmp_path):
     with pytest.raises(ValueError, match="bouthillier2015_figure1 is computed .*got 2"):
-        reproduction.reproduce(
+        reproduce.reproduce(
             EXPERIMENTS["bouthillier2015_figure1"],
             tmp_path / "work",
             scale="smoke",
@@ -216,6 +210,8 @@ def test_too_many_seeds_are_refused_at_once(tmp_path):
 def test_an_empty_name_is_said(tmp_path):
     with pytest.raises(ValueError, match="no row ''; its rows are dropout, none"):
         run(tmp_path / "work", only=["dropout", ""])
-    with pytest.raises(ValueError, match="--runs_from must name folders.*empty name"):
+    with pytest.raises(
+        ValueError, match="--runs_from must name directories.*empty name"
+    ):
         run(tmp_path / "work", runs_from=[""])
     assert not (tmp_path / "work").exists()

@@ -5,10 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from noisejax import reproduction, training
+from noisejax import evaluators, reproduce, training
 from noisejax.experiments import Row
-from noisejax.reproduction import _driver, _rows
-from tests.reproduction.tiny import ERROR, ROWS, copy_of, experiment, results, run
+from tests.reproduce.tiny import ERROR, ROWS, copy_of, experiment, results, run
 
 pytestmark = pytest.mark.usefixtures("digits")
 
@@ -44,14 +43,15 @@ def test_the_table_has_paper_and_ours(done):
     table = (done / "table.md").read_text()
     errors = [r["numbers"][ERROR] for r in results(done)]
     lines = {line.split(" | ")[0]: line for line in table.splitlines() if " | " in line}
-    assert "| 1.5 ± 0.1 (SD) | " in lines["| dropout"]
+    assert "| 1.5 ± 0.1 (SD) | " in lines["| Dropout"]
     mean = np.mean(errors[:2])
-    assert f"{mean:.1f}" in lines["| dropout"] and "±" in lines["| dropout"]
-    assert " | 2 | " in lines["| dropout"] and lines["| dropout"].endswith("| tiny |")
-    assert "| 2.5 (?) | " in lines["| no noise"]
-    assert "| 3.0 | cited by the paper, not run | " in lines["| another paper's"]
+    assert f"{mean:.1f}" in lines["| Dropout"] and "±" in lines["| Dropout"]
+    assert " | 2 | " in lines["| Dropout"] and "tiny" not in lines["| Dropout"]
+    assert "**Differences from the paper in all its rows**\n\n- tiny\n" in table
+    assert "| 2.5 (?) | " in lines["| No noise"]
+    assert "| 3.0 | cited by the paper, not run | " in lines["| Another paper's"]
     assert "Dropout is better. **" in table and "n = 2" in table
-    assert "![paper and ours](tiny.png)" in table
+    assert "![numbers of the paper and ours](tiny.png)" in table
     for said in ("As printed.", "All of it.", "tiny", "1 x cpu"):
         assert said in table
 
@@ -70,7 +70,7 @@ def test_a_second_call_trains_nothing_and_draws_again(done, tmp_path, trained):
 
 def test_rows_by_name_then_the_others(tmp_path, trained):
     run(tmp_path, only=["none"])
-    assert "| dropout | 1.5 ± 0.1 (SD) | not run | 0 |" in (
+    assert "| Dropout | 1.5 ± 0.1 (SD) | not run | 0 |" in (
         (tmp_path / "table.md").read_text()
     )
     run(tmp_path)
@@ -78,18 +78,18 @@ def test_rows_by_name_then_the_others(tmp_path, trained):
     assert len(results(tmp_path)) == 4
 
 
-def test_a_crash_loses_the_row_in_flight_only(tmp_path, monkeypatch, trained):
-    append, count = _driver.append_results, [0]
+def test_a_crash_loses_the_row_in_flight_only(tmp_path, trained):
+    with pytest.MonkeyPatch.context() as patch:
+        train = training.train
 
-    def crash(path, found):
-        count[0] += 1
-        if count[0] == 2:
-            raise KeyboardInterrupt
-        append(path, found)
+        def crash(config, path, **options):
+            if path.name == "none":
+                raise KeyboardInterrupt
+            return train(config, path, **options)
 
-    monkeypatch.setattr(_driver, "append_results", crash)
-    with pytest.raises(KeyboardInterrupt):
-        run(tmp_path)
+        patch.setattr(training, "train", crash)
+        with pytest.raises(KeyboardInterrupt):
+            run(tmp_path)
     assert {r["row"] for r in results(tmp_path)} == {"dropout"}
     del trained[:]
     run(tmp_path)
@@ -122,7 +122,7 @@ def test_a_run_that_is_stopped_says_how_it_goes_on(tmp_path, monkeypatch):
         raise training.TrainingStopped("continue with --resume")
 
     monkeypatch.setattr(training, "train", stop)
-    with pytest.raises(training.TrainingStopped, match="the same command goes on"):
+    with pytest.raises(training.TrainingStopped, match="the same command resumes"):
         run(tmp_path)
 
 
@@ -142,7 +142,7 @@ def test_unknown_names_list_those_that_there_are(tmp_path):
     with pytest.raises(ValueError, match="--scale must be one of smoke, short, paper"):
         run(tmp_path, scale="huge")
     with pytest.raises(ValueError, match="one of bouthillier2015_figure1, .*factorial"):
-        reproduction.find_experiment("ba2014_table7")
+        reproduce.find_experiment("ba2014_table7")
     assert not list(tmp_path.iterdir())
 
 
@@ -164,11 +164,10 @@ def test_a_row_whose_failure_is_a_result(tmp_path, monkeypatch):
     rows = (Row("steep", "steep", {}, may_fail=True),)
     monkeypatch.setattr(training, "train", fail)
     what = experiment(rows, claims=())
-    monkeypatch.setattr(_driver, "draw_figure", lambda *_: None)
     run(tmp_path, what)
     [result] = results(tmp_path)
     assert result["failed"] == "finding x* diverged" and result["numbers"] == {}
-    assert "| 0 | 0 | tiny; stopped: finding x* diverged |" in (
+    assert "| 0 | 0 | stopped: finding x* diverged |" in (
         (tmp_path / "table.md").read_text()
     )
 
@@ -191,17 +190,26 @@ def test_measured_rows_keep_arrays(tmp_path, trained):
     assert trained == ["none"]
 
 
-def test_a_network_is_measured_again_after_a_crash(tmp_path, monkeypatch, trained):
-    """Training is not done twice."""
-    what = experiment(kind="measured", measurements=("learning_curves",), claims=())
-    measure = _rows.measure
-    monkeypatch.setattr(_rows, "measure", lambda *_: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
-        run(tmp_path, what, only=["none"])
-    monkeypatch.setattr(_rows, "measure", measure)
+def test_a_measurement_that_fails_does_not_stop_the_others(tmp_path):
+    """The rest is written, the failure is named, and only it is made again."""
+    measurements = ("learning_curves", "dead_units")
+    what = experiment(kind="measured", measurements=measurements, claims=())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(evaluators, "curve", lambda *_: 1 / 0)
+        with pytest.raises(
+            reproduce.MeasurementError,
+            match="2 measurements failed .none, seed 0, learning_curves: ZeroDiv",
+        ):
+            run(tmp_path, what, only=["none"])
+    for result in results(tmp_path):
+        assert {ERROR, "dead_share/layer_1"} <= set(result["numbers"])
+    table = (tmp_path / "table.md").read_text()
+    assert "seed 0, learning_curves failed: ZeroDivisionError" in table
     summary = (tmp_path / "rows" / "none" / "summary.json").read_bytes()
     run(tmp_path, what, only=["none"])
     assert len(results(tmp_path)) == 2
+    assert not any("unmeasured" in result for result in results(tmp_path))
+    assert "failed" not in (tmp_path / "table.md").read_text()
     assert (tmp_path / "rows" / "none" / "summary.json").read_bytes() == summary
 
 
@@ -232,6 +240,6 @@ def test_a_run_of_another_configuration_does_not_serve(done, tmp_path):
 
 def test_runs_from_something_else(tmp_path):
     (tmp_path / "other").mkdir()
-    with pytest.raises(ValueError, match="must be the folder of an experiment"):
+    with pytest.raises(ValueError, match="must be the directory of an experiment"):
         run(tmp_path / "new", runs_from=[tmp_path / "other"])
     assert not (tmp_path / "new").exists()

@@ -6,8 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from noisejax import data, training
-from noisejax.reproduction._numbers import summary_numbers
+from noisejax import data, reproduce, training
 from noisejax.training._examples import split_examples
 from tests.training.tiny import config, rows
 
@@ -43,7 +42,7 @@ def test_code_quality_is_that_of_the_predictions(run, stand_in):
     bits = data.code_quality(
         predictions(loaded), stand_in.test_y, data.naive_guess(stand_in.train_y)
     )
-    numbers = summary_numbers(summary, stand_in, 0)
+    numbers = reproduce.summary_numbers(summary, stand_in, 0)
     assert numbers == {"code_quality_bits": pytest.approx(bits, abs=1e-2)}
 
 

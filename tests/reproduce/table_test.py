@@ -3,10 +3,8 @@
 import pytest
 
 from noisejax.experiments import EXPERIMENTS, Printed, Row
-from noisejax.reproduction._command import commands
-from noisejax.reproduction._printed import show_printed
-from noisejax.reproduction._table import format_table
-from tests.reproduction.tiny import ERROR, experiment, result, run
+from noisejax.reproduce import commands, format_table, show_printed
+from tests.reproduce.tiny import ERROR, experiment, result, run
 
 START = "python -m noisejax.reproduce --experiment=tiny --scale=short "
 
