@@ -1,5 +1,6 @@
 """Test errors against what was varied, and numbers beside those of a paper."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -35,6 +36,9 @@ LOOKS = {"paper": (BLACK, "D", "none"), "ours": (BLUE, "o", BLUE)}
 
 LOGARITHMIC = 30
 """Ratio of positive numbers above which their axis is logarithmic."""
+
+LABEL_WIDTH = 28
+"""Largest number of characters in a line of a row's label."""
 
 FEWEST_OF_A_LINE = 3
 """Fewer points are not joined by a line."""
@@ -86,7 +90,9 @@ def errors(
             _draw_errors(ax, panel, labels)
             n = f"n = {show_n(counts)}"
             bars = "; bars: standard error" if max(counts) > 1 else ""
-            label_axes(ax, xlabel, "" if k % 2 else ylabel, f"{title}\n({n}{bars})")
+            lines = textwrap.wrap(title, LABEL_WIDTH if len(curves) > 1 else 60)
+            title = "\n".join([*lines, f"({n}{bars})"])
+            label_axes(ax, xlabel, "" if k % 2 else ylabel, title)
         if len(labels) > 1:
             legend_below(fig, columns=3)
         return fig
@@ -152,12 +158,21 @@ def estimates(
     """
     check_some(numbers, "panels")
     rows_of = {
-        title: list(dict.fromkeys(name for rows in labels.values() for name in rows))
+        title: list(
+            dict.fromkeys(
+                name
+                for rows in sorted(labels.values(), key=len, reverse=True)
+                for name in rows
+            )
+        )
         for title, labels in numbers.items()
     }
     for title, rows in rows_of.items():
         check_some(rows, f"the rows of the panel {title!r}")
-    heights = [1.6 + 0.42 * len(rows) for rows in rows_of.values()]
+    heights = [
+        1.8 + sum(0.2 + 0.25 * len(_wrap(row)) for row in rows)
+        for rows in rows_of.values()
+    ]
     with styled():
         height = sum(heights) + 0.7
         fig = new_figure(WIDTH_CM, height) if figure is None else figure
@@ -167,7 +182,7 @@ def estimates(
             _draw_estimates(ax, labels, rows_of[title])
             if zero:
                 ax.axvline(0, color=BLACK, lw=0.6)
-            label_axes(ax, title, "")
+            label_axes(ax, "\n".join(_wrap(title)), "")
         shown = dict.fromkeys(label for labels in numbers.values() for label in labels)
         if len(shown) > 1:
             handles = {
@@ -179,6 +194,11 @@ def estimates(
                 handles.values(), handles, loc="outside upper center", ncols=len(shown)
             )
         return fig
+
+
+def _wrap(text: str) -> list[str]:
+    """Returns the lines of a text that fits beside a panel."""
+    return textwrap.wrap(text, LABEL_WIDTH)
 
 
 def _draw_estimates(ax: Axes, labels: Estimates, rows: list[str]) -> None:
@@ -199,5 +219,5 @@ def _draw_estimates(ax: Axes, labels: Estimates, rows: list[str]) -> None:
     every = [value for numbers in labels.values() for value, _ in numbers.values()]
     if min(every) > 0 and max(every) > LOGARITHMIC * min(every):
         ax.set_xscale("log")
-    ax.set_yticks(range(len(rows)), rows)
+    ax.set_yticks(range(len(rows)), ["\n".join(_wrap(row)) for row in rows])
     ax.set_ylim(len(rows) - 0.4, -0.6)

@@ -70,7 +70,7 @@ ALIASES = {
 }
 """Other name of a scheme or method -> its key in `COLOURS`."""
 
-LEGEND_WIDTH = 64
+LEGEND_WIDTH = 58
 """Characters of a legend that fit into 8 cm."""
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")

@@ -2,7 +2,6 @@
 
 from noisejax.reproduce._claims import claims_table as claims_table
 from noisejax.reproduce._computed import COMPUTED as COMPUTED
-from noisejax.reproduce._draw import Saved as Saved
 from noisejax.reproduce._draw import draw as draw
 from noisejax.reproduce._driver import MeasurementError as MeasurementError
 from noisejax.reproduce._driver import reproduce as reproduce
@@ -12,13 +11,13 @@ from noisejax.reproduce._numbers import measure as measure
 from noisejax.reproduce._numbers import summary_numbers as summary_numbers
 from noisejax.reproduce._results import numbers_of as numbers_of
 from noisejax.reproduce._results import read_results as read_results
-from noisejax.reproduce._rows import Seen as Seen
 from noisejax.reproduce._rows import check_full_width as check_full_width
 from noisejax.reproduce._rows import describe_experiments as describe_experiments
 from noisejax.reproduce._rows import distinct_rows as distinct_rows
 from noisejax.reproduce._rows import find_experiment as find_experiment
 from noisejax.reproduce._rows import find_rows as find_rows
 from noisejax.reproduce._rows import row_config as row_config
+from noisejax.reproduce._saved import Saved as Saved
 from noisejax.reproduce._table import commands as commands
 from noisejax.reproduce._table import format_table as format_table
 from noisejax.reproduce._verdicts import Estimate as Estimate

@@ -46,7 +46,7 @@ def _cells(
 ) -> tuple[str, ...]:
     place = experiment.place if experiment.place != "none" else experiment.name
     link = f"[{place}](results/{experiment.name}/table.md)" if results else place
-    text = f"{link}: {claim.text}"
+    text = f"{link}: {claim.text}".replace("*", "\\*")
     if not claim.contrasts:
         return text, "", "", claim.settled or "no number judges it", ""
     changes = "; ".join(experiment.scales[scale].changes[:2]) if results else ""

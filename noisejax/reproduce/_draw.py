@@ -1,7 +1,6 @@
 """The figure of an experiment, drawn from its recorded results and arrays."""
 
-import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -9,9 +8,8 @@ from matplotlib.figure import Figure
 
 from noisejax import evaluators, figures
 from noisejax.evaluators import drawing, page, titled
-from noisejax.experiments import Experiment, Row
-from noisejax.reproduce._folder import ExperimentFolder
-from noisejax.reproduce._results import Result
+from noisejax.reproduce._measure import DRAWS
+from noisejax.reproduce._saved import Saved
 from noisejax.reproduce._verdicts import effects
 from noisejax.reproduce._words import (
     factor_words,
@@ -22,80 +20,9 @@ from noisejax.reproduce._words import (
 
 ERROR = "test_error_percent"
 
-SUMMED = ("histogram", "counts", "below", "above")
-"""Arrays that are added up over seeds; of others the first seed is drawn."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Saved:
-    """Recorded results and arrays of an experiment.
-
-    Attributes:
-      experiment: experiment.
-      results: results of whole rows.
-      folder: directory of the experiment, for its arrays; None: there are none.
-    """
-
-    experiment: Experiment
-    results: Sequence[Result]
-    folder: ExperimentFolder | None = None
-
-    @property
-    def rows(self) -> list[Row]:
-        """Rows with results, in the order of the table."""
-        done = {result["row"] for result in self.results}
-        return [row for row in self.experiment.rows if row.name in done]
-
-    def numbers(self, row: Row, metric: str) -> list[float]:
-        """Returns a row's finite numbers, one per seed."""
-        values = [
-            result["numbers"].get(metric)
-            for result in self.results
-            if result["row"] == row.name
-        ]
-        return [v for v in values if v is not None and not isinstance(v, str)]
-
-    def arrays(self, row: Row) -> list[dict[str, np.ndarray]]:
-        """Returns the arrays of a row, seed by seed."""
-        if self.folder is None:
-            return []
-        seeds = [result["seed"] for result in self.results if result["row"] == row.name]
-        found = [self.folder.read_arrays(row.name, seed) for seed in seeds]
-        return [arrays for arrays in found if arrays]
-
-    def layers(self, row: Row) -> dict[str, dict[str, Any]]:
-        """Returns layer -> name -> array, of the arrays "name/layer"."""
-        layers: dict[str, dict[str, Any]] = {}
-        for i, arrays in enumerate(self.arrays(row)):
-            for key, values in arrays.items():
-                name, _, layer = key.partition("/")
-                fields = layers.setdefault(layer, {})
-                if i and name in SUMMED:
-                    values = fields[name] + values
-                fields[name] = values if name in SUMMED else fields.get(name, values)
-        return layers
-
-
-def draw_figure(
-    folder: ExperimentFolder, experiment: Experiment, results: Sequence[Result]
-) -> None:
-    """Draws the figure of an experiment, as PNG and PDF.
-
-    Args:
-      folder: directory of the experiment.
-      experiment: experiment.
-      results: results of whole rows, at least one.
-
-    Raises:
-      ValueError: an array file is damaged.
-    """
-    figure = draw(Saved(experiment, results, folder))
-    if figure is not None:
-        figures.save(figure, folder.path / experiment.name)
-
 
 def draw(saved: Saved) -> Figure | None:
-    """Draws an experiment; None if there is no number and no array."""
+    """Draws an experiment; None if it has neither a number nor an array."""
     figure = FIGURES.get(saved.experiment.name, beside_paper)(saved)
     return beside_paper(saved) if figure is None else figure
 
@@ -103,9 +30,7 @@ def draw(saved: Saved) -> Figure | None:
 def beside_paper(saved: Saved, figure: Any = None) -> Figure | None:
     """The paper's numbers and ours, a panel per metric, all layers on one axis."""
     panels: dict[str, dict[str, dict]] = {}
-    metrics = sorted(saved.experiment.metrics, key=lambda m: "/last" in m)
-    layered = sorted((m for m in metrics if split_layer(m)[1]), key=_layer_order)
-    for metric in [m for m in metrics if not split_layer(m)[1]] + layered:
+    for metric in sorted(saved.experiment.metrics, key=_layer_order):
         title, layer = split_layer(metric)
         for row in saved.rows:
             values = saved.numbers(row, metric)
@@ -127,19 +52,9 @@ def beside_paper(saved: Saved, figure: Any = None) -> Figure | None:
 
 
 def _layer_order(metric: str) -> str:
-    """Sorts layer_1, layer_2, ..., last_layer."""
-    return metric.rpartition("/")[2].replace("last", "~")
-
-
-def _errors(saved: Saved, place: Callable, **options: Any) -> Figure | None:
-    """Test errors; `place` gives the panel, the label and the x of a row."""
-    panels: dict[str, dict[str, dict]] = {}
-    for row in saved.rows:
-        values = saved.numbers(row, ERROR)
-        if values:
-            title, label, x = place(row.factors)
-            panels.setdefault(title, {}).setdefault(label, {})[x] = values
-    return figures.errors(panels, **options) if panels else None
+    """Sorts layer_1, layer_2, ..., last_layer; other metrics keep their order."""
+    layer = metric.rpartition("/")[2] if split_layer(metric)[1] else ""
+    return layer.replace("last", "~")
 
 
 PANELS = {
@@ -150,33 +65,30 @@ PANELS = {
 }
 
 
-def noise_level_errors(saved: Saved) -> Figure | None:
-    """Test error against the noise level (Bouthillier et al. 2015, figure 6)."""
+def errors(saved: Saved) -> Figure | None:
+    """Test error against the noise level, the network, or the dropout rate.
 
-    def place(f):
-        title = f"{factor_words(f['data'])}, {PANELS[f['panel']]}"
-        return title, f"{f['network']} units", f["level"]
-
-    return _errors(saved, place, xlabel="Noise level", sharey=True)
-
-
-def method_errors(saved: Saved) -> Figure | None:
-    """Test error of dropout and of training on x* (Bouthillier 2015, figure 4)."""
-
-    def place(f):
-        return factor_words(f["data"]), factor_words(f["method"]), f["network"]
-
-    return _errors(saved, place, xlabel="Units of the hidden layers")
-
-
-def num_samples_errors(saved: Saved) -> Figure | None:
-    """Test error against the dropout rate, by S (Noh et al. 2017, figure 2)."""
-
-    def place(f):
-        extra = "".join(f", {f[k]}" for k in ("strategy", "weighting") if k in f)
-        return factor_words(f["data"]), f"S = {f['samples']}{extra}", f["rate"]
-
-    return _errors(saved, place, xlabel="Dropout rate")
+    (Bouthillier et al. 2015, figures 6 and 4; Noh et al. 2017, figure 2.)
+    """
+    panels: dict[str, dict[str, dict]] = {}
+    options: dict[str, Any] = {}
+    for row in saved.rows:
+        f, values = row.factors, saved.numbers(row, ERROR)
+        title = factor_words(f["data"])
+        if "level" in f:
+            title = f"{title}, {PANELS[f['panel']]}"
+            label, x = f"{f['network']} units", f["level"]
+            options = {"xlabel": "Noise level", "sharey": True}
+        elif "network" in f:
+            label, x = factor_words(f["method"]), f["network"]
+            options = {"xlabel": "Units of the hidden layers"}
+        else:
+            extra = "".join(f", {f[k]}" for k in ("strategy", "weighting") if k in f)
+            label, x = f"S = {f['samples']}{extra}", f["rate"]
+            options = {"xlabel": "Dropout rate"}
+        if values:
+            panels.setdefault(title, {}).setdefault(label, {})[x] = values
+    return figures.errors(panels, **options) if panels else None
 
 
 def design_effects(saved: Saved) -> Figure | None:
@@ -192,37 +104,35 @@ def design_effects(saved: Saved) -> Figure | None:
     return figures.estimates(panels, zero=True) if panels else None
 
 
-def dropped_share(saved: Saved) -> Figure:
+def dropped_share(saved: Saved) -> Figure | None:
     """Law of the dropped share, exact and drawn (Bouthillier 2015, figure 1)."""
-    panels: dict[int, dict[str, dict]] = {}
+    panels: dict[str, dict[str, dict]] = {}
     for row in saved.rows:
-        [arrays] = saved.arrays(row)
-        panel = panels.setdefault(row.factors["units"], {"law": {}, "counts": {}})
-        for name, by_label in panel.items():
-            by_label[factor_words(row.factors["scheme"])] = arrays[name]
-    return page(
-        [
-            drawing(
-                *(figures.dropped_share, panel["law"]),
-                counts=panel["counts"],
-                title=f"p = 0.5, {units:,} units",
-            )
-            for units, panel in panels.items()
-        ]
-    )
+        for arrays in saved.arrays(row):
+            title = f"p = 0.5, {row.factors['units']:,} units"
+            panel = panels.setdefault(title, {"law": {}, "counts": {}})
+            for name, by_label in panel.items():
+                by_label[factor_words(row.factors["scheme"])] = arrays[name]
+    drawings = [
+        drawing(
+            figures.dropped_share, panel["law"], counts=panel["counts"], title=title
+        )
+        for title, panel in panels.items()
+    ]
+    return page(drawings) if drawings else None
 
 
 def gaaf_functions(saved: Saved) -> Figure:
     """g(x), and the shapes with their activations' slopes (Hahn, figures 4 and 5)."""
     panels = {}
     for row in saved.rows:
-        if row.name != "acceleration":
-            [arrays] = saved.arrays(row)
-            title = {"tanh_shape": "tanh", "relu_shape": "ReLU"}[row.name]
-            panels[title] = {
-                "shape s(x)": (arrays["x"], arrays["shape"]),
-                "slope of the activation": (arrays["x"], arrays["slope"]),
-            }
+        for arrays in saved.arrays(row):
+            if "shape" in arrays:
+                title = {"tanh_shape": "tanh", "relu_shape": "ReLU"}[row.name]
+                panels[title] = {
+                    "shape s(x)": (arrays["x"], arrays["shape"]),
+                    "slope of the activation": (arrays["x"], arrays["slope"]),
+                }
     drawings = [drawing(figures.acceleration)]
     return page(drawings + ([drawing(figures.shapes, panels)] if panels else []))
 
@@ -241,31 +151,20 @@ def activation_curves(saved: Saved) -> Figure | None:
 def correlations(saved: Saved) -> Figure | None:
     """Densities of Pearson's coefficient, layer by layer (Hahn, figure 1)."""
     histograms = {
-        row_title(row): {
-            layer: v["histogram"] for layer, v in titled(saved.layers(row)).items()
-        }
-        for row in saved.rows
-        if saved.layers(row)
+        label: {name: layer["histogram"] for name, layer in titled(layers).items()}
+        for label, layers in saved.networks.items()
     }
     return figures.correlations(histograms) if histograms else None
 
 
-def measured(saved: Saved, name: str, **common: Any) -> Figure | None:
-    """A measurement of all rows, drawn as `noisejax.diagnose` draws it."""
-    networks = {
-        row_title(row): {"layers": saved.layers(row), **common}
-        for row in saved.rows
-        if saved.layers(row)
-    }
-    if not networks:
-        return None
-    drawings = evaluators.MEASUREMENTS[name].draw(networks)
-    return page(drawings, columns=min(3, len(drawings)))
-
-
 def slopes(saved: Saved) -> Figure | None:
-    """Slopes with and without noise (Hahn, figure 2)."""
-    return measured(saved, "slope_under_noise", num_draws=20)
+    """Slopes with and without noise (Hahn, figure 2), as `diagnose` draws them."""
+    networks = {
+        label: {"layers": layers, "num_draws": DRAWS}
+        for label, layers in saved.networks.items()
+    }
+    drawings = evaluators.MEASUREMENTS["slope_under_noise"].draw(networks)
+    return page(drawings, columns=3) if drawings else None
 
 
 def net_values(saved: Saved) -> Figure | None:
@@ -273,9 +172,9 @@ def net_values(saved: Saved) -> Figure | None:
     networks = {}
     for row in saved.rows:
         layers = saved.layers(row)
-        for layer, values in layers.items():
-            shares = saved.numbers(row, f"share_saturated/{layer}")
-            values["saturation"] = np.mean(shares)
+        for name, layer in layers.items():
+            shares = saved.numbers(row, f"share_saturated/{name}")
+            layer["saturation"] = np.mean(shares)
         networks[row_title(row)] = titled(layers)
     return figures.net_values(networks) if any(networks.values()) else None
 
@@ -283,14 +182,13 @@ def net_values(saved: Saved) -> Figure | None:
 def shifts(saved: Saved) -> Figure | None:
     """Shifts against mean activities (Ba, figure 2), the first seed."""
     drawings = []
-    for row in saved.rows:
+    for label, by_layer in saved.networks.items():
         layers = {
-            f"{row_title(row)}: {name.lower()}": (v["mean"], v["shift"])
-            for name, v in titled(saved.layers(row)).items()
+            f"{label}: {name.lower()}": (v["mean"], v["shift"])
+            for name, v in titled(by_layer).items()
         }
-        if layers:
-            figure = (figures.shifts_against_activity, layers)
-            drawings.append(drawing(*figure, panels=len(layers)))
+        figure = (figures.shifts_against_activity, layers)
+        drawings.append(drawing(*figure, panels=len(layers)))
     return page(drawings, columns=1) if drawings else None
 
 
@@ -353,14 +251,14 @@ FIGURES: Mapping[str, Callable[[Saved], Figure | None]] = {
     "bouthillier2015_figure1": dropped_share,
     "bouthillier2015_figure2": pictures,
     "bouthillier2015_figure3": shut_off,
-    "bouthillier2015_figure4": method_errors,
+    "bouthillier2015_figure4": errors,
     "bouthillier2015_figure5": pictures,
-    "bouthillier2015_figure6": noise_level_errors,
+    "bouthillier2015_figure6": errors,
     "hahn2018_figure1": correlations,
     "hahn2018_figure2": slopes,
     "hahn2018_figure3": net_values,
     "hahn2018_figure4": gaaf_functions,
-    "noh2017_figure2": num_samples_errors,
+    "noh2017_figure2": errors,
     "ba2014_table1": activation_curves,
     "ba2014_table2": curves_and_images,
     "ba2014_figure2": shifts,

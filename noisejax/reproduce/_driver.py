@@ -10,10 +10,10 @@ from typing import Any
 import jax
 from tqdm import tqdm
 
-from noisejax import data, training
+from noisejax import data, figures, training
 from noisejax.experiments import Experiment, Row
 from noisejax.reproduce._computed import COMPUTED
-from noisejax.reproduce._draw import draw_figure
+from noisejax.reproduce._draw import draw
 from noisejax.reproduce._folder import ExperimentFolder, FinishedRun
 from noisejax.reproduce._measure import Measured, as_number
 from noisejax.reproduce._numbers import measure, summary_numbers
@@ -30,6 +30,7 @@ from noisejax.reproduce._rows import (
     identity_of,
     row_config,
 )
+from noisejax.reproduce._saved import Saved
 from noisejax.reproduce._table import format_table
 
 GENERATED = 30
@@ -119,7 +120,9 @@ def reproduce(
                 append_results(folder.results_path, results)
                 bar.update()
         results = whole_rows(read_results(folder.results_path))
-        draw_figure(folder, experiment, results)
+        figure = draw(Saved(experiment, results, folder))
+        if figure is not None:
+            figures.save(figure, folder.path / experiment.name)
         folder.table_path.write_text(format_table(experiment, scale, results))
     failures = [
         f"{result['row']}, seed {result['seed']}, {name}: {error}"

@@ -89,10 +89,14 @@ def _short(name: str) -> str:
 
 def _arrays(layers: Mapping[str, Any], fields: Mapping[str, str]) -> dict[str, Any]:
     """Returns the arrays "name/layer" of a field -> name mapping."""
-    return {
-        f"{name}/{layer}": values[field]
+    arrays = {
+        f"{name}/{layer}": np.asarray(values[field])
         for layer, values in layers.items()
         for field, name in fields.items()
+    }
+    return {
+        name: a.astype(np.float32) if a.dtype == np.float64 else a
+        for name, a in arrays.items()
     }
 
 
@@ -258,6 +262,7 @@ def noise_samples(key: noise.Key, model: evaluators.TrainedModel) -> Measured:
     def draws(keys, variables, x):
         return jax.lax.map(lambda key: model.apply(variables, key, x)[0], keys)
 
+    key, train_key = jax.random.split(key)
     x, y = model.inputs(model.test.x), np.asarray(model.test.y)
     clean = jax.jit(model.clean)(model.variables, x)[0]
     noisy = draws(jax.random.split(key, SAMPLES), model.variables, x)
@@ -274,7 +279,7 @@ def noise_samples(key: noise.Key, model: evaluators.TrainedModel) -> Measured:
         numbers[f"prediction_error_percent/{name}"] = 100 * wrong
         numbers[f"calibration_error_percent/{name}"] = 100 * gap
     x = model.inputs(model.train.x[:WEIGHTED])
-    noisy = draws(jax.random.split(key, TRAIN_SAMPLES), model.variables, x)
+    noisy = draws(jax.random.split(train_key, TRAIN_SAMPLES), model.variables, x)
     weights = objectives.importance_weights(log_probs(noisy, model.train.y[: len(x)]))
     effective = objectives.effective_samples(weights).mean()
     return Measured({**numbers, f"effective_samples/{TRAIN_SAMPLES}": effective})

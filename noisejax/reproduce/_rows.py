@@ -1,8 +1,7 @@
 """Experiments by name, their rows, and the configurations of the rows."""
 
-import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -102,16 +101,8 @@ def identity_of(
     return {"factors": dict(row.factors), "computed": computed}
 
 
-@dataclasses.dataclass(frozen=True)
-class Seen:
-    """Networks and other settings of the rows so far."""
-
-    networks: set[str] = dataclasses.field(default_factory=set)
-    settings: set[str] = dataclasses.field(default_factory=set)
-
-
 def distinct_rows(
-    experiment: Experiment, scale: str, seen: Seen | None = None
+    experiment: Experiment, scale: str, seen: set[str] | None = None
 ) -> list[Row]:
     """Returns rows that together have every network and every other setting.
 
@@ -123,41 +114,34 @@ def distinct_rows(
       scale: scale.
       seen: what other experiments have had already, which is updated; None: nothing.
     """
-    seen = Seen() if seen is None else seen
+    seen = set() if seen is None else seen
     taken = []
     for row in experiment.rows_at(scale):
-        config = row_config(experiment, row, scale)
-        network, others = repr(_network(config)), {repr(s) for s in _settings(config)}
-        if network not in seen.networks or others - seen.settings:
+        settings = set(map(repr, _settings(row_config(experiment, row, scale))))
+        if settings - seen:
             taken.append(row)
-        seen.networks.add(network)
-        seen.settings.update(others)
+        seen |= settings
     return taken
 
 
-def _network(config: training.Config) -> tuple[Any, ...]:
-    """Model without its widths, shifts, and shape of an example."""
-    model = {**training.to_dict(config)["model"], "widths": len(config.model.widths)}
-    shape = "components" if "pca" in config.data.preprocess else _shape(config)[0]
-    return model, config.noise.shift, shape
-
-
-def _settings(config: training.Config) -> list[tuple[str, Any]]:
+def _settings(config: training.Config) -> list[tuple[Any, ...]]:
+    """Network (without its widths), noise, and the fields `OTHERS`."""
     fields, noise = training.to_dict(config), config.noise
+    model = {**fields["model"], "widths": len(config.model.widths)}
+    shape = "components" if "pca" in config.data.preprocess else _shape(config)[0]
     hidden = any(noise.hidden_rates or (noise.hidden_rate,))
-    sites = {"input": noise.input_rate, "hidden": hidden}
-    schemes = [(site, noise.scheme if rate else "none") for site, rate in sites.items()]
-    others = [
-        (path, fields[path.partition(".")[0]][path.partition(".")[2]])
-        for path in OTHERS
-    ]
-    if config.training.mode == "back_projection":
-        others.append(("x*", (config.projection.method, config.projection.per_layer)))
-    return [
-        *schemes,
+    settings = [
+        ("network", model, noise.shift, shape),
+        ("input", noise.scheme if noise.input_rate else "none"),
+        ("hidden", noise.scheme if hidden else "none"),
         ("several samples", config.objective.num_samples > 1),
-        *others,
     ]
+    for path in OTHERS:
+        section, _, field = path.partition(".")
+        settings.append((path, fields[section][field]))
+    if config.training.mode == "back_projection":
+        settings.append(("x*", config.projection.method, config.projection.per_layer))
+    return settings
 
 
 def check_full_width(experiment: Experiment) -> dict[str, int]:
@@ -174,25 +158,14 @@ def check_full_width(experiment: Experiment) -> dict[str, int]:
     for row in experiment.rows_at("paper"):
         config = row_config(experiment, row, "paper")
         training.check_config(config)
-        network = repr((_shape(config), _parameters_of(config)))
+        shape, num_classes = _shape(config)
+        model = training.build_model(config, num_classes)
+        params = (model.clone(input_noise=None, hidden_noise=()), shape)
+        network = repr((params, config.noise.shift))
         if network not in sizes:
-            sizes[network] = _num_parameters(config)
+            sizes[network] = _num_parameters(model, shape)
         counts[row.name] = sizes[network]
     return counts
-
-
-def _parameters_of(config: training.Config) -> Mapping[str, Any]:
-    """Fields that decide which parameters the network has."""
-    noise = dataclasses.replace(
-        config.noise,
-        input_rate=float(config.noise.input_rate > 0),
-        hidden_rate=float(config.noise.hidden_rate > 0),
-    )
-    return {
-        "model": dataclasses.asdict(config.model),
-        "noise": dataclasses.asdict(noise),
-        "precision": config.training.precision,
-    }
 
 
 def _shape(config: training.Config) -> tuple[tuple[int, ...], int | tuple[int, int]]:
@@ -203,9 +176,7 @@ def _shape(config: training.Config) -> tuple[tuple[int, ...], int | tuple[int, i
     return shape, num_classes
 
 
-def _num_parameters(config: training.Config) -> int:
-    shape, num_classes = _shape(config)
-    model = training.build_model(config, num_classes)
+def _num_parameters(model: Any, shape: tuple[int, ...]) -> int:
     params = jax.eval_shape(
         lambda key, x: model.init(key, x, train=False)["params"],
         jax.random.key(0),

@@ -158,7 +158,9 @@ def _effects(experiment: Experiment, results: Sequence[Result]) -> list[str]:
     lines = [f"**Main effects and interactions: {metric_title(metric)}**", ""]
     if not found:
         return [*lines, "- not run: some cells have no result", ""]
-    lines += ["| Main effect or interaction | ours | Standard error | 95 % interval | n |"]
+    lines += [
+        "| Main effect or interaction | ours | Standard error | 95 % interval | n |"
+    ]
     lines += ["| --- | --- | --- | --- | --- |"]
     for name, e in found.items():
         interval = f"[{e.low:.3f}, {e.high:.3f}]"

@@ -201,7 +201,7 @@ def describe(
     weights = [weight for weight, *_ in contrast.terms]
     rows = [labels.get(row, row) for _, row, _ in contrast.terms]
     if weights == [1.0] and len(metrics) == 1:
-        text = _show(found, exact)
+        text = " ".join(filter(None, _show(found, exact)))
         return text if alone else f"{metric_title(metrics[0])} of {rows[0]}: {text}"
     if weights == [1.0, -1.0] and len(metrics) == 1:
         metric, up = metrics[0], found.value >= 0
@@ -210,7 +210,8 @@ def describe(
         else:
             word = "higher" if up else "lower"
         unit = "points" if "percent" in metric else UNITS.get(metric, "")
-        text = f"{_show(found, exact, flip=not up, unit=unit)} {word}"
+        value, note = _show(found, exact, flip=not up)
+        text = " ".join(filter(None, [value, unit, word, note]))
         return text if alone else f"{rows[0]} {text} than {rows[1]}"
     if len(contrast.terms) > 4:
         ups, downs = (
@@ -226,22 +227,21 @@ def describe(
             terms += f" {'-' if weight < 0 else '+'} {times}{row}{what}"
         terms = terms.removeprefix(" + ")
     of = f"{metric_title(metrics[0])}, " if len(metrics) == 1 else ""
-    return f"{of}{terms}: {_show(found, exact)}"
+    return f"{of}{terms}: {' '.join(filter(None, _show(found, exact)))}"
 
 
-def _show(found: Estimate, exact: bool, *, flip: bool = False, unit: str = "") -> str:
-    """Returns value and interval, with the digits that the interval supports."""
+def _show(found: Estimate, exact: bool, *, flip: bool = False) -> tuple[str, str]:
+    """Returns value with interval, and why there is no interval, if there is none."""
     value, low, high = found.value, found.low, found.high
     if flip:
         value, low, high = -value, -high, -low
-    unit = f" {unit}" if unit else ""
     if exact:
-        return f"{value:.4g}{unit}"
+        return f"{value:.4g}", ""
     if not math.isfinite(low):
-        same = "one seed" if found.num_seeds < 2 else "no spread over seeds"
-        return f"{value:.4g}{unit} ({same}: no interval)"
+        reason = "one seed" if found.num_seeds < 2 else "no spread over seeds"
+        return f"{value:.4g}", f"({reason}: no interval)"
     digits = decimals_of((high - low) / 2, significant=1)
-    return f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]{unit}"
+    return f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]", ""
 
 
 def effects(

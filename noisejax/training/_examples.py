@@ -129,7 +129,6 @@ def prepare_examples(config: Config, dataset: data.Dataset) -> Prepared:
             return 1 - x if inverted else x
 
         return Prepared(dataset, inverted, as_they_are)
-    top = np.float32(255 if dataset.train_x.dtype == np.uint8 else 1)
     if inverted:
         dataset = _invert(dataset)
     done = data.preprocess(
@@ -140,7 +139,7 @@ def prepare_examples(config: Config, dataset: data.Dataset) -> Prepared:
         return Prepared(done.dataset, False, None)
 
     def as_they_were(x):
-        images = np.asarray(undo(np.asarray(x))).reshape(-1, *shape) / top
+        images = np.asarray(undo(np.asarray(x))).reshape(-1, *shape)
         return 1 - images if inverted else images
 
     return Prepared(done.dataset, False, as_they_were)

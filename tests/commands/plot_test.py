@@ -103,7 +103,10 @@ def bad_runs(path):
     yield "metrics.jsonl, line 1", [damaged]
     whole = write_run(path / "whole", ROWS)
     yield "is given twice", [whole, whole]
-    yield "judged by the same error", [whole, write_run(path / "b", ROWS, "autoencoder")]
+    yield (
+        "judged by the same error",
+        [whole, write_run(path / "b", ROWS, "autoencoder")],
+    )
     yield "1 to 7 runs, one colour each; got 8", [whole] * 8
     broken = write_run(path / "broken", ROWS)
     (broken / "config.json").write_text("{}")

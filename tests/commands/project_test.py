@@ -118,7 +118,10 @@ def test_no_run_and_a_silent_run(runner, tmp_path):
     flags = (f"--config.{field}" for field in fields)
     assert runner.train(*TINY, *flags, f"--workdir={silent}").status == 0
     result = project(runner, silent, tmp_path / "out", *FEW)
-    assert result.status == 2 and "no hidden layer makes noise (noise.scheme=none" in result.error
+    assert (
+        result.status == 2
+        and "no hidden layer makes noise (noise.scheme=none" in result.error
+    )
 
 
 def test_another_runs_folder(runner, run, projected, tmp_path):

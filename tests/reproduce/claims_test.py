@@ -39,5 +39,6 @@ def test_the_deciding_comparison_is_shown_beside_the_papers(tmp_path):
     lines = table(tmp_path, {"base": 98.0, "dropout": 97.2, "gaaf": 98.5})
     [line] = [x for x in lines if "more accurate than the base model" in x]
     assert "| 0.17 |" in line  # 98.40 - 98.23
-    assert "| Dropout 0.8" in line and "points worse than base model" in line
+    assert "| Dropout 0.8" in line
+    assert "points worse than base Model (without dropout)" in line
     assert "(not held in 1 of 2 comparisons)" in line and "**not held**" in line

@@ -8,13 +8,13 @@ import pytest
 
 from noisejax import reproduce
 from noisejax.experiments import EXPERIMENTS, MEASUREMENTS
-from noisejax.reproduce import Seen, distinct_rows, find_rows
+from noisejax.reproduce import distinct_rows, find_rows
 from tests.reproduce.tiny import results
 
 
 def rows_by_experiment():
     """Name -> the rows that it runs here."""
-    seen, chosen = Seen(), {}
+    seen, chosen = set(), {}
     for name, experiment in EXPERIMENTS.items():
         rows = find_rows(experiment, "smoke", ())
         if experiment.kind != "computed":
@@ -52,7 +52,7 @@ def runnable(experiment):
 
 def test_together_they_have_every_network_and_setting():
     """As many as all rows of all experiments have."""
-    here, everywhere = Seen(), Seen()
+    here, everywhere = set(), set()
     for name, experiment in EXPERIMENTS.items():
         if experiment.kind != "computed":
             distinct_rows(experiment, "smoke", everywhere)
