@@ -27,7 +27,7 @@ def test_list(runner):
 def test_an_experiment(done):
     folder, _, result = done
     assert result.status == 0
-    assert "Where each activation gives 0" in result.output
+    assert EXPERIMENTS["ba2014_table1"].title in result.output
     assert f"results in {folder}" in result.output
     table = (folder / "table.md").read_text()
     assert table in result.output
