@@ -16,9 +16,9 @@ from noisejax.figures._curves import shapes as shapes
 from noisejax.figures._curves import training_curves as training_curves
 from noisejax.figures._densities import correlation_counts as correlation_counts
 from noisejax.figures._densities import correlations as correlations
-from noisejax.figures._densities import dropped_share as dropped_share
 from noisejax.figures._densities import net_values as net_values
 from noisejax.figures._densities import slopes as slopes
+from noisejax.figures._dropped_share import dropped_share as dropped_share
 from noisejax.figures._errors import errors as errors
 from noisejax.figures._errors import estimates as estimates
 from noisejax.figures._page import page as page
