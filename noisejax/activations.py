@@ -1,0 +1,299 @@
+"""Gradient acceleration in activation functions, GAAF (Hahn and Choi 2018, section 4).
+
+A function g of tiny value and slope 1 is added to an activation: the value hardly
+changes, the gradient gains the shape function s. Second derivatives through GAAF are
+meaningless (g has slope 1 and steps): use the plain activation for a Hessian.
+
+Hahn and Choi, "Understanding dropout as an optimization trick", arXiv:1806.09783.
+"""
+
+import dataclasses
+import functools
+import numbers
+from collections.abc import Callable
+from typing import TypeAlias
+
+import jax
+from jax import numpy as jnp
+from jaxtyping import Array, Float
+
+from noisejax import _floating
+
+Activation: TypeAlias = Callable[[Float[Array, "..."]], Float[Array, "..."]]
+"""An elementwise function."""
+
+
+def gradient_acceleration(
+    x: Float[Array, "*shape"], *, frequency: float = 10_000.0
+) -> Float[Array, "*shape"]:
+    """The gradient acceleration function:  g(x) = (xK - ⌊xK⌋ - 0.5) / K  (eq. 7).
+
+    Its derivative is 1 everywhere, also if x·K has lost its fraction (float32 above
+    839, bfloat16 above 0.026), overflows, or is infinite.
+
+    Args:
+      x: floating array, any shape.
+      frequency: K, above 0; the paper uses 10,000.
+
+    Returns:
+      g(x): the shape and dtype of x, |g| <= 0.5 / K. 0 at infinities, NaN at NaN.
+
+    Raises:
+      TypeError: `x` is not floating.
+      ValueError: `frequency` is not a positive number.
+
+    Example:
+      >>> import jax, jax.numpy as jnp
+      >>> from noisejax import activations
+      >>> g = activations.gradient_acceleration
+      >>> g(jnp.array([0.00001, 0.00012])).round(6)
+      Array([-4.e-05, -3.e-05], dtype=float32)
+      >>> float(jax.grad(g)(123.0))
+      1.0
+    """
+    _check_frequency(frequency)
+    return _accelerate(_floating.check_floating(x), float(frequency))
+
+
+def _check_frequency(frequency: float) -> None:
+    if not isinstance(frequency, numbers.Real) or not 0 < frequency < float("inf"):
+        rule = "frequency is K of eq. 7 and must be a positive number"
+        raise ValueError(f"{rule}, got {frequency!r}")
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(1,))
+def _accelerate(x: Array, frequency: float) -> Array:
+    x = jnp.asarray(x)
+    cycles = x.astype(_floating.at_least_float32(x.dtype)) * frequency
+    fraction = jnp.where(jnp.isinf(cycles), 0.5, cycles - jnp.floor(cycles))
+    return ((fraction - 0.5) / frequency).astype(x.dtype)
+
+
+@_accelerate.defjvp
+def _accelerate_jvp(frequency, primals, tangents):
+    return _accelerate(*primals, frequency), tangents[0]
+
+
+def gaaf(
+    activation: Activation,
+    shape_fn: Activation,
+    *,
+    frequency: float = 10_000.0,
+    value: str = "floor",
+) -> "Gaaf":
+    """An activation with gradient acceleration:  φ_new(x) = φ(x) + g(x) s(x)  (eq. 8).
+
+    Args:
+      activation: φ, elementwise; any function of JAX.
+      shape_fn: s, elementwise: the gradient that is added at x. Called in float32 for
+        half precision.
+      frequency: K of g, above 0.
+      value: form of the value. "floor" is the paper's: the value differs from φ by at
+        most 0.5 s / K, the derivative is φ' + s + g s'. "exact": the value is φ to the
+        bit, the derivative φ' + s; it is cheaper, and equal in half precision.
+
+    Returns:
+      A callable, hashable (equal if its parts are), that replaces an activation.
+
+    Raises:
+      TypeError: `activation` or `shape_fn` is not callable.
+      ValueError: `frequency` is not a positive number, or `value` is unknown.
+
+    Example:
+      >>> import jax, jax.numpy as jnp
+      >>> from noisejax import activations
+      >>> phi = activations.gaaf(jnp.tanh, activations.exponential_shape, value="exact")
+      >>> float(phi(8.0)), float(jax.grad(phi)(8.0))  # saturated, yet a gradient
+      (1.0, 0.000335462624207139)
+    """
+    return Gaaf(activation, shape_fn, frequency, value)
+
+
+@dataclasses.dataclass(frozen=True)
+class Gaaf:
+    """The result of `gaaf`: φ with gradient acceleration, a hashable callable.
+
+    Attributes: activation: φ; shape_fn: s; frequency: K; value: form of the value.
+    """
+
+    activation: Activation
+    shape_fn: Activation
+    frequency: float = 10_000.0
+    value: str = "floor"
+
+    def __post_init__(self):
+        for name in ("activation", "shape_fn"):
+            if not callable(getattr(self, name)):
+                rule = f"{name} must be an elementwise function such as jnp.tanh"
+                raise TypeError(f"{rule}, got {getattr(self, name)!r}")
+        _check_frequency(self.frequency)
+        if self.value not in ("floor", "exact"):
+            rule = "value must be 'floor' (the paper's form) or 'exact'"
+            raise ValueError(f"{rule}, got {self.value!r}")
+
+    def __call__(self, x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+        """φ(x) + g(x) s(x)."""
+        x = _floating.check_floating(x)
+        y = self.activation(x)
+        # Computed wide and rounded once: this is more exact, and faster on a CPU, where
+        # XLA has no exponentials of half precision.
+        wide = x.astype(_floating.at_least_float32(x.dtype))
+        slope = jnp.asarray(self.shape_fn(wide), x.dtype)
+        if self.value == "exact":
+            return _add_slope(y, slope, x)
+        return y + _accelerate(x, float(self.frequency)) * slope
+
+
+@jax.custom_jvp
+def _add_slope(y: Array, slope: Array, x: Array) -> Array:
+    """`y`, whose derivative gains `slope` with respect to `x`."""
+    return y  # slope and x act on derivatives only, where slope is a constant
+
+
+@_add_slope.defjvp
+def _add_slope_jvp(primals, tangents):
+    y, slope, x = primals
+    y_dot, _, x_dot = tangents
+    return _add_slope(y, slope, x), y_dot + slope * x_dot
+
+
+def exponential_shape(
+    x: Float[Array, "*shape"], *, decay: float = 1.0
+) -> Float[Array, "*shape"]:
+    """The exponential shape function, for tanh:  s(x) = exp(-c |x|)  (figure 5a).
+
+    It is largest where tanh is steepest and fades into the saturation areas, like the
+    gradient that dropout adds. The paper draws it and prints no constant: c is ours.
+
+    Args:
+      x: floating array, any shape.
+      decay: c, above 0; the smaller, the further the gradient reaches.
+
+    Returns:
+      s(x) in (0, 1]: the shape and dtype of x.
+
+    Example:
+      >>> from noisejax import activations
+      >>> float(activations.exponential_shape(0.0))
+      1.0
+    """
+    return jnp.exp(-decay * jnp.abs(x))
+
+
+def shifted_sigmoid_shape(
+    x: Float[Array, "*shape"], *, steepness: float = 1.0, offset: float = 3.0
+) -> Float[Array, "*shape"]:
+    """The shifted sigmoid shape function, for ReLU:  s(x) = σ(c (x + x₀))  (figure 5b).
+
+    It reaches into the saturation area of ReLU, x < 0, to about -x₀. On the active side
+    s is near 1 and doubles the gradient: compare with a plain ReLU at a larger learning
+    rate. The paper draws it and prints no constants: c and x₀ are ours.
+
+    Args:
+      x: floating array, any shape.
+      steepness: c, above 0.
+      offset: x₀; the sigmoid is 1/2 at -x₀.
+
+    Returns:
+      s(x) in (0, 1): the shape and dtype of x.
+
+    Example:
+      >>> from noisejax import activations
+      >>> float(activations.shifted_sigmoid_shape(-3.0))
+      0.5
+    """
+    return jax.nn.sigmoid(steepness * (x + offset))
+
+
+def gaaf_tanh(
+    x: Float[Array, "*shape"],
+    *,
+    decay: float = 1.0,
+    frequency: float = 10_000.0,
+    value: str = "floor",
+) -> Float[Array, "*shape"]:
+    """tanh with gradient acceleration:  tanh(x) + g(x) exp(-c |x|)  (eq. 8).
+
+    Args:
+      x: floating array, any shape.
+      decay: c of `exponential_shape`.
+      frequency: K of g, as in `gaaf`.
+      value: "floor" or "exact", as in `gaaf`.
+
+    Returns:
+      The activations: the shape and dtype of x.
+
+    Example:
+      >>> import jax
+      >>> from noisejax import activations
+      >>> gradient = jax.grad(activations.gaaf_tanh)(5.0)
+      >>> bool(gradient > 30 * jax.grad(jax.numpy.tanh)(5.0))
+      True
+    """
+    shape_fn = functools.partial(exponential_shape, decay=decay)
+    return Gaaf(jnp.tanh, shape_fn, frequency, value)(x)
+
+
+def gaaf_sigmoid(
+    x: Float[Array, "*shape"],
+    *,
+    decay: float = 1.0,
+    frequency: float = 10_000.0,
+    value: str = "floor",
+) -> Float[Array, "*shape"]:
+    """Sigmoid with gradient acceleration:  σ(x) + g(x) exp(-c |x| / 2) / 4.
+
+    This form is ours. It keeps σ(x) = (1 + tanh(x / 2)) / 2, to 0.5 / K, and its slope.
+
+    Args:
+      x: floating array, any shape.
+      decay: c of the `exponential_shape` of tanh.
+      frequency: K of g, as in `gaaf`.
+      value: "floor" or "exact", as in `gaaf`.
+
+    Returns:
+      The activations: the shape and dtype of x.
+
+    Example:
+      >>> import jax
+      >>> from noisejax import activations
+      >>> round(float(jax.grad(activations.gaaf_sigmoid)(0.0)), 3)  # 1/4 + 1/4
+      0.5
+    """
+
+    def shape_fn(x):
+        return 0.25 * exponential_shape(x, decay=0.5 * decay)
+
+    return Gaaf(jax.nn.sigmoid, shape_fn, frequency, value)(x)
+
+
+def gaaf_relu(
+    x: Float[Array, "*shape"],
+    *,
+    steepness: float = 1.0,
+    offset: float = 3.0,
+    frequency: float = 10_000.0,
+    value: str = "floor",
+) -> Float[Array, "*shape"]:
+    """ReLU with gradient acceleration:  max(x, 0) + g(x) σ(c (x + x₀))  (eq. 8).
+
+    Args:
+      x: floating array, any shape.
+      steepness: c of `shifted_sigmoid_shape`.
+      offset: x₀ of `shifted_sigmoid_shape`.
+      frequency: K of g, as in `gaaf`.
+      value: "floor" or "exact", as in `gaaf`.
+
+    Returns:
+      The activations: the shape and dtype of x.
+
+    Example:
+      >>> import jax
+      >>> from noisejax import activations
+      >>> round(float(jax.grad(activations.gaaf_relu)(-3.0)), 3)
+      0.5
+    """
+    shape_fn = functools.partial(
+        shifted_sigmoid_shape, steepness=steepness, offset=offset
+    )
+    return Gaaf(jax.nn.relu, shape_fn, frequency, value)(x)
