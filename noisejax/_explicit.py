@@ -1,4 +1,4 @@
-"""Meshes with Explicit axes, over which the type of an array says how it lies."""
+"""Meshes with Explicit axes, over which the type of an array holds its sharding."""
 
 from typing import Any
 
@@ -9,12 +9,12 @@ from jaxtyping import Array, PyTree
 
 
 def has_explicit_axes(sharding: NamedSharding) -> bool:
-    """Whether the types of arrays say how they lie over some axis of the mesh."""
+    """True if the mesh has an axis over which types hold shardings."""
     return AxisType.Explicit in sharding.mesh.axis_types
 
 
 def explicit_part(sharding: NamedSharding | None) -> NamedSharding | None:
-    """What of it types say: its Explicit axes; None: nothing."""
+    """The part of the sharding on Explicit axes, or None."""
     if sharding is None or not has_explicit_axes(sharding):
         return None
     mesh = sharding.mesh
@@ -28,12 +28,12 @@ def explicit_part(sharding: NamedSharding | None) -> NamedSharding | None:
 
 
 def within_shard_map(x: Array) -> bool:
-    """Whether `x` is what one device sees of an array, along some axis of a mesh."""
+    """True if `x` is one device's part of an array, along some axis of a mesh."""
     return AxisType.Manual in jax.typeof(x).sharding.mesh.axis_types
 
 
 def has_unused_axes(x: Array) -> bool:
-    """Whether an Explicit axis of a mesh has copies of `x`, and another has parts."""
+    """True if `x` is sharded over one Explicit axis and replicated over another."""
     mesh = jax.typeof(x).sharding.mesh
     kinds = zip(mesh.axis_names, mesh.axis_types, strict=True)
     explicit = {name for name, kind in kinds if kind == AxisType.Explicit}
@@ -43,13 +43,13 @@ def has_unused_axes(x: Array) -> bool:
 
 
 def explicit_spec(x: Array) -> tuple[Any, ...]:
-    """Axes of the mesh, per axis of `x`; None where its type says nothing."""
+    """Mesh axes that each axis of `x` is sharded over, by its type; None for none."""
     spec = tuple(jax.typeof(x).sharding.spec)
     return spec + (None,) * (jnp.ndim(x) - len(spec))
 
 
 def explicit_sharding(x: Array, *spec: Any) -> NamedSharding | None:
-    """`spec` on the mesh of `x`; None where that has no Explicit axes."""
+    """`spec` on the mesh of `x`, or None if that mesh has no Explicit axes."""
     sharding = jax.typeof(x).sharding
     if not has_explicit_axes(sharding):
         return None
@@ -57,12 +57,12 @@ def explicit_sharding(x: Array, *spec: Any) -> NamedSharding | None:
 
 
 def lay(tree: PyTree[Array], sharding: NamedSharding | None) -> PyTree[Array]:
-    """The arrays where `sharding` says; None: where they are."""
+    """Reshards the arrays; None leaves them as they are."""
     if sharding is None:
         return tree
     return jax.tree.map(lambda leaf: jax.sharding.reshard(leaf, sharding), tree)
 
 
 def gather(x: Array) -> Array:
-    """`x` on every device, as far as types say where it lies."""
+    """Replicates `x` over the Explicit axes of its mesh."""
     return lay(x, explicit_sharding(x))

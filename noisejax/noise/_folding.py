@@ -1,8 +1,8 @@
 """Folding shifts into the next layer, which gives a plain network for test time.
 
 The next layer f is linear, so f(a + β) = f(a) + (f(β) - f(0)): the shift becomes a bias
-(Ba et al. 2014, after eq. 9). Max-pooling commutes with a constant per channel, not
-with one per unit; no other nonlinearity is folded through.
+(Ba et al. 2014, after eq. 9). Max-pooling commutes with a constant per channel, but not
+with one per unit. No other nonlinearity is supported.
 """
 
 import math
@@ -22,20 +22,20 @@ def fold_into_dense(
     *,
     input_shape: Sequence[int] | None = None,
 ) -> Float[Array, " outputs"]:
-    """The bias of a dense layer that has absorbed its input's shifts:  b + β W.
+    """Bias of a dense layer that has absorbed the shifts of its input:  b + β W.
 
     Args:
       beta: shifts of the layer's input.
       kernel: W, [inputs, outputs].
       bias: b, [outputs]; None: zeros.
-      input_shape: of the input before it was flattened, e.g. (Y, X, C), where `beta`
-        has that shape or is per channel. None: the input was flat.
+      input_shape: shape of the input before it was flattened, e.g. (Y, X, C), if
+        `beta` has that shape or is per channel. None: the input was flat.
 
     Returns:
-      The new bias, [outputs]; the kernel stays as it is.
+      The new bias, [outputs]; the kernel does not change.
 
     Raises:
-      ValueError: `beta` does not fit the input, or the input not the kernel.
+      ValueError: `beta` does not fit the input, or the input does not fit the kernel.
 
     Example:
       >>> import jax.numpy as jnp
@@ -67,11 +67,11 @@ def fold_into_conv(
     kernel_dilation: int | Sequence[int] = 1,
     feature_group_count: int = 1,
 ) -> Float[Array, "..."]:
-    """The bias of a convolution that has absorbed its input's shifts:  b + β ⋆ W.
+    """Bias of a convolution that has absorbed the shifts of its input:  b + β ⋆ W.
 
-    A shift per channel under VALID becomes one bias per output channel. Where zeros are
-    padded the border sees less of it, so that the bias is one per output position; so
-    it is for shifts per position.
+    A shift per channel under VALID becomes one bias per output channel. If zeros are
+    padded, the border receives less of the shift, so the bias is one per output
+    position. Shifts per position give a bias per position, too.
 
     Args:
       beta: shifts of the layer's input: per channel [C], or per position [*spatial, C].
@@ -79,17 +79,18 @@ def fold_into_conv(
       bias: b, [outputs] or per position; None: zeros.
       input_shape: [*spatial, C] of one example.
       padding: "VALID", "SAME", or pairs (low, high) of zeros per spatial axis.
-      strides: of the window, one number or one per spatial axis.
-      kernel_dilation: of the kernel, likewise.
-      feature_group_count: groups of channels, as in Flax.
+      strides: strides of the window, one number or one per spatial axis.
+      kernel_dilation: dilation of the kernel, one number or one per spatial axis.
+      feature_group_count: number of groups of channels, as in Flax.
 
     Returns:
-      The new bias: [outputs] where it is the same at all positions, else
+      The new bias: [outputs] if it is the same at all positions, else
       [*output spatial, outputs]. Add it to the convolution without a bias.
 
     Raises:
-      ValueError: `beta` does not fit the input, or the input not the kernel; a padding
-        under which no constant is exact (CIRCULAR is: pass VALID on a wrapped input).
+      ValueError: `beta` does not fit the input, the input does not fit the kernel, or
+        no bias is exact under the padding (for CIRCULAR, wrap the input and pass
+        VALID).
 
     Example:
       >>> import jax.numpy as jnp
@@ -139,9 +140,9 @@ def fold_into_conv(
 def fold_through_max_pool(
     beta: Float[Array, "..."], *, input_shape: Sequence[int]
 ) -> Float[Array, "..."]:
-    """The shifts behind a max-pooling that stand for `beta` before it.
+    """Shifts behind a max-pooling that replace `beta` before it.
 
-    max(a_i + β) = max(a_i) + β for a constant per channel, which is returned as it is.
+    max(a_i + β) = max(a_i) + β for a constant per channel, which is returned unchanged.
     A shift per unit decides which unit is the largest and cannot be moved.
 
     Args:
@@ -152,7 +153,7 @@ def fold_through_max_pool(
       Shifts behind the pooling, [C].
 
     Raises:
-      ValueError: shifts that differ between positions.
+      ValueError: the shifts differ between positions.
 
     Example:
       >>> import jax.numpy as jnp
