@@ -192,14 +192,16 @@ def test_tests_of_flax_pass_with_our_dropout(flax_tests):
     command += ["--rootdir", str(flax_tests), "-o", "filterwarnings=", "-o", "addopts="]
     command += ["--import-mode=importlib", "--tb=short"]
     command += ["-k", "dropout or summary_test or stochastic_test or integration_test"]
+    # Flax's test of Linen's summary expects colours, which rich leaves out if NO_COLOR
+    # is set or the terminal is dumb.
+    env = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+    env |= {"PYTHONDONTWRITEBYTECODE": "1", "TERM": "xterm-256color"}
     result = subprocess.run(
         [*command, *FILES],
         capture_output=True,
         text=True,
         cwd=flax_tests,
-        # Flax's test of Linen's summary expects colours, which rich leaves out for dumb
-        # terminals.
-        env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1", "TERM": "xterm-256color"},
+        env=env,
     )
     assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-2000:]
     for file, least in FILES.items():
