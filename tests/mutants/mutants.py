@@ -184,7 +184,7 @@ IWSGD = [
         f"{OBJECTIVES}/_strategies.py",
         "jax.random.split(noise, num_samples) if is_key",
         "jnp.broadcast_to(noise, (num_samples, *noise.shape)) if is_key",
-        ("objectives/iwsgd_test.py::test_sample_s_sees_its_split_of_the_key",),
+        ("objectives/iwsgd_test.py::test_sample_s_gets_its_split_of_the_key",),
     ),
     Mutant(
         "copies",
