@@ -1,4 +1,4 @@
-"""x*: the input that makes the noise-free network do what the noise made it do."""
+"""Back-projection: the descent on the input, and its result."""
 
 import dataclasses
 import functools
@@ -9,7 +9,6 @@ from jax import lax
 from jax import numpy as jnp
 from jaxtyping import Array, Bool, Float, PyTree
 
-from noisejax.backprojection._bounds import Box
 from noisejax.backprojection._check import (
     check_bounds,
     check_features,
@@ -18,29 +17,31 @@ from noisejax.backprojection._check import (
     check_num_steps,
     check_targets,
 )
-from noisejax.backprojection._method import Method
+from noisejax.backprojection._guarded import stable_descent
+from noisejax.backprojection._methods import Box, Method, Point
 from noisejax.backprojection._objective import (
     FeaturesFn,
     Objective,
     along_batch,
     widened,
 )
-from noisejax.backprojection._stable_descent import stable_descent
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, eq=False)
 class BackProjection:
-    """What `back_project` found, for B examples and L layers.
+    """Result of `back_project` for B examples and L layers.
 
     Attributes:
-      x_star: [B, ...]; with `per_layer` [L, B, ...]. float32 at least.
-      loss: the objective at every step, summed over the batch, [num_steps + 1]; with
+      x_star: inputs x*, [B, ...]; with `per_layer` [L, B, ...]; float32 at least.
+      loss: objective at every step, summed over the batch, [num_steps + 1]; with
         `per_layer` [L, num_steps + 1].
-      residual_before: Σ (f_l(x) - target_l)² / Σ target_l², [L, B], 0 / 0 being 0.
-      residual_after: the same at x*; with `per_layer` at the layer's own.
-      diverged: examples whose x* or objective is not finite, or whose objective ends
-        above its start by more than rounding, [B].
+      residual_before: relative error Σ (f_l(x) - target_l)² / Σ target_l², [L, B]. If
+        a target is 0, as when noise drops a whole path, the error is relative to
+        Σ f_l(x)²: 1 before, and after it the share that is left. 0 / 0 is 0.
+      residual_after: relative error at x*; with `per_layer` at that of the layer.
+      diverged: True for examples whose x* or objective is not finite, or whose
+        objective ends above its start by more than rounding, [B].
 
     Example:
       >>> import jax.numpy as jnp
@@ -72,41 +73,42 @@ def back_project(
     per_layer: bool = False,
     bounds: tuple[float, float] | None = None,
 ) -> BackProjection:
-    """Projects noise back into the input: descends from x to an x* with f(x*) ≈ target.
+    """Project noise back into the input: descend from x to an x* with f(x*) ≈ target.
 
       x* = argmin Σ_l λ_l mean over units (f_l(x*) - target_l)²   (eq. 8)
 
-    With `per_layer` there is an x* for each layer. Only the input moves: no gradient of
-    a parameter is computed. Examples do not depend on each other. It is compiled for
-    each `features_fn`: keep one function for all parameters.
+    With `per_layer` there is an x* for each layer. No gradient of a parameter is
+    computed, and examples do not depend on each other. Reverse mode is all that is
+    needed of `features_fn`. It is compiled for each `features_fn`: keep one function
+    for all parameters.
 
     Args:
       features_fn: (params, x [B, ...]) -> tuple of L noise-free activations [B, ...],
-        first layer first, each example on its own. For products in bfloat16 it uses
-        `models.bfloat16_products` (on a CPU casting alone gains nothing: products that
-        give bfloat16 are computed in float32); errors, steps and sums are float32.
-      params: of the network.
-      x: inputs [B, ...], where descent starts.
-      targets: the noisy activations, in the features' shapes: noise at every hidden
-        layer up to theirs, none on the input.
-      num_steps: of descent.
+        first layer first, each example on its own. For products in bfloat16 use
+        `models.bfloat16_products`; errors, steps and sums are float32.
+      params: parameters of the network.
+      x: inputs [B, ...], the start of the descent.
+      targets: noisy activations, in the features' shapes: noise at every hidden layer
+        up to theirs, none on the input.
+      num_steps: number of steps.
       method: `stable_descent()` (the default), `preconditioned(setup)`,
         `gradient_descent(learning_rates)`, or `from_optax(tx)`.
-      layer_weights: λ, default: all 1.
-      per_layer: whether each layer has an x* of its own.
-      bounds: (lo, hi) in which every number of x* lies: x is clipped first, then after
-        each step.
+      layer_weights: λ; default: all 1.
+      per_layer: True to find an x* for each layer.
+      bounds: (lo, hi) of every number of x*: x is clipped at the start and after each
+        step.
 
     Returns:
       The x*, and how well they do. Methods that take steps back count what they keep:
       their losses never rise.
 
     Raises:
-      TypeError: x not floating, features that are no tuple, another kind of method.
+      TypeError: x is not floating, the features are no tuple, the method is none of
+        these, or it needs a second derivative that `features_fn` does not have.
       ValueError: targets or weights that do not match the features, `num_steps` below
         1, bounds without lo < hi, rates or a set-up for another number of layers.
 
-    Example: shut a hidden unit off and see which input lacks it.
+    Example: drop one hidden unit and find the input that lacks it.
       >>> import jax, jax.numpy as jnp
       >>> from noisejax import backprojection, noise
       >>> def features_fn(params, x):
@@ -162,16 +164,14 @@ def _descend(
     features_fn, params, x, targets, weights, box, method, *, num_steps, per_layer
 ) -> BackProjection:
     x = box.clip(widened(x))
-
-    def features(x):
-        return features_fn(params, x)
-
-    objective = Objective(features, targets, weights.astype(x.dtype))
+    objective = Objective(
+        lambda x: features_fn(params, x), targets, weights.astype(x.dtype)
+    )
     method = method.prepare(objective, x)
     if not per_layer:
-        return _one(objective, x, method, box, num_steps)
+        return _descend_jointly(objective, x, method, box, num_steps)
     found = [
-        _one(objective.layer(i), x, method.layer(i), box, num_steps)
+        _descend_jointly(objective.layer(i), x, method.layer(i), box, num_steps)
         for i in range(len(targets))
     ]
     return BackProjection(
@@ -183,29 +183,31 @@ def _descend(
     )
 
 
-def _one(
+def _descend_jointly(
     objective: Objective,
     x: Float[Array, "batch ..."],
     method: Method,
     box: Box,
     num_steps: int,
 ) -> BackProjection:
-    """One x* for all layers of the objective."""
+    """Find one x* for all layers of the objective."""
     weights = method.gradient_weights(objective.weights)
 
-    def step(x, state, squared, gradient, i):
-        value, last = objective.per_example(squared), i == num_steps - 1
-        return method.move(state, x, value, gradient, last, box)
+    def evaluate(x, i):
+        squared, gradient = objective.evaluate(x, weights)
+        value = objective.per_example(squared)
+        return squared, Point(x, value, gradient, i == num_steps - 1)
 
     def body(carry, i):
         x, state = carry
-        squared, gradient = objective.evaluate(x, weights)
-        return step(x, state, squared, gradient, i), squared
+        squared, point = evaluate(x, i)
+        return method.update(state, point, objective, box), squared
 
-    # The first step stands alone: what a method measures at the start shares its pass.
-    first, gradient = objective.evaluate(x, weights)
-    state = method.start(objective, x, gradient)
-    carry = step(x, state, first, gradient, jnp.int32(0))
+    # The first step is outside the loop: the method's measurements at the start share
+    # its forward pass.
+    first, point = evaluate(x, jnp.int32(0))
+    state = method.start(objective, point)
+    carry = method.update(state, point, objective, box)
     (x_star, state), between = lax.scan(body, carry, jnp.arange(1, num_steps))
     end = objective.squared_errors(x_star)
     squared = jnp.concatenate([first[None], between, end[None]])
@@ -221,25 +223,29 @@ def _one(
     return BackProjection(
         x_star=x_star,
         loss=values.sum(axis=1),
-        residual_before=_residual(objective, first),
-        residual_after=_residual(objective, end),
+        residual_before=_residual(objective, first, first),
+        residual_after=_residual(objective, first, end),
         diverged=_diverged(objective, values[0], values[-1], x_star),
     )
 
 
 def _residual(
-    objective: Objective, squared: Float[Array, "layers batch"]
+    objective: Objective,
+    first: Float[Array, "layers batch"],
+    squared: Float[Array, "layers batch"],
 ) -> Float[Array, "layers batch"]:
-    """Errors relative to targets; nothing to reach and nothing missed is 0."""
+    """Squared errors relative to the targets, or to the first errors if those are 0."""
     size = objective.squared_targets()
-    known = (size > 0) | (squared != 0)
-    return jnp.where(known, squared / jnp.where(known, size, 1), 0)
+    scale = jnp.where(size > 0, size, first)
+    known = scale != 0
+    relative = squared / jnp.where(known, scale, 1)
+    return jnp.where(known, relative, jnp.sign(squared))
 
 
 def _diverged(
     objective: Objective, before: Array, after: Array, x_star: Float[Array, "batch ..."]
 ) -> Bool[Array, " batch"]:
-    """Not finite, or worse than before by more than the features' rounding."""
+    """True if not finite, or worse than before by more than the features' rounding."""
     finite = jnp.isfinite(x_star).reshape(x_star.shape[0], -1).all(axis=1)
     rounded = [jnp.finfo(t.dtype).eps for t in objective.targets]
     scale = objective.per_example(objective.squared_targets())

@@ -1,4 +1,4 @@
-"""What back-projection can take, checked before anything is computed."""
+"""Checks of arguments before anything is computed."""
 
 import operator
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ Shapes = list[tuple[int, ...]]
 
 
 def check_floating_input(x: Array, *, name: str) -> Array:
-    """Returns floating inputs [B, ...], B at least 1."""
+    """Return floating inputs [B, ...], B at least 1."""
     try:
         x = check_floating(x)
     except TypeError as error:
@@ -28,7 +28,7 @@ def check_floating_input(x: Array, *, name: str) -> Array:
 
 
 def check_features(features_fn, params, x: Array) -> Shapes:
-    """The shapes of the features of `x`, which must be a tuple of [B, ...]."""
+    """Return the shapes of the features of `x`, a tuple of [B, ...]."""
     rule = "features_fn(params, x) must return a tuple of activations [B, ...]"
     if not callable(features_fn):
         raise TypeError(f"{rule}; got {type(features_fn).__name__}, no function")
@@ -47,8 +47,8 @@ def check_features(features_fn, params, x: Array) -> Shapes:
 
 
 def check_targets(targets: Sequence[Array], shapes: Shapes) -> tuple[Array, ...]:
-    """Returns targets as a tuple of floating arrays, of the features' shapes."""
-    rule = "targets are the noisy activations, one array per layer of features_fn"
+    """Return targets as a tuple of floating arrays, of the features' shapes."""
+    rule = "targets must be the noisy activations, one array per layer of features_fn"
     if not isinstance(targets, tuple | list):
         raise TypeError(f"{rule}, in a tuple; got {type(targets).__name__}")
     if len(targets) != len(shapes):
@@ -70,7 +70,7 @@ def check_targets(targets: Sequence[Array], shapes: Shapes) -> tuple[Array, ...]
 
 
 def check_layer_weights(weights, num_layers: int) -> Array:
-    """Returns λ as an array [L]; values of traced arrays are not looked at."""
+    """Return λ as an array [L]; values of traced arrays are not checked."""
     rule = (
         f"layer_weights must be {num_layers} finite numbers, one per layer, not below 0"
     )
@@ -88,7 +88,7 @@ def check_layer_weights(weights, num_layers: int) -> Array:
 
 
 def check_num_steps(num_steps: int) -> int:
-    """Returns a number of steps as an int."""
+    """Return a number of steps as an int."""
     rule = "num_steps is the number of steps of descent, an integer above 0"
     try:
         number = operator.index(num_steps)
@@ -99,11 +99,9 @@ def check_num_steps(num_steps: int) -> int:
     return number
 
 
-def check_bounds(bounds) -> tuple | None:
-    """Returns bounds as a pair of numbers; values of traced ones are not looked at."""
+def check_bounds(bounds) -> tuple:
+    """Return bounds as a pair of numbers; values of traced ones are not checked."""
     rule = "bounds must be a pair of numbers (lo, hi) with lo < hi"
-    if bounds is None:
-        return None
     if not isinstance(bounds, tuple | list) or len(bounds) != 2:
         raise TypeError(f"{rule}; got {bounds!r}")
     if any(np.shape(bound) for bound in bounds):

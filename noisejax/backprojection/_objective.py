@@ -1,20 +1,33 @@
-"""What back-projection descends on, and its derivatives by the input alone."""
+"""The objective of back-projection and its derivatives in the input alone.
+
+Everything needs reverse mode only, so that a function with a custom_vjp works.
+"""
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import jax
+from jax import lax
 from jax import numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, PyTree
 
 from noisejax._floating import at_least_float32
+from noisejax.backprojection._check import (
+    check_features,
+    check_floating_input,
+    check_layer_weights,
+    check_num_steps,
+)
 
 Features = tuple[Float[Array, "batch ..."], ...]
 """Activations of the layers, first layer first."""
 
 FeaturesFn = Callable[..., Features]
 """(params, x) -> the noise-free activations."""
+
+Product = Callable[[Float[Array, "batch ..."]], Float[Array, "batch ..."]]
+"""v -> a matrix times v, for every example."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +38,7 @@ class Objective:
 
     Attributes:
       features: x [B, ...] -> the noise-free activations of L layers.
-      targets: the noisy ones.
+      targets: noisy activations.
       weights: λ, [L].
     """
 
@@ -35,25 +48,31 @@ class Objective:
 
     @property
     def sizes(self) -> Float[Array, " layers"]:
-        """Units of each layer."""
+        """Numbers of units of the layers."""
         sizes = [math.prod(target.shape[1:]) for target in self.targets]
         return jnp.array(sizes, self.weights.dtype)
 
     def layer(self, index: int) -> "Objective":
-        """The objective of one layer; what lies behind that layer is not computed."""
+        """The objective of one layer; XLA drops what only later layers need."""
         return Objective(
             lambda x: (self.features(x)[index],),
             (self.targets[index],),
             self.weights[index : index + 1],
         )
 
+    def example(self, target: Features) -> Callable[[Array], Float[Array, ""]]:
+        """The objective as a function of one example without a batch axis."""
+        alone = dataclasses.replace(
+            self, targets=jax.tree.map(lambda t: t[None], target)
+        )
+        return lambda x: alone.per_example(alone.squared_errors(x[None]))[0]
+
     def evaluate(
         self, x: Float[Array, "batch ..."], weights: Float[Array, " layers"]
     ) -> tuple[Float[Array, "layers batch"], Float[Array, "batch ..."]]:
         """Squared errors, and the gradient under other layer weights, by one vjp.
 
-        No cotangent of a parameter exists: only `x` is an argument of what is
-        differentiated.
+        No cotangent of a parameter exists: the derivative is taken in `x` only.
         """
         features, pull = jax.vjp(self.features, x)
         errors = self._errors(features)
@@ -77,16 +96,28 @@ class Objective:
         scales = self.weights / self.sizes
         return jnp.sum(jnp.expand_dims(scales, 1) * squared, axis=0)
 
-    def curvature(
-        self, x: Float[Array, "batch ..."]
-    ) -> Callable[[Float[Array, "batch ..."]], Float[Array, "batch ..."]]:
-        """v -> H v per example, H = 2 Σ_l λ_l J_l'J_l / N_l (Gauss-Newton) at `x`."""
-        features, push = jax.linearize(self.features, x)
-        pull = jax.linear_transpose(push, x)
+    def curvature(self, x: Float[Array, "batch ..."]) -> Product:
+        """v -> H v per example, H = 2 Σ_l λ_l J_l'J_l / N_l (Gauss-Newton) at `x`.
+
+        J v is the transpose of u -> J'u, so no forward mode is needed.
+        """
+        features, pull = jax.vjp(self.features, x)
+        zeros = tuple(map(jnp.zeros_like, features))
+        try:
+            _, push = jax.vjp(lambda u: pull(u)[0], zeros)
+        except (TypeError, ValueError, NotImplementedError) as error:
+            raise TypeError(
+                "this method needs products with the Jacobian of features_fn, which "
+                "are the derivative of its backward pass; JAX cannot differentiate "
+                f"that: {str(error).splitlines()[0]}. Use method=gradient_descent("
+                "rates) or from_optax(tx), which need gradients only, or define the "
+                "backward pass of the custom_vjp by differentiable functions"
+            ) from error
         scales = 2 * self.weights / self.sizes
 
         def times(v):
-            pushed = [p.astype(self.weights.dtype) for p in push(v)]
+            (pushed,) = push(v)
+            pushed = [p.astype(self.weights.dtype) for p in pushed]
             return pull(_scaled(pushed, scales, features))[0]
 
         return times
@@ -97,23 +128,120 @@ class Objective:
         return [f.astype(dtype) - t.astype(dtype) for f, t in pairs]
 
 
+def curvature(
+    features_fn: FeaturesFn,
+    params: PyTree[Array],
+    x: Float[Array, "batch ..."],
+    *,
+    layer_weights: Float[Array, " layers"] | Sequence[float] | None = None,
+    num_iterations: int = 10,
+) -> Float[Array, " batch"]:
+    """Largest eigenvalue of  2 Σ_l λ_l J_l'J_l / N_l  at every example.
+
+    Gradient descent on eq. 8 is stable while it is below 2 with λ the learning rates:
+    rates r may grow by the factor  2 / curvature(..., layer_weights=r).
+
+    Args:
+      features_fn: noise-free activations, as in `back_project`.
+      params: parameters of the network.
+      x: inputs [B, ...].
+      layer_weights: λ; default: all 1.
+      num_iterations: number of products in Lanczos' iteration.
+
+    Returns:
+      [B], close to the eigenvalue and never above it.
+
+    Raises:
+      TypeError, ValueError: as `back_project`.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from noisejax import backprojection
+      >>> w = jnp.diag(jnp.array([3.0, 1.0]))
+      >>> x = jnp.ones((1, 2))
+      >>> backprojection.curvature(lambda w, x: (x @ w,), w, x).round(3)
+      Array([9.], dtype=float32)
+
+    Reference:
+      Bouthillier et al., "Dropout as data augmentation", arXiv:1506.08700, 2015.
+    """
+    x = widened(check_floating_input(x, name="x"))
+    shapes = check_features(features_fn, params, x)
+    weights = check_layer_weights(layer_weights, len(shapes)).astype(x.dtype)
+    num_iterations = check_num_steps(num_iterations)
+    targets = tuple(jnp.zeros(shape, x.dtype) for shape in shapes)
+    objective = Objective(lambda x: features_fn(params, x), targets, weights)
+    start = jax.random.normal(jax.random.key(0), x.shape[1:], x.dtype)
+    return largest_eigenvalue(
+        objective.curvature(x), jnp.broadcast_to(start, x.shape), num_iterations
+    )
+
+
+def largest_eigenvalue(
+    times: Product, start: Float[Array, "batch ..."], num_iterations: int
+) -> Float[Array, " batch"]:
+    """Largest eigenvalue of a positive semi-definite matrix per example, by Lanczos.
+
+    It costs one product an iteration, as power iteration does. Its estimate is the best
+    of all combinations of the vectors that power iteration visits.
+
+    Args:
+      times: v -> the matrices' product with v.
+      start: first vectors.
+      num_iterations: number of products.
+
+    Returns:
+      The largest Ritz value: never above the eigenvalue except for rounding; 0 if the
+      products are 0.
+    """
+
+    def body(carry, _):
+        before, v, beta = carry
+        w = times(v) - along_batch(beta, v) * before
+        alpha = inner(w, v)
+        w = w - along_batch(alpha, v) * v
+        beta = _norm(w)
+        return (v, _divided(w, beta), beta), (alpha, beta)
+
+    norm = _norm(start)
+    carry = (jnp.zeros_like(start), _divided(start, norm), jnp.zeros_like(norm))
+    _, (alphas, betas) = lax.scan(body, carry, length=num_iterations)
+    eye = jnp.eye(num_iterations, dtype=start.dtype)
+    tridiagonal = jnp.einsum("ib,ij->bij", alphas, eye)
+    tridiagonal += jnp.einsum("ib,ij,ik->bjk", betas[:-1], eye[:-1], eye[1:])
+    values = jnp.linalg.eigvalsh(tridiagonal, UPLO="U", symmetrize_input=False)
+    return jnp.maximum(values[:, -1], 0)
+
+
 def widened(x: Float[Array, "..."]) -> Float[Array, "..."]:
-    """`x` in the precision in which back-projection sums and moves."""
+    """Return x in the precision of back-projection's sums and steps."""
     return x.astype(at_least_float32(x.dtype))
 
 
 def along_batch(
     a: Float[Array, " batch"], x: Float[Array, "batch ..."]
 ) -> Float[Array, "batch ..."]:
-    """A number per example, with x's rank."""
+    """Return a number per example with x's rank."""
     return a.reshape(a.shape + (1,) * (x.ndim - 1))
 
 
 def inner(
     a: Float[Array, "batch ..."], b: Float[Array, "batch ..."]
 ) -> Float[Array, " batch"]:
-    """The inner product of every example."""
+    """Return the inner product of every example."""
     return jnp.sum(a * b, axis=tuple(range(1, a.ndim)))
+
+
+def _divided(x: Float[Array, "batch ..."], norm: Float[Array, " batch"]) -> Array:
+    return x / along_batch(jnp.where(norm > 0, norm, 1), x)
+
+
+def _norm(x: Float[Array, "batch ..."]) -> Float[Array, " batch"]:
+    # Scaled first: the squares of tiny gradients are no float32 numbers.
+    axes = tuple(range(1, x.ndim))
+    largest = jnp.max(jnp.abs(x), axis=axes)
+    scale = jnp.where(largest > 0, largest, 1)
+    return scale * jnp.sqrt(jnp.sum((x / along_batch(scale, x)) ** 2, axis=axes))
 
 
 def _scaled(errors, scales, features) -> Features:

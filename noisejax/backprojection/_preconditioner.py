@@ -1,4 +1,4 @@
-"""The mean curvature over examples, inverted: one matrix for all of them."""
+"""The inverse of the mean curvature over examples: one matrix for all of them."""
 
 import dataclasses
 import math
@@ -17,39 +17,42 @@ from noisejax.backprojection._check import (
     check_floating_input,
     check_layer_weights,
 )
-from noisejax.backprojection._eigenvalue import largest_eigenvalue
 from noisejax.backprojection._objective import (
     Features,
     FeaturesFn,
     Objective,
+    largest_eigenvalue,
     widened,
 )
-from noisejax.backprojection._solver import Dense, Fourier
 
-MAX_DENSE = 4096
-"""Input numbers per example up to which a whole matrix is held, 64 MiB each."""
+MAX_SIZE = 4096
+"""Largest number of inputs per example: a matrix then takes 64 MiB."""
 
 DAMPING = 0.1
-"""Share of the mean eigenvalue that is added to every one."""
+"""Share of the mean eigenvalue that is added to all eigenvalues."""
+
+PROBES = 8
+"""Random products with J' for each row of a matrix."""
 
 STEP_EXAMPLES = 64
-"""Examples of the sample on which the step is measured."""
+"""Examples of the sample on which the step size is measured."""
 
 STEP_ITERATIONS = 6
 
 STEP_QUANTILE = 0.25
-"""Share of them for which the step is short enough; for others it is soon halved."""
+"""Share of them for which the step size is safe; the others soon halve it."""
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, eq=False)
 class Preconditioner:
-    """What `preconditioned` has to know of a network: see `preconditioner`.
+    """Set-up of `preconditioned` for one network: see `preconditioner`.
 
     Attributes:
-      solver: the inverse matrices, for all layers together and then for each alone.
-      steps: the step that suits each of them, [1 + L].
-      layer_weights: λ of the layers together, [L].
+      inverses: inverse matrices, first for all layers, then for each, [1 + L, D, D].
+      steps: step size for each of them, [1 + L].
+      layer_weights: λ of all layers together, [L].
+      shape: shape of an example.
 
     Example:
       >>> import jax.numpy as jnp
@@ -57,13 +60,20 @@ class Preconditioner:
       >>> setup = backprojection.preconditioner(
       ...     lambda w, x: (x @ w,), jnp.eye(3), jnp.ones((4, 3))
       ... )
-      >>> setup.solver.inverses.shape, setup.steps.shape
+      >>> setup.inverses.shape, setup.steps.shape
       ((2, 3, 3), (2,))
     """
 
-    solver: Dense | Fourier
+    inverses: Float[Array, "parts D D"]
     steps: Float[Array, " parts"]
     layer_weights: Float[Array, " layers"]
+    shape: tuple[int, ...] = dataclasses.field(metadata={"static": True})
+
+    def solve(
+        self, x: Float[Array, "batch ..."], part: int
+    ) -> Float[Array, "batch ..."]:
+        """Return the inverse matrix times every example."""
+        return (x.reshape(x.shape[0], -1) @ self.inverses[part]).reshape(x.shape)
 
 
 def preconditioner(
@@ -72,39 +82,35 @@ def preconditioner(
     x_sample: Float[Array, "batch ..."],
     *,
     layer_weights: Float[Array, " layers"] | None = None,
-    kind: str = "auto",
     damping: float = DAMPING,
 ) -> Preconditioner:
-    """Sets preconditioned descent up: once for a network, for all its examples.
+    """Build the set-up of preconditioned descent, once for a network:
 
       M = H + damping · mean eigenvalue of H · I
       H = mean over examples of 2 Σ_l λ_l J_l'J_l / N_l
 
-    J_l is the derivative of layer l by the input, N_l its units. The mean is estimated
-    by products of J' with random signs (the same in every call), about
-    8 per input number, so a few hundred examples are enough: it costs what one or two
-    steps of descent on a batch of 4096 do. The matrices of single layers, for
-    `per_layer`, come with it. Pure: it can be called within jit and vmap.
+    J_l is the derivative of layer l in the input, N_l its number of units. The mean is
+    estimated by products of J' with random signs (the same in every call), about 8 per
+    input number, so a few hundred examples are enough. It costs as much as one or two
+    steps of descent on a batch of 4096. The matrices of single layers, for `per_layer`,
+    are included. It is pure and can be called within jit and vmap.
 
     Args:
-      features_fn: (params, x) -> tuple of L noise-free activations, as for
+      features_fn: (params, x) -> tuple of L noise-free activations, as in
         `back_project`.
-      params: of the network.
-      x_sample: a few hundred examples, of the inputs to be projected.
-      layer_weights: λ, as they will be given to `back_project`; default: all 1.
-      kind: "dense", a matrix of D x D for D input numbers, D at most 4096; "fourier",
-        for images [B, ..., C]: a C x C matrix per spatial frequency, exact where the
-        network treats all places alike; "auto": fourier where the first features have
-        spatial axes too, else dense.
+      params: parameters of the network.
+      x_sample: a few hundred examples of the inputs to be projected, of at most 4096
+        numbers each.
+      layer_weights: λ of `back_project`; default: all 1.
       damping: share of the mean eigenvalue that is added.
 
     Returns:
       The set-up, for `preconditioned`: a pytree.
 
     Raises:
-      TypeError: features that are no tuple, `x_sample` not floating.
-      ValueError: an unknown kind, one that does not suit the input, weights of the
-        wrong length or negative, no example, a damping not above 0.
+      TypeError: features that are no tuple, or `x_sample` that is not floating.
+      ValueError: inputs above 4096 numbers, weights of the wrong length or negative, no
+        example, or a damping not above 0.
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -120,13 +126,12 @@ def preconditioner(
     x_sample = check_floating_input(x_sample, name="x_sample")
     shapes = check_features(features_fn, params, x_sample)
     weights = check_layer_weights(layer_weights, len(shapes))
-    _check_damping(damping)
+    if not (math.isfinite(damping) and damping > 0):
+        raise ValueError(f"damping must be a finite number above 0, got {damping!r}")
     x = gather(widened(x_sample))
-
-    def features(x):
-        return features_fn(params, x)
-
-    return precondition(features, x, shapes, weights, kind=kind, damping=damping)
+    return precondition(
+        lambda x: features_fn(params, x), x, shapes, weights, damping=damping
+    )
 
 
 def precondition(
@@ -135,91 +140,68 @@ def precondition(
     shapes: Shapes,
     weights: Float[Array, " layers"],
     *,
-    kind: str = "auto",
     damping: float = DAMPING,
 ) -> Preconditioner:
-    """`preconditioner`, of what has been checked: features as a function of x."""
-    solver_class = _choose(kind, x.shape[1:], shapes[0])
+    """Build a `Preconditioner` from checked arguments: features as a function of x."""
+    shape, size = x.shape[1:], math.prod(x.shape[1:])
+    if size > MAX_SIZE:
+        raise ValueError(
+            "preconditioned descent holds a D x D matrix for D numbers per example, at "
+            f"most {MAX_SIZE}; got {size} (examples of shape {shape}). Use "
+            "stable_descent(momentum=True)"
+        )
     weights = weights.astype(x.dtype)
-    layers = _mean_curvatures(features, x, shapes, solver_class)
-    joint = jnp.tensordot(weights.astype(layers.dtype), layers, 1)
-    moments = jnp.concatenate([joint[None], layers])
-    solver = solver_class.invert(moments, damping, x.shape[1:])
-    return Preconditioner(solver, _steps(features, x, shapes, weights, solver), weights)
+    layers = _mean_curvatures(features, x, shapes)
+    joint = jnp.tensordot(weights, layers, 1)
+    matrices = jnp.concatenate([joint[None], layers])
+    added = damping * jnp.trace(matrices, axis1=-2, axis2=-1) / size
+    added = jnp.where(added > 0, added, 1)[:, None, None]
+    eye = jnp.broadcast_to(jnp.eye(size, dtype=matrices.dtype), matrices.shape)
+    factors = jnp.linalg.cholesky(matrices + added * eye)
+    inverses = jax.scipy.linalg.cho_solve((factors, True), eye)
+    setup = Preconditioner(inverses, jnp.ones(len(matrices)), weights, shape)
+    return dataclasses.replace(setup, steps=_steps(features, x, shapes, setup))
 
 
-def _mean_curvatures(features, x, shapes, solver_class) -> Float[Array, "layers ..."]:
-    """The mean of 2 J_l'J_l / N_l: that of 2 u u' / N_l, u = J_l'(random signs)."""
-    wanted = solver_class.num_probes(x.shape[1:])
-    count = -(-wanted // x.shape[0])
+def _mean_curvatures(features, x, shapes) -> Float[Array, "layers D D"]:
+    """Mean of 2 J_l'J_l / N_l, which is that of 2 u u' / N_l for u = J_l'(signs)."""
+    size = math.prod(x.shape[1:])
+    count = -(-PROBES * size // x.shape[0])
     outputs, pull = jax.vjp(features, x)
 
     def one_layer(key, index):
         signs = jax.random.rademacher(key, outputs[index].shape, outputs[index].dtype)
         cotangents = [jnp.zeros_like(out) for out in outputs]
         cotangents[index] = signs
-        (u,) = pull(tuple(cotangents))
-        return solver_class.second_moment(u) * (2 / math.prod(shapes[index][1:]))
+        u = pull(tuple(cotangents))[0].reshape(x.shape[0], -1)
+        return u.T @ u / x.shape[0] * (2 / math.prod(shapes[index][1:]))
 
     def body(total, probe):
         keys = jax.random.split(
             jax.random.fold_in(jax.random.key(0), probe), len(shapes)
         )
-        probed = [one_layer(keys[i], i) for i in range(len(shapes))]
-        return total + jnp.stack(probed), ()
+        return total + jnp.stack([one_layer(k, i) for i, k in enumerate(keys)]), ()
 
-    one = jax.eval_shape(solver_class.second_moment, x)
-    zeros = jnp.zeros((len(shapes), *one.shape), one.dtype)
+    zeros = jnp.zeros((len(shapes), size, size), x.dtype)
     total, _ = lax.scan(body, zeros, jnp.arange(count))
     return total / count
 
 
-def _steps(features, x, shapes, weights, solver) -> Float[Array, " parts"]:
-    """1 / the largest eigenvalue of M⁻¹H, H that of an example: a low quantile."""
+def _steps(features, x, shapes, setup) -> Float[Array, " parts"]:
+    """1 / the largest eigenvalue of M⁻¹H for H of an example: a low quantile."""
     x = x[:STEP_EXAMPLES]
     targets = tuple(jnp.zeros((1, *shape[1:]), x.dtype) for shape in shapes)
     start = jnp.asarray(np.random.default_rng(0).standard_normal(x.shape), x.dtype)
-    objective = Objective(features, targets, weights)
+    together = Objective(features, targets, setup.layer_weights)
+    alone = Objective(features, targets, jnp.ones_like(setup.layer_weights))
     steps = []
     for part in range(1 + len(shapes)):
-        if part:
-            alone = Objective(features, targets, jnp.ones_like(weights))
-            objective = alone.layer(part - 1)
-        times = objective.curvature(x)
-
-        def preconditioned_times(v, times=times, part=part):
-            return solver.solve(times(v), part)
-
-        largest = largest_eigenvalue(preconditioned_times, start, STEP_ITERATIONS)
+        times = (alone.layer(part - 1) if part else together).curvature(x)
+        largest = largest_eigenvalue(
+            lambda v, times=times, part=part: setup.solve(times(v), part),
+            start,
+            STEP_ITERATIONS,
+        )
         bound = jnp.quantile(largest, STEP_QUANTILE)
         steps.append(1 / jnp.where(bound > 0, bound, 1))
     return jnp.stack(steps)
-
-
-def _choose(kind, shape, first) -> type[Dense] | type[Fourier]:
-    kinds = ("auto", "dense", "fourier")
-    if kind not in kinds:
-        raise ValueError(f"kind must be one of {sorted(kinds)}, got {kind!r}")
-    spatial = len(shape) in (2, 3, 4)
-    if kind == "auto":
-        kind = "fourier" if spatial and len(first) >= 3 else "dense"
-    if kind == "fourier":
-        if not spatial:
-            raise ValueError(
-                "kind='fourier' needs inputs [B, ..., C] with 1 to 3 spatial axes, got "
-                f"examples of shape {shape}; use kind='dense'"
-            )
-        return Fourier
-    size = math.prod(shape)
-    if size > MAX_DENSE:
-        raise ValueError(
-            f"kind='dense' holds a matrix of D x D, D at most {MAX_DENSE} input "
-            f"numbers, got {size} (examples of shape {shape}); use kind='fourier' for "
-            "images, or stable_descent()"
-        )
-    return Dense
-
-
-def _check_damping(damping):
-    if not (math.isfinite(damping) and damping > 0):
-        raise ValueError(f"damping must be a finite number above 0, got {damping!r}")

@@ -8,15 +8,16 @@ from noisejax.models._architectures import MAXOUT_SVHN as MAXOUT_SVHN
 from noisejax.models._architectures import VGG as VGG
 from noisejax.models._architectures import Architecture as Architecture
 from noisejax.models._architectures import Stage as Stage
-from noisejax.models._autoencoder import Autoencoder as Autoencoder
-from noisejax.models._bfloat16_convolutions import (
+from noisejax.models._conv_net import ConvNet as ConvNet
+from noisejax.models._convolutions import (
     bfloat16_convolutions as bfloat16_convolutions,
 )
-from noisejax.models._conv_net import ConvNet as ConvNet
 from noisejax.models._convolutions import convolutions as convolutions
-from noisejax.models._maxout import maxout as maxout
 from noisejax.models._mlp import MLP as MLP
-from noisejax.models._mlp import Activations as Activations
-from noisejax.models._precision import bfloat16_products as bfloat16_products
-from noisejax.models._soft_targets import SoftTargetMLP as SoftTargetMLP
+from noisejax.models._mlp import Autoencoder as Autoencoder
+from noisejax.models._mlp import SoftTargetMLP as SoftTargetMLP
+from noisejax.models._network import Activations as Activations
+from noisejax.models._network import maxout as maxout
+from noisejax.models._products import bfloat16_products as bfloat16_products
+from noisejax.models._products import flat_products as flat_products
 from noisejax.models._wide_resnet import WideResNet as WideResNet

@@ -1,43 +1,34 @@
-"""Convolutional networks with noise behind every pooling and every dense layer."""
+"""Convolutional networks with noise after every pooling and every dense layer."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from flax import linen as nn
 from jaxtyping import Array, Float
 
-from noisejax import noise
 from noisejax.models._architectures import Architecture, Stage
-from noisejax.models._batch_norm import batch_normalise
 from noisejax.models._convolutions import convolutions
-from noisejax.models._maxout import activate
-from noisejax.models._mlp import Activations
-from noisejax.models._noisy import check_places, make_noisy
-
-PLACES = "stage and hidden dense layer"
+from noisejax.models._network import Activations, Network, activate, batch_normalise
 
 
-class ConvNet(nn.Module):
-    """Stages of convolutions and a max-pooling each, then dense layers.
+class ConvNet(Network):
+    """Stages of convolutions with a max-pooling each, then dense layers.
 
     A stage's shift and mask come after its pooling: a shift is usually negative, and a
     dropped unit, 0, would otherwise win against live ones (Ba et al. 2014, eq. 8; one
     shift per feature map, section 2.1).
 
     Attributes:
-      architecture: which layers, such as `models.BA_CNN`.
-      num_outputs: units of the output, which is linear.
-      activation: φ, elementwise; not used where there are maxout pieces.
-      input_noise: scheme on the input; None: none.
-      hidden_noise: one scheme per stage, then one per hidden dense layer; (): none.
-      input_shift: shift before the input's noise, one per channel (`layers.Noise`).
-      hidden_shift: shift before each hidden noise, per feature map or dense unit.
-      batch_norm: normalise net values over the batch, in all but the output.
-      kernel_init: of the weights.
-      dot_general: of the dense products; None: JAX's own.
-      conv_general_dilated: of the convolutions, such as `bfloat16_convolutions`.
+      architecture: layers of the network, such as `models.BA_CNN`.
+      num_outputs: number of units of the output, which is linear.
+      activation: φ, elementwise; not used with maxout pieces.
+      hidden_noise: schemes of the noise on each stage, then on each hidden dense layer.
+      batch_norm: True to normalise pre-activations over the batch, except the output.
+      conv_general_dilated: convolution, such as `bfloat16_convolutions`.
+
+    Other attributes: see `MLP`; shifts are one per channel, feature map or dense unit.
 
     Raises:
-      ValueError: another number of schemes than of hidden places.
+      ValueError: the number of schemes is not that of stages and hidden dense layers.
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -56,50 +47,37 @@ class ConvNet(nn.Module):
 
     architecture: Architecture
     num_outputs: int
-    activation: Callable[[Array], Array] = nn.relu
-    input_noise: noise.Scheme | None = None
-    hidden_noise: Sequence[noise.Scheme | None] = ()
-    input_shift: bool | str = False
-    hidden_shift: bool | str = False
     batch_norm: bool = False
-    kernel_init: nn.initializers.Initializer = nn.initializers.he_normal()
-    dot_general: Callable | None = None
     conv_general_dilated: Callable = convolutions
-
-    def __post_init__(self):
-        check_places(self.hidden_noise, self.num_hidden_places, PLACES)
-        super().__post_init__()
 
     @property
     def num_hidden_places(self) -> int:
-        """How many schemes `hidden_noise` takes: one per stage and dense layer."""
+        """Number of schemes in `hidden_noise`: one per stage and hidden dense layer."""
         return len(self.architecture.stages) + len(self.architecture.dense)
+
+    def _site(self) -> str:
+        return "stage and hidden dense layer"
 
     @nn.compact
     def __call__(
         self, x: Float[Array, "batch height width channels"], *, train: bool
     ) -> tuple[Float[Array, "batch outputs"], Activations]:
-        """Runs the network.
+        """Run the network.
 
         Args:
           x: images, channels last.
-          train: whether noise is made, and the batch's own statistics are used.
+          train: True to apply noise and to use the batch's statistics.
 
         Returns:
           The output [B, num_outputs], and by name: "input", "noisy_input"; for stage i
-          its net values "net_i_j" and activations "conv_i_j" of convolution j, the
+          its pre-activations "net_i_j" and activations "conv_i_j" of convolution j, the
           pooled ones "hidden_i" and the noisy ones "noisy_i"; for the dense layers,
           counted on, "net_i", "hidden_i" and "noisy_i"; and "output".
         """
-        schemes = check_places(self.hidden_noise, self.num_hidden_places, PLACES)
-        activations: Activations = {"input": x}
-        x = make_noisy(
-            x, self.input_noise, self.input_shift, name="input_noise", train=train
-        )
-        activations["noisy_input"] = x
+        x, activations = self._noisy_input(x, train)
         for i, stage in enumerate(self.architecture.stages):
             clean = self._stage(stage, x, i, activations, train)
-            x = self._noisy(clean, schemes[i], i, train)
+            x = self._noisy(clean, i, train)
             activations |= {f"hidden_{i}": clean, f"noisy_{i}": x}
         x = x.reshape(x.shape[0], -1)
         pieces = self.architecture.dense_pieces
@@ -108,16 +86,15 @@ class ConvNet(nn.Module):
             net = self._dense(width * pieces, f"dense_{i}")(x)
             net = self._normalised(net, f"norm_{i}", train)
             clean = activate(net, self.activation, pieces)
-            x = self._noisy(clean, schemes[i], i, train)
+            x = self._noisy(clean, i, train)
             activations |= {f"net_{i}": net, f"hidden_{i}": clean, f"noisy_{i}": x}
         output = self._dense(self.num_outputs, "dense_output")(x)
-        activations["output"] = output
-        return output, activations
+        return output, activations | {"output": output}
 
     def _stage(
         self, stage: Stage, x: Array, i: int, activations: Activations, train: bool
     ) -> Array:
-        """Convolutions, and a max-pooling that shrinks the image."""
+        """Run the convolutions of a stage and its max-pooling."""
         pieces = self.architecture.conv_pieces
         for j, features in enumerate(stage.features):
             net = nn.Conv(
@@ -135,16 +112,3 @@ class ConvNet(nn.Module):
 
     def _normalised(self, net: Array, name: str, train: bool) -> Array:
         return batch_normalise(net, name=name, train=train) if self.batch_norm else net
-
-    def _noisy(
-        self, x: Array, scheme: noise.Scheme | None, i: int, train: bool
-    ) -> Array:
-        return make_noisy(x, scheme, self.hidden_shift, name=f"noise_{i}", train=train)
-
-    def _dense(self, width: int, name: str) -> nn.Dense:
-        return nn.Dense(
-            width,
-            kernel_init=self.kernel_init,
-            dot_general=self.dot_general,
-            name=name,
-        )

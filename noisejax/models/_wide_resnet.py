@@ -1,16 +1,14 @@
-"""Wide residual networks, pre-activated, with noise inside every block."""
+"""Wide residual networks with pre-activation and noise inside every block."""
 
-from collections.abc import Callable, Sequence
+import dataclasses
+from collections.abc import Callable
 
 from flax import linen as nn
 from jax import numpy as jnp
 from jaxtyping import Array, Float
 
-from noisejax import noise
-from noisejax.models._batch_norm import batch_normalise
 from noisejax.models._convolutions import convolutions
-from noisejax.models._mlp import Activations
-from noisejax.models._noisy import check_places, make_noisy
+from noisejax.models._network import Activations, Network, batch_normalise
 
 GROUPS = 3
 """Groups of blocks; each but the first halves the image and doubles the maps."""
@@ -19,29 +17,27 @@ STEM = 16
 """Feature maps of the first convolution."""
 
 
-class WideResNet(nn.Module):
+class WideResNet(Network):
     """A wide residual network:  x ↦ x + W₂ ⋆ m φ(BN(W₁ ⋆ φ(BN(x)))),  blockwise.
 
-    Noise acts between the two convolutions of each block, where Noh et al. (2017,
-    section 5.1) and the network's authors have it.
+    Noise acts between the two convolutions of each block, as in Noh et al. (2017,
+    section 5.1) and in the work of the network's authors.
 
     Attributes:
-      num_outputs: units of the output, which is linear.
-      depth: of the network, 6 n + 4 for n blocks in each of three groups: 10, 16, 28...
+      num_outputs: number of units of the output, which is linear.
+      depth: number of layers, 6 n + 4 for n blocks in each of three groups.
       width_factor: k; the groups have 16 k, 32 k and 64 k feature maps.
-      activation: φ, elementwise.
-      input_noise: scheme on the input; None: none.
-      hidden_noise: one scheme per block; (): none.
-      input_shift: shift before the input's noise, one per channel (`layers.Noise`).
-      hidden_shift: shift before each block's noise, one per feature map.
-      kernel_init: of the convolutions: as the network's authors have it.
-      output_init: of the last product's weights: theirs, U(-1/√n, 1/√n) of n inputs.
-      dot_general: of the last product; None: JAX's own.
-      conv_general_dilated: of the convolutions, such as `bfloat16_convolutions`.
+      hidden_noise: schemes of the noise in each block, or ().
+      kernel_init: initializer of the convolutions, that of the network's authors.
+      output_init: initializer of the last weights: U(-1/√n, 1/√n) for n inputs.
+      dot_general: last product; None: JAX's own.
+      conv_general_dilated: convolution, such as `bfloat16_convolutions`.
+
+    Other attributes: see `MLP`; shifts are one per channel or feature map.
 
     Raises:
-      ValueError: a depth that is not 6 n + 4, a width that is not above 0, another
-        number of schemes than of blocks.
+      ValueError: a depth that is not 6 n + 4, a width that is not above 0, or a number
+        of schemes that is not that of blocks.
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -61,18 +57,12 @@ class WideResNet(nn.Module):
     num_outputs: int
     depth: int = 28
     width_factor: float = 10
-    activation: Callable[[Array], Array] = nn.relu
-    input_noise: noise.Scheme | None = None
-    hidden_noise: Sequence[noise.Scheme | None] = ()
-    input_shift: bool | str = False
-    hidden_shift: bool | str = False
-    kernel_init: nn.initializers.Initializer = nn.initializers.variance_scaling(
-        2.0, "fan_out", "normal"
+    kernel_init: nn.initializers.Initializer = dataclasses.field(
+        default=nn.initializers.variance_scaling(2.0, "fan_out", "normal"), kw_only=True
     )
     output_init: nn.initializers.Initializer = nn.initializers.variance_scaling(
         1 / 3, "fan_in", "uniform"
     )
-    dot_general: Callable | None = None
     conv_general_dilated: Callable = convolutions
 
     def __post_init__(self):
@@ -83,54 +73,45 @@ class WideResNet(nn.Module):
             )
         if not self.width_factor > 0:
             raise ValueError(f"width_factor must be above 0, got {self.width_factor}")
-        check_places(self.hidden_noise, self.num_hidden_places, "block")
         super().__post_init__()
 
     @property
     def num_hidden_places(self) -> int:
-        """How many schemes `hidden_noise` takes: one per block."""
+        """Number of schemes in `hidden_noise`: one per block."""
         return GROUPS * (self.depth - 4) // 6
+
+    def _site(self) -> str:
+        return "block"
 
     @nn.compact
     def __call__(
         self, x: Float[Array, "batch height width channels"], *, train: bool
     ) -> tuple[Float[Array, "batch outputs"], Activations]:
-        """Runs the network.
+        """Run the network.
 
         Args:
           x: images, channels last.
-          train: whether noise is made, and the batch's own statistics are used.
+          train: True to apply noise and to use the batch's statistics.
 
         Returns:
           The output [B, num_outputs], and by name: "input", "noisy_input", "stem"; for
-          block i the values before the activation between its convolutions "net_i",
-          behind it "hidden_i", noisy "noisy_i", and the block's sum "block_i";
-          "pooled", the means over positions; and "output".
+          block i the pre-activations between its convolutions "net_i", the activations
+          "hidden_i", the noisy ones "noisy_i", and the block's sum "block_i"; "pooled",
+          the means over positions; and "output".
         """
-        schemes = check_places(self.hidden_noise, self.num_hidden_places, "block")
-        activations: Activations = {"input": x}
-        x = make_noisy(
-            x, self.input_noise, self.input_shift, name="input_noise", train=train
-        )
-        activations["noisy_input"] = x
+        x, activations = self._noisy_input(x, train)
         x = self._conv(STEM, 3, 1, "stem")(x)
         activations["stem"] = x
-        for i, scheme in enumerate(schemes):
-            group, place = divmod(i, len(schemes) // GROUPS)
+        for i in range(self.num_hidden_places):
+            group, place = divmod(i, self.num_hidden_places // GROUPS)
             features = max(1, round(STEM * self.width_factor)) * 2**group
             stride = 2 if group and not place else 1
-            x = self._block(x, i, features, stride, scheme, activations, train)
+            x = self._block(x, i, features, stride, activations, train)
         x = self.activation(batch_normalise(x, name="norm_output", train=train))
         x = jnp.mean(x, axis=(1, 2))
         activations["pooled"] = x
-        output = nn.Dense(
-            self.num_outputs,
-            kernel_init=self.output_init,
-            dot_general=self.dot_general,
-            name="dense_output",
-        )(x)
-        activations["output"] = output
-        return output, activations
+        output = self._dense(self.num_outputs, "dense_output", self.output_init)(x)
+        return output, activations | {"output": output}
 
     def _block(
         self,
@@ -138,20 +119,17 @@ class WideResNet(nn.Module):
         i: int,
         features: int,
         stride: int,
-        scheme: noise.Scheme | None,
         activations: Activations,
         train: bool,
     ) -> Array:
-        """Two convolutions beside a shortcut, which is a convolution where it must."""
+        """Two convolutions and a shortcut, a convolution if the shape changes."""
         first = self.activation(batch_normalise(x, name=f"norm_{i}_0", train=train))
         if x.shape[-1] != features or stride != 1:
             x = self._conv(features, 1, stride, f"shortcut_{i}")(first)
         net = self._conv(features, 3, stride, f"conv_{i}_0")(first)
         net = batch_normalise(net, name=f"norm_{i}_1", train=train)
         clean = self.activation(net)
-        noisy = make_noisy(
-            clean, scheme, self.hidden_shift, name=f"noise_{i}", train=train
-        )
+        noisy = self._noisy(clean, i, train)
         x = x + self._conv(features, 3, 1, f"conv_{i}_1")(noisy)
         activations |= {
             f"net_{i}": net,

@@ -1,4 +1,4 @@
-"""How it behaves: transforms, layers, bounds, targets, precision, errors."""
+"""Contract of back_project: transforms, layers, bounds, precision, errors."""
 
 import re
 
@@ -10,7 +10,7 @@ import pytest
 from jax import numpy as jnp
 
 from noisejax import backprojection as bp
-from noisejax import noise
+from noisejax import models, noise
 from tests.backprojection.networks import (
     features_fn,
     inputs,
@@ -122,9 +122,10 @@ def test_per_layer_is_each_layer_alone(method):
             layer_weights=(weights[i],),
         )
         # The random signs of a set-up for one layer are others than for two.
-        own = isinstance(method, type(bp.preconditioned()))
-        np.testing.assert_allclose(found.loss[i], alone.loss, rtol=0.3 if own else 0.01)
-        if not own:
+        random = isinstance(method, type(bp.preconditioned()))
+        tolerance = 0.3 if random else 0.01
+        np.testing.assert_allclose(found.loss[i], alone.loss, rtol=tolerance)
+        if not random:
             close(found.x_star[i], alone.x_star)
             close(found.residual_after[i : i + 1], alone.residual_after)
 
@@ -177,21 +178,75 @@ def test_targets_from_replayed_and_hand_made_samples():
     np.testing.assert_array_equal(replayed[0].x_star, replayed[1].x_star)
 
 
-def test_bfloat16_products_reach_the_same_objective():
-    def low(params, x):
-        cast = lambda a: a.astype(jnp.bfloat16)
-        return features_fn(jax.tree.map(cast, params), cast(x))
+LAST = (((1,), (0,)), ((), ()))
 
+
+def low_features(params, x):
+    """Products in bfloat16; the network itself in float32."""
+    out = []
+    for w in params:
+        x = jax.nn.relu(models.bfloat16_products(x, w, LAST))
+        out.append(x)
+    return tuple(out)
+
+
+def cast_features(params, x):
+    """The whole network in bfloat16."""
+    cast = lambda a: a.astype(jnp.bfloat16)
+    return features_fn(jax.tree.map(cast, params), cast(x))
+
+
+@jax.custom_vjp
+def reverse_only(x, w):
+    """A user's own product, which has no forward mode."""
+    return x @ w
+
+
+reverse_only.defvjp(
+    lambda x, w: (reverse_only(x, w), (x, w)),
+    lambda saved, g: (g @ saved[1].T, saved[0].T @ g),
+)
+
+
+def reverse_only_features(params, x):
+    hidden = jax.nn.relu(reverse_only(x, params[0]))
+    return hidden, jax.nn.relu(reverse_only(hidden, params[1]))
+
+
+@pytest.mark.parametrize("method", METHODS[:2], ids=lambda m: type(m).__name__)
+@pytest.mark.parametrize("low", [low_features, cast_features, reverse_only_features])
+def test_other_products_reach_the_same_objective(low, method):
     params, x, targets = problem(batch=64)
+    full = project(params, x, targets, method=method, num_steps=20)
+    found = bp.back_project(low, params, x, targets, method=method, num_steps=20)
+    assert found.x_star.dtype == found.loss.dtype == jnp.float32
+    reached = features_fn(params, found.x_star)
+    loss = sum(
+        ((f - t) ** 2).mean(1).sum() for f, t in zip(reached, targets, strict=True)
+    )
+    np.testing.assert_allclose(loss, full.loss[-1], rtol=0.01)
+
+
+def test_a_backward_pass_without_derivative_is_an_error_that_helps():
+    @jax.custom_vjp
+    def kernel(x):
+        return jnp.tanh(x)
+
+    def backward(y, g):
+        numpy = lambda y, g: g * (1 - y**2)
+        return (jax.pure_callback(numpy, g, y, g),)
+
+    kernel.defvjp(lambda x: (kernel(x), kernel(x)), backward)
+    f = lambda params, x: (kernel(x @ params[0]),)
+    params, x = make_params(), inputs()
+    targets = tuple(0.5 * t for t in f(params, x))
     for method in METHODS[:2]:
-        full = project(params, x, targets, method=method, num_steps=20)
-        half = bp.back_project(low, params, x, targets, method=method, num_steps=20)
-        assert half.x_star.dtype == half.loss.dtype == jnp.float32
-        reached = features_fn(params, half.x_star)
-        loss = sum(
-            ((f - t) ** 2).mean(1).sum() for f, t in zip(reached, targets, strict=True)
-        )
-        np.testing.assert_allclose(loss, full.loss[-1], rtol=0.01)
+        with pytest.raises(TypeError, match=r"gradient_descent\(rates\) or from_optax"):
+            bp.back_project(f, params, x, targets, method=method)
+    found = bp.back_project(
+        f, params, x, targets, method=bp.gradient_descent(1.0), num_steps=5
+    )
+    assert (np.diff(found.loss) < 0).all()
 
 
 def test_no_gradient_of_a_weight_is_computed():
@@ -208,6 +263,47 @@ def test_no_gradient_of_a_weight_is_computed():
     assert (6, 30) in found and not found & weights
     gradient = jax.grad(lambda p: features_fn(p, x)[1].sum())
     assert shapes(gradient, params) & weights, "the test would see one"
+
+
+TRANSFORMATIONS = {
+    "lbfgs": optax.lbfgs(),
+    "lbfgs with backtracking": optax.lbfgs(
+        linesearch=optax.scale_by_backtracking_linesearch(max_backtracking_steps=10)
+    ),
+    "polyak_sgd": optax.polyak_sgd(max_learning_rate=2.0),
+    "reduce_on_plateau": optax.chain(
+        optax.sgd(2.0), optax.contrib.reduce_on_plateau(patience=2)
+    ),
+    "backtracking": optax.chain(
+        optax.sgd(50.0), optax.scale_by_backtracking_linesearch(10)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TRANSFORMATIONS)
+def test_optax_transformations_that_need_values(name):
+    """As a loop of optax's own over one example."""
+    params, x, targets = problem()
+    tx = TRANSFORMATIONS[name]
+    found = project(params, x, targets, method=bp.from_optax(tx), num_steps=4)
+    assert float(found.loss[-1]) < 0.9 * float(found.loss[0])
+
+    def objective(x):
+        pairs = zip(features_fn(params, x[None]), targets, strict=True)
+        return sum(((f[0] - t[2]) ** 2).mean() for f, t in pairs)
+
+    @jax.jit
+    def step(x, state):
+        value, gradient = jax.value_and_grad(objective)(x)
+        updates, state = optax.with_extra_args_support(tx).update(
+            gradient, state, x, value=value, grad=gradient, value_fn=objective
+        )
+        return x + updates, state
+
+    state = one, _ = x[2], tx.init(x[2])
+    for _ in range(4):
+        state = one, _ = step(*state)
+    np.testing.assert_allclose(found.x_star[2], one, rtol=1e-3, atol=1e-4)
 
 
 def test_divergence_is_flagged():
@@ -299,12 +395,8 @@ def test_errors_of_the_makers():
     with pytest.raises(TypeError, match="optax.adam.*got float"):
         bp.from_optax(0.1)
     f = lambda p, x: (x,)
-    with pytest.raises(ValueError, match="auto.*dense.*fourier.*got 'full'"):
-        bp.preconditioner(f, None, X, kind="full")
-    with pytest.raises(ValueError, match="at most 4096.*got 5000"):
+    with pytest.raises(ValueError, match=r"at most 4096; got 5000.*stable_descent\("):
         bp.preconditioner(f, None, jnp.ones((1, 5000)))
-    with pytest.raises(ValueError, match="kind='dense'"):
-        bp.preconditioner(f, None, X, kind="fourier")
     with pytest.raises(ValueError, match="damping must be"):
         bp.preconditioner(f, None, X, damping=0.0)
 

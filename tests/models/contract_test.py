@@ -8,7 +8,7 @@ import pytest
 from jax import numpy as jnp
 
 from noisejax import noise
-from tests.models.networks import TINY
+from tests.models.networks import TINY, make_variables
 
 
 @pytest.fixture(params=TINY.values(), ids=TINY.keys(), scope="module")
@@ -22,8 +22,7 @@ def case(request):
         hidden_shift=True,
     )
     x = jax.random.normal(jax.random.key(7), shape)
-    init = jax.jit(functools.partial(net.init, train=False))
-    return plain, net, init(jax.random.key(1), x), x
+    return plain, net, make_variables(net, x), x
 
 
 @functools.partial(jax.jit, static_argnums=0)

@@ -1,9 +1,14 @@
 """Small networks of every kind, for the tests that all must pass."""
 
+import functools
+
+import jax
+import numpy as np
+from jax import numpy as jnp
+
 from noisejax import models
 
-IMAGE = (4, 32, 32, 3)
-SMALL_IMAGE = (4, 16, 16, 3)
+SMALL_IMAGE = (2, 8, 8, 3)
 FLAT = (4, 12)
 
 TINY = {
@@ -21,3 +26,19 @@ TINY = {
     "wide_resnet": (models.WideResNet(3, depth=10, width_factor=0.25), SMALL_IMAGE),
 }
 """Name -> (a network without noise, the shape of its input)."""
+
+
+def make_variables(net, x, seed=0):
+    """Variables as `net.init` makes them, without compiling its random draws."""
+    rng = np.random.default_rng(seed)
+    shapes = jax.eval_shape(
+        functools.partial(net.init, train=False), jax.random.key(0), x
+    )
+
+    def fill(path, leaf):
+        if path[-1].key == "kernel":
+            stddev = np.sqrt(2 / np.prod(leaf.shape[:-1]))
+            return jnp.asarray(stddev * rng.normal(size=leaf.shape), leaf.dtype)
+        return jnp.full(leaf.shape, path[-1].key in ("scale", "var"), leaf.dtype)
+
+    return jax.tree_util.tree_map_with_path(fill, shapes)

@@ -1,4 +1,4 @@
-"""How far x* lies from x, and what that is by the distance between classes."""
+"""Distances between x* and x, compared with those between classes."""
 
 import jax
 from jax import numpy as jnp
@@ -10,17 +10,17 @@ from noisejax.backprojection._objective import widened
 def distances(
     x: Float[Array, "batch ..."], x_star: Float[Array, "..."]
 ) -> Float[Array, "..."]:
-    """|x* - x|, Euclidean: narrow for dropout, wide for random dropout.
+    """Euclidean distances |x* - x|: narrow for dropout, wide for random dropout.
 
     Args:
       x: inputs [B, ...].
-      x_star: of `back_project`: [B, ...], or [L, B, ...] with an x* for each layer.
+      x_star: result of `back_project`, [B, ...], or [L, B, ...] with an x* per layer.
 
     Returns:
       [B], or [L, B].
 
     Raises:
-      ValueError: x_star is not of x's shape, nor of that behind an axis of layers.
+      ValueError: x_star has neither x's shape nor that with an axis of layers in front.
 
     Example:
       >>> import jax.numpy as jnp
@@ -46,22 +46,23 @@ def distances(
 def class_distances(
     x: Float[Array, "batch ..."], labels: Int[Array, " batch"], *, num_classes: int
 ) -> Float[Array, "classes classes"]:
-    """The distance between examples of two classes, root mean square over the pairs:
+    """Root mean square distance between examples of two classes:
 
       d_ij² = mean |a - b|²,  a of class i, b of class j
 
-    on the diagonal an example's pair with itself is left out. A scale for `distances`.
+    The diagonal leaves out an example's pair with itself. It is a scale for
+    `distances`.
 
     Args:
       x: inputs [B, ...].
-      labels: [B], from 0 to num_classes - 1.
-      num_classes: C.
+      labels: class labels [B], from 0 to num_classes - 1.
+      num_classes: number of classes C.
 
     Returns:
-      [C, C]; NaN where there is no pair.
+      [C, C]; NaN if there is no pair.
 
     Raises:
-      ValueError: labels of another shape.
+      ValueError: labels of the wrong shape.
 
     Example:
       >>> import jax.numpy as jnp
@@ -76,7 +77,7 @@ def class_distances(
             f"labels must be one per example, {x.shape[:1]}, got {labels.shape}"
         )
     x = widened(x).reshape(x.shape[0], -1)
-    x = x - jnp.mean(x, axis=0, keepdims=True)  # the squares' digits are used better
+    x = x - jnp.mean(x, axis=0, keepdims=True)  # The squares lose fewer digits.
     members = jax.nn.one_hot(labels, num_classes, axis=0, dtype=x.dtype)
     count = members.sum(axis=1)
     sums, squares = members @ x, members @ jnp.sum(x * x, axis=1)
@@ -91,14 +92,14 @@ def class_distances(
 def agreement(
     outputs: Float[Array, "batch classes"], outputs_star: Float[Array, "batch classes"]
 ) -> Float[Array, ""]:
-    """The share of x* that a classifier takes for the class that it takes x for.
+    """Share of examples that a classifier assigns to the same class at x* as at x.
 
     Args:
-      outputs: of the classifier at x, logits or probabilities.
-      outputs_star: the same at x*.
+      outputs: logits or probabilities at x.
+      outputs_star: logits or probabilities at x*.
 
     Returns:
-      From 0 to 1.
+      A number from 0 to 1.
 
     Raises:
       ValueError: outputs of different shapes.

@@ -1,0 +1,143 @@
+"""What all networks share: their noise, dense layers, batch statistics and maxout."""
+
+from collections.abc import Callable, Sequence
+
+from flax import linen as nn
+from jax import numpy as jnp
+from jaxtyping import Array, Float
+
+from noisejax import layers, noise
+from noisejax.models._products import flat_products
+
+Activations = dict[str, Float[Array, "..."]]
+"""Every intermediate of a forward pass, by name; jit drops those that are not used."""
+
+MOMENTUM = 0.9
+"""Weight of the old running averages: each batch contributes a tenth."""
+
+
+class Network(nn.Module, kw_only=True):
+    """Base class of networks with noise on the input and at every hidden noise site.
+
+    Attributes: see `models.MLP`.
+    """
+
+    activation: Callable[[Array], Array] = nn.relu
+    input_noise: noise.Scheme | None = None
+    hidden_noise: Sequence[noise.Scheme | None] = ()
+    input_shift: bool | str = False
+    hidden_shift: bool | str | Sequence[bool | str] = False
+    kernel_init: nn.initializers.Initializer = nn.initializers.he_normal()
+    dot_general: Callable | None = flat_products
+
+    def __post_init__(self):
+        if self.hidden_noise and len(self.hidden_noise) != self.num_hidden_places:
+            raise ValueError(
+                f"hidden_noise must be one scheme per {self._site()}; got "
+                f"{len(self.hidden_noise)} for {self.num_hidden_places}. Use None for "
+                "a site without noise, or () for none at all"
+            )
+        super().__post_init__()
+
+    @property
+    def num_hidden_places(self) -> int:
+        """Number of schemes in `hidden_noise`."""
+        raise NotImplementedError
+
+    def _site(self) -> str:
+        """What a hidden noise site follows, for error messages."""
+        return "hidden layer"
+
+    def _noisy_input(self, x: Array, train: bool) -> tuple[Array, Activations]:
+        """Apply the input's noise; return the result and the first activations."""
+        noisy = _make_noisy(x, self.input_noise, self.input_shift, "input_noise", train)
+        return noisy, {"input": x, "noisy_input": noisy}
+
+    def _noisy(self, x: Array, i: int, train: bool) -> Array:
+        """Apply the noise of hidden site i."""
+        schemes, shift = self.hidden_noise, self.hidden_shift
+        scheme = schemes[i] if schemes else None
+        shift = shift if isinstance(shift, bool | str) else shift[i]
+        return _make_noisy(x, scheme, shift, f"noise_{i}", train)
+
+    def _dense(
+        self, width: int, name: str, init: nn.initializers.Initializer | None = None
+    ) -> nn.Dense:
+        return nn.Dense(
+            width,
+            kernel_init=init or self.kernel_init,
+            dot_general=self.dot_general,
+            name=name,
+        )
+
+
+def _make_noisy(
+    x: Array, scheme: noise.Scheme | None, shift: bool | str, name: str, train: bool
+) -> Array:
+    """Apply a `layers.Noise`; return x itself if there is neither noise nor a shift."""
+    if scheme is None and not shift:
+        return x
+    scheme = noise.Dropout(0.0) if scheme is None else scheme
+    return layers.Noise(scheme, shift, name=name)(x, deterministic=not train)
+
+
+def batch_normalise(
+    x: Float[Array, "*shape"], *, name: str, train: bool
+) -> Float[Array, "*shape"]:
+    """Add a batch normalisation to the module whose compact method calls this.
+
+    A forward pass has one set of statistics. Under `vmap` or `map` over noise samples
+    each sample is its own pass (average the updated statistics over samples). If S
+    copies are folded into the batch, the statistics are over all copies.
+
+    Args:
+      x: activations, channels last.
+      name: name of the layer.
+      train: True to use the batch's statistics and to update the running averages.
+
+    Returns:
+      The normalised activations.
+    """
+    norm = nn.BatchNorm(
+        use_running_average=not train, momentum=MOMENTUM, epsilon=1e-5, name=name
+    )
+    return norm(x)
+
+
+def maxout(net: Float[Array, "*shape"], pieces: int) -> Float[Array, "..."]:
+    """Maxout: a unit is the largest of several linear pieces.
+
+      h_j = max_k z_jk   (Goodfellow et al. 2013)
+
+    Args:
+      net: z, [..., units * pieces], the pieces of a unit beside each other.
+      pieces: number of pieces per unit, at least 1.
+
+    Returns:
+      h, [..., units].
+
+    Raises:
+      ValueError: the last axis is no multiple of `pieces`.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from noisejax import models
+      >>> models.maxout(jnp.array([[1.0, 5.0, -2.0, -3.0]]), 2)
+      Array([[ 5., -2.]], dtype=float32)
+
+    Reference:
+      Goodfellow et al., "Maxout networks", ICML 2013.
+    """
+    if pieces < 1 or net.shape[-1] % pieces:
+        raise ValueError(
+            "maxout needs a last axis that is a multiple of pieces; got shape "
+            f"{net.shape} and pieces={pieces}"
+        )
+    return jnp.max(net.reshape(*net.shape[:-1], -1, pieces), axis=-1)
+
+
+def activate(
+    net: Float[Array, "..."], activation: Callable[[Array], Array], pieces: int
+) -> Float[Array, "..."]:
+    """Return φ(z) for one piece, else maxout over the pieces."""
+    return activation(net) if pieces == 1 else maxout(net, pieces)
