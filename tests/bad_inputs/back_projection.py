@@ -1,4 +1,4 @@
-"""Of back-projection."""
+"""Wrong arguments of back-projection."""
 
 import numpy as np
 import optax
@@ -94,13 +94,11 @@ BACK_PROJECTION = {
         lambda: backprojection.preconditioned(X),
         r"setup must come from preconditioner\(.*got ndarray",
     ),
-    "preconditioner: an unknown kind": (
-        lambda: backprojection.preconditioner(features, WEIGHTS, X, kind="sparse"),
-        "kind must be one of .* got 'sparse'",
-    ),
-    "preconditioner: Fourier of vectors": (
-        lambda: backprojection.preconditioner(features, WEIGHTS, X, kind="fourier"),
-        "kind='fourier' needs inputs",
+    "preconditioner: inputs that are too large": (
+        lambda: backprojection.preconditioner(
+            lambda p, x: (x,), None, np.ones((2, 70, 70), np.float32)
+        ),
+        r"at most 4096; got 4900.*stable_descent\(momentum=True\)",
     ),
     "preconditioner: no damping": (
         lambda: backprojection.preconditioner(features, WEIGHTS, X, damping=0.0),
