@@ -52,6 +52,7 @@ ACCEPT_ALL = {
     "layers.nnx.NoiseLayer": "a base class",
     "models.Stage": "a plain record",
     "models.bfloat16_convolutions": "called by Flax",
+    "models.flat_products": "called by Flax",
     "models.convolutions": "called by Flax",
     "models.bfloat16_products": "called by Flax",
 }

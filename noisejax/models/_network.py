@@ -130,8 +130,8 @@ def maxout(net: Float[Array, "*shape"], pieces: int) -> Float[Array, "..."]:
     """
     if pieces < 1 or net.shape[-1] % pieces:
         raise ValueError(
-            "maxout needs a last axis that is a multiple of pieces; got shape "
-            f"{net.shape} and pieces={pieces}"
+            f"maxout needs a last axis that is a multiple of pieces={pieces}; got "
+            f"shape {net.shape}"
         )
     return jnp.max(net.reshape(*net.shape[:-1], -1, pieces), axis=-1)
 

@@ -62,7 +62,7 @@ def test_maxout_takes_the_largest_neighbouring_piece():
     np.testing.assert_array_equal(models.maxout(x, 2), expected)
     np.testing.assert_array_equal(models.maxout(x, 1), x)
     for pieces in (0, 3):
-        with pytest.raises(ValueError, match=f"multiple of pieces; .*pieces={pieces}"):
+        with pytest.raises(ValueError, match=f"multiple of pieces={pieces}"):
             models.maxout(x, pieces)
 
 
