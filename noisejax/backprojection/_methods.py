@@ -1,5 +1,6 @@
 """Ways to descend: what a method is, given learning rates, and optax."""
 
+import abc
 import dataclasses
 import inspect
 import math
@@ -42,7 +43,7 @@ class Point(NamedTuple):
     is_last: Bool[Array, ""]
 
 
-class Method:
+class Method(abc.ABC):
     """A way to descend: a frozen pytree of plain data, with an update function."""
 
     def check(self, num_layers: int, shape: tuple[int, ...]) -> None:
@@ -65,15 +66,15 @@ class Method:
         """Return the layers' weights in the gradient."""
         return weights
 
+    @abc.abstractmethod
     def start(self, objective: Objective, first: Point) -> Any:
         """Return the state before the first step, a pytree."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def update(
         self, state: Any, point: Point, objective: Objective, box: Box
     ) -> tuple[Float[Array, "batch ..."], Any]:
         """Return the next inputs, which must be in the box, and the next state."""
-        raise NotImplementedError
 
     def best(self, state: Any) -> Float[Array, "batch ..."] | None:
         """Return the best inputs so far; None if steps are never undone."""

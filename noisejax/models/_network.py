@@ -130,7 +130,7 @@ def maxout(net: Float[Array, "*shape"], pieces: int) -> Float[Array, "..."]:
     """
     if pieces < 1 or net.shape[-1] % pieces:
         raise ValueError(
-            f"maxout needs a last axis that is a multiple of pieces={pieces}; got "
+            f"maxout needs a last axis that is a multiple of pieces={pieces}, got "
             f"shape {net.shape}"
         )
     return jnp.max(net.reshape(*net.shape[:-1], -1, pieces), axis=-1)
