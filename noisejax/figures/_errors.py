@@ -90,7 +90,9 @@ def errors(
             _draw_errors(ax, panel, labels)
             n = f"n = {show_n(counts)}"
             bars = "; bars: standard error" if max(counts) > 1 else ""
-            lines = textwrap.wrap(title, LABEL_WIDTH if len(curves) > 1 else 60)
+            lines = textwrap.wrap(
+                title, LABEL_WIDTH if k + 1 < len(curves) or k % 2 else 60
+            )
             title = "\n".join([*lines, f"({n}{bars})"])
             label_axes(ax, xlabel, "" if k % 2 else ylabel, title)
         if len(labels) > 1:

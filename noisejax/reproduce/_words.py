@@ -61,6 +61,9 @@ BETTER_IF_LOWER |= {"test_accuracy_percent": False, "train_accuracy_percent": Fa
 UNITS = {"code_quality_bits": "bits", "epochs_to_converge": "epochs"}
 """Metric -> unit of a difference; percentages differ in points."""
 
+DATA = {"mnist": "MNIST", "cifar10": "CIFAR-10", "cifar100": "CIFAR-100"}
+"""Data set -> its spelling."""
+
 FACTORS = {
     "scheme random": "Random dropout",
     "scheme gaussian": "Gaussian dropout",
@@ -75,9 +78,7 @@ FACTORS = {
     "projected_scaled": "Back-projection, scaled",
     "projected_per_layer": "Back-projection, per layer",
     "projected_printed_rates": "Back-projection, printed rates",
-    "mnist": "MNIST",
-    "cifar10": "CIFAR-10",
-    "cifar100": "CIFAR-100",
+    **DATA,
     "invariant": "Invariant dropout",
     "average": "Running average",
 }
@@ -115,9 +116,10 @@ def factor_words(level: object) -> str:
 
 
 def row_title(row: Row) -> str:
-    """Returns a row's label with a capital letter."""
-    label = row.label.removeprefix("+")
-    return label[:1].upper() + label[1:]
+    """Returns a row's label with a capital letter, and data sets as they are spelt."""
+    first, comma, rest = row.label.removeprefix("+").partition(",")
+    words = DATA.get(first) or first[:1].upper() + first[1:]
+    return f"{words}{comma}{rest}"
 
 
 def row_labels(rows: Sequence[Row]) -> dict[str, str]:
