@@ -10,7 +10,6 @@ from noisejax.reproduce._results import Result
 from noisejax.reproduce._rows import find_rows
 from noisejax.reproduce._verdicts import effects, verdict
 from noisejax.reproduce._words import (
-    decimals_of,
     metric_title,
     row_labels,
     row_title,
@@ -20,8 +19,8 @@ from noisejax.reproduce._words import (
 MAX_COLUMNS = 2
 """More metrics get lines of their own."""
 
-NOT_RUN, FAILED, NOT_MEASURED, UNDEFINED = (
-    *("not run", "failed", "does not apply", "undefined"),
+NOT_RUN, FAILED, NOT_MEASURED, NOT_THERE, UNDEFINED = (
+    *("not run", "failed", "not measured", "does not apply", "undefined"),
 )
 """Words in place of a number."""
 
@@ -82,7 +81,7 @@ def _rows(experiment: Experiment, results: Sequence[Result]) -> list[str]:
         pairs = {
             metric_title(metric): [
                 show_printed(experiment, row, metric),
-                _ours(row, metric, mine),
+                _ours(row, metric, results),
             ]
             for metric in metrics
         }
@@ -106,18 +105,22 @@ def _notes(row: Row, results: Sequence[Result]) -> str:
 
 
 def _line(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
-def _ours(row: Row, metric: str, results: Sequence[Result]) -> str:
+def _ours(row: Row, metric: str, every: Sequence[Result]) -> str:
     if row.cited:
         return "cited by the paper, not run"
+    results = [result for result in every if result["row"] == row.name]
     numbers = [result["numbers"] for result in results]
     values = [found[metric] for found in numbers if metric in found]
     if not values:
         if any("unmeasured" in result for result in results):
             return FAILED
-        return NOT_MEASURED if results else NOT_RUN
+        if not results:
+            return NOT_RUN
+        known = any(metric in result["numbers"] for result in every)
+        return NOT_THERE if known else NOT_MEASURED
     values = [value for value in values if value is not None]
     if not values:
         return UNDEFINED
@@ -134,7 +137,7 @@ def show_mean(values: Sequence[float]) -> str:
     error = float(np.std(values, ddof=1) / math.sqrt(len(values)))
     if error == 0 or not math.isfinite(error):
         return f"{mean:.4g} ± {error:.1g}"
-    digits = decimals_of(error)
+    digits = min(8, max(0, 1 - math.floor(math.log10(error))))
     return f"{mean:.{digits}f} ± {error:.{digits}f}"
 
 

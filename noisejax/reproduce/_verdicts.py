@@ -16,6 +16,7 @@ from noisejax.reproduce._words import (
     decimals_of,
     factor_words,
     metric_title,
+    split_layer,
 )
 
 CONFIDENCE = 0.95
@@ -212,7 +213,9 @@ def describe(
         unit = "points" if "percent" in metric else UNITS.get(metric, "")
         value, note = _show(found, exact, flip=not up)
         text = " ".join(filter(None, [value, unit, word, note]))
-        return text if alone else f"{rows[0]} {text} than {rows[1]}"
+        layer = split_layer(metric)[1].lower()
+        where = f", {layer}" if layer else ""
+        return text if alone else f"{rows[0]} {text} than {rows[1]}{where}"
     if len(contrast.terms) > 4:
         ups, downs = (
             ", ".join(row for w, row in zip(weights, rows, strict=True) if s * w > 0)
@@ -240,7 +243,7 @@ def _show(found: Estimate, exact: bool, *, flip: bool = False) -> tuple[str, str
     if not math.isfinite(low):
         reason = "one seed" if found.num_seeds < 2 else "no spread over seeds"
         return f"{value:.4g}", f"({reason}: no interval)"
-    digits = decimals_of((high - low) / 2, significant=1)
+    digits = decimals_of((high - low) / 2)
     return f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]", ""
 
 

@@ -147,6 +147,10 @@ def show_printed(experiment: Experiment, row: Row, metric: str) -> str:
     return text + (f" ({printed.note})" if printed.note else "")
 
 
-def decimals_of(error: float, significant: int = 2) -> int:
-    """Returns the decimals of a number that its error supports."""
-    return min(8, max(0, significant - 1 - math.floor(math.log10(error))))
+def decimals_of(half_width: float) -> int:
+    """Returns the decimals of a number that its interval supports.
+
+    Two digits of the half-width, or one if it is 4 or more.
+    """
+    exponent = math.floor(math.log10(half_width))
+    return min(8, max(0, (half_width < 4 * 10**exponent) - exponent))

@@ -78,7 +78,7 @@ def test_weights():
         ),
         (
             *([1.0, 2.0, 3.0], [1.1, 1.0, 4.0]),
-            "Not resolved: 0 [-2, 3] points better, n = 3.",
+            "Not resolved: 0.0 [-2.5, 2.5] points better, n = 3.",
         ),
         (
             *([1.0], [2.0]),
