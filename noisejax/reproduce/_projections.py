@@ -90,7 +90,7 @@ def _changes_of_others(
 
     At x*, and at the nearest input with pre-activation 0 of the unit, which is x minus
     a multiple of its filter:  x - (zᵤ / |wᵤ|²) wᵤ. The numbers are medians over inputs
-    and units of  Σ_{j≠u} (aⱼ' - aⱼ)² / Σ_{j≠u} aⱼ².
+    and units of  Σ_{j≠u} (aⱼ' - aⱼ)² / Σ_{j≠u} aⱼ², if any other unit is active.
     """
     first = jax.jit(lambda x: model.features(model.variables, x)[0])
     clean, count = np.asarray(first(x)), found.units.shape[1]
@@ -103,9 +103,12 @@ def _changes_of_others(
     before = clean.repeat(count, axis=0)
     others = np.ones_like(before)
     np.put_along_axis(others, found.units.reshape(-1, 1), 0, axis=1)
-    changes = {}
+    size = (others * before**2).sum(1)
+    active_others, changes = size > 0, {}
     for name, inputs in (("x_star", found.x_star), ("filter_subtracted", subtracted)):
         after = np.asarray(first(jnp.asarray(inputs).reshape(-1, *x.shape[1:])))
-        change = (others * (after - before) ** 2).sum(1) / (others * before**2).sum(1)
-        changes[f"others_changed/{name}"] = float(np.median(change))
+        change = (others * (after - before) ** 2).sum(1)[active_others]
+        relative = change / size[active_others]
+        median = float(np.median(relative)) if relative.size else np.nan
+        changes[f"others_changed/{name}"] = median
     return changes
