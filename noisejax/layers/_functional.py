@@ -124,6 +124,6 @@ def _keys_and_samples(
 
 
 def _missing_collection(error: errors.InvalidRngError) -> str | None:
-    """Name of the key collection that a model asked for and did not get."""
+    """Name of the key collection that a model needs and did not get."""
     match = re.search(r'needs PRNG for "(.+?)"', str(error))
     return match and match.group(1)

@@ -4,7 +4,7 @@ A layer replays the samples that the variables hold for it. It records samples o
 the caller asks for the collection by name, `apply(..., mutable=["noise"])`. It never
 records while initialising or under `mutable=True`; otherwise `init` would freeze the
 mask for all later calls. (Inside a lifted transform Flax hides which of the two the
-caller asked for; `init` records nothing there either.)
+caller requested; `init` records nothing there either.)
 """
 
 import dataclasses
@@ -44,7 +44,7 @@ class Calls:
         return self.replayed[self.count]
 
     def note(self, sample: noise.Sample) -> None:
-        """Count a call, and record its sample if the caller asked for it."""
+        """Count a call, and record its sample if the caller requested it."""
         if self.records:
             earlier = self.module.get_variable(COLLECTION, "sample", ())
             self.module.put_variable(COLLECTION, "sample", (*earlier, sample))
@@ -56,7 +56,7 @@ def calls_of(module: nn.Module) -> Calls:
 
     Raises:
       ValueError: a lifted module is called a second time while recording. A lifted
-        transform copies the module for each call, so that calls cannot be told apart.
+        transform copies the module for each call, so that its calls look alike.
     """
     if "_noise_calls" in module.__dict__:
         return module.__dict__["_noise_calls"]

@@ -39,7 +39,7 @@ class NoiseLayer(nnx.Module):
 
     A layer takes the arguments of the Linen layer with its name, and these:
       deterministic: False by default.
-      rngs: key streams; the layer forks its own from `rng_collection`.
+      rngs: key streams; the layer forks one from `rng_collection`.
       num_features: number of shifts of a layer with a shift, in place of `shift_axes`:
         the width of the input, or the shape of its last axes ((28, 28, 1) for one per
         pixel, 64 for one per feature map).
@@ -51,7 +51,7 @@ class NoiseLayer(nnx.Module):
       deterministic: True for no noise; a shift stays. `model.eval()` sets it.
       rng_collection: name of the key stream that the samples are drawn from.
       rngs: key stream of this layer, forked from the given one. None: each call passes
-        its own.
+        keys.
       step: training step for a schedule; `nnx.view(model, step=step)` sets it in all
         layers of a model.
       beta: learnable shift, an `nnx.Param`, or None.
@@ -138,7 +138,7 @@ class NoiseLayer(nnx.Module):
           ValueError: `deterministic`, the keys or the step are missing; the sample has
             another shape.
           TypeError: `rngs` is neither Rngs nor RngStream nor a key; the layer draws
-            from its own stream inside a Linen model.
+            from its stream inside a Linen model.
         """
         deterministic = first_from(
             deterministic,
