@@ -346,7 +346,7 @@ REPRODUCTIONS = [
         "noisejax/reproduce/_table.py",
         "float(np.std(values, ddof=1) / math.sqrt(len(values)))",
         "float(np.std(values, ddof=1))",
-        (golden("tables"),),
+        ("goldens_test.py::test_committed_tables_follow_from_their_results",),
     ),
 ]
 
