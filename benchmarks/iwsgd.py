@@ -1,9 +1,9 @@
-"""IWSGD: what do S noise samples per example cost, by which strategy?
+"""IWSGD: cost of S noise samples per example, by strategy.
 
 One SGD step of an MLP 784-1024-1024-10, batch 128, dropout 0.2 on the input and 0.5 on
-the hidden layers. The floor replays masks that are there already: no random numbers.
-It is float32's and has S backward passes: bfloat16, resample, one sample go below it.
-torch does it in two ways: the batch repeated S times, and a loop over the samples.
+the hidden layers. The floor replays masks that were drawn before, in float32 and with S
+backward passes: bfloat16, resample and one sample can be faster than it. torch computes
+the step in two ways: with the batch repeated S times, and in a loop over the samples.
 """
 
 import math
@@ -24,7 +24,13 @@ INPUT_RATE, HIDDEN_RATE, LEARNING_RATE = 0.2, 0.5, 0.01
 
 
 def run(*, repeats: int, smoke: bool) -> list[dict[str, Any]]:
-    """Compares strategies at S = 8 (S = 4 first)."""
+    """Strategies at S = 4 and 8."""
+    counts = (2,) if smoke else (4, 8)
+    return [r for s in counts for r in _compare(s, make_problem(smoke), repeats)]
+
+
+def make_problem(smoke: bool) -> tuple:
+    """Parameters, inputs, labels and a key."""
     inputs, width, batch = (16, 32, 8) if smoke else (784, 1024, 128)
     keys = jax.random.split(jax.random.key(0), 5)
     shapes = ((inputs, width), (width, width), (width, 10))
@@ -33,15 +39,14 @@ def run(*, repeats: int, smoke: bool) -> list[dict[str, Any]]:
         for k, shape in zip(keys, shapes, strict=False)
     ]
     x = jax.random.uniform(keys[3], (batch, inputs))
-    y = jnp.arange(batch) % 10
-    problem = params, x, y, keys[4]
-    counts = (2,) if smoke else (4, 8)
-    return [r for s in counts for r in _compare(s, problem, repeats)]
+    return params, x, jnp.arange(batch) % 10, keys[4]
 
 
-def make_log_prob(bits: int | None, dot_general=lax.dot_general):
-    """log p(y | x, noise); bits None: the noise is three samples to replay."""
-    rates = (INPUT_RATE, HIDDEN_RATE, HIDDEN_RATE)
+RATES = (INPUT_RATE, HIDDEN_RATE, HIDDEN_RATE)
+
+
+def make_log_prob(bits: int | None, dot_general=lax.dot_general, rates=RATES):
+    """log p(y | x, noise). With bits None the noise is three samples to replay."""
     last = (((1,), (0,)), ((), ()))
 
     def log_prob(params, noise_, x, y):
@@ -55,7 +60,7 @@ def make_log_prob(bits: int | None, dot_general=lax.dot_general):
                 x = jax.nn.relu(x)
             if bits is None:
                 x = noise.apply(x, sample)
-            else:
+            elif sample[1]:
                 x = noise.dropout(sample[0], x, rate=sample[1], bits=bits)
             x = dot_general(x, w, last)
         return objectives.label_log_prob(x, y)
@@ -100,10 +105,10 @@ def _compare(num_samples: int, problem, repeats: int) -> list[dict[str, Any]]:
     def same(results):
         _check_strategies_agree(num_samples, params, x, y, ready)
         _check_resample(num_samples, params, x, y, ready)
-        for name in rivals:  # other masks: the losses agree as means over the batch do
+        for name in rivals:  # with other masks, so means over the batch are compared
             if name in results:
-                ours_ = float(np.mean(results["fold, 32 bits"]))
-                assert abs(to_numpy(results[name]) - ours_) < 0.2 * abs(ours_) + 0.1
+                loss = float(np.mean(results["fold, 32 bits"]))
+                assert abs(to_numpy(results[name]) - loss) < 0.2 * abs(loss) + 0.1
 
     return measure(
         f"step, MLP {x.shape[1]}-{params[0].shape[1]}-{params[1].shape[1]}-10, batch "
@@ -128,7 +133,7 @@ def _compare(num_samples: int, problem, repeats: int) -> list[dict[str, Any]]:
 
 
 def _products(num_samples: int, params, x):
-    """Forward for all samples; forward and backward for the chosen ones. No more."""
+    """Products only: forward for all samples, forward and backward for the chosen."""
 
     def forward(params, x):
         for i, w in enumerate(params):
@@ -147,13 +152,12 @@ def _products(num_samples: int, params, x):
 def _ready_samples(num_samples, params, x, key):
     """Masks of every sample and example, drawn once."""
     shapes = [x.shape, *((len(x), w.shape[1]) for w in params[:-1])]
-    rates = (INPUT_RATE, HIDDEN_RATE, HIDDEN_RATE)
 
     def draw(key):
-        keys = jax.random.split(key, len(rates))
+        keys = jax.random.split(key, len(RATES))
         return [
             noise.Dropout(rate).sample(k, shape)
-            for k, rate, shape in zip(keys, rates, shapes, strict=True)
+            for k, rate, shape in zip(keys, RATES, shapes, strict=True)
         ]
 
     return jax.vmap(draw)(jax.random.split(key, num_samples))
@@ -168,9 +172,10 @@ def _check_strategies_agree(num_samples, params, x, y, ready) -> None:
 
 
 def _check_resample(num_samples, params, x, y, ready) -> None:
-    """The loss is the bound on the same masks; the gradient is that of the chosen ones,
-    so of any where all S are equal: then one sample's. How one is chosen is a matter of
-    laws, which the tests of the library see to."""
+    """The loss is the bound on the same masks; equal masks give one sample's gradient.
+
+    The tests of the library check the law by which a sample is chosen.
+    """
     loss, _ = _replay("resample", num_samples, params, ready, x, y)
     bound, _ = _replay("fold", num_samples, params, ready, x, y)
     np.testing.assert_allclose(loss, bound, rtol=1e-5)
@@ -191,7 +196,7 @@ def _replay(strategy, num_samples, params, samples, x, y):
 
 
 class Step:
-    """Makes one more step of SGD at each call, and returns its loss."""
+    """One more step of SGD at each call."""
 
     def __init__(self, loss_fn, problem, ready):
         params, x, y, key = problem
@@ -211,9 +216,10 @@ class Step:
         self.state = [jnp.copy(w) for w in params], jnp.int32(0)
         jitted = jax.jit(step, donate_argnums=0)
         self.step, self.facts = compile_ahead(jitted, self.state, *self.arguments)
+        self.facts["flops"] = self.step.cost_analysis()["flops"]
 
     def __call__(self):
-        """The loss of one more step."""
+        """Make a step and return its loss."""
         self.state, loss = self.step(self.state, *self.arguments)
         return loss
 

@@ -1,8 +1,8 @@
-"""IWSGD in little memory: does `map` hold the temporaries of one sample only?
+"""IWSGD in little memory: temporary bytes of `map` against those of one sample.
 
-The compiled gradient of an MLP 784-1024-1024-10 at batch 128, and of a convolutional
-network (an eighth of Ba et al.'s) at batch 16; dropout 0.2 on the input and
-0.5 on the hidden layers. Temporary bytes are from XLA's memory analysis of the program.
+The compiled gradients of an MLP 784-1024-1024-10 at batch 128, and of a convolutional
+network (an eighth of the width of Ba et al.) at batch 16, with dropout 0.2 on the input
+and 0.5 on the hidden layers. XLA's memory analysis gives the temporary bytes.
 """
 
 from typing import Any
@@ -85,10 +85,10 @@ def _compare(question: str, model, x, repeats: int) -> list[dict[str, Any]]:
     @jax.jit
     @jax.value_and_grad
     def copies(params):
-        """The bound written down: fold draws its masks for all copies at once."""
-        many, labels = jnp.concatenate([x] * 8), jnp.concatenate([y] * 8)
-        log_probs = log_prob(params, key, many, labels).reshape(8, -1)
-        return -jnp.mean(jax.nn.logsumexp(log_probs, 0) - np.float32(np.log(8)))
+        """A transcription of the bound, in the order of the copies of `fold`."""
+        many, labels = jnp.repeat(x, 8, axis=0), jnp.repeat(y, 8)
+        log_probs = log_prob(params, key, many, labels).reshape(-1, 8)
+        return -jnp.mean(jax.nn.logsumexp(log_probs, 1) - np.float32(np.log(8)))
 
     def same(results):
         draw = layers.functional(model, mutable=["noise"])
@@ -98,7 +98,7 @@ def _compare(question: str, model, x, repeats: int) -> list[dict[str, Any]]:
                 jax.vmap(lambda key: draw(params, key, x, train=True)[1])
             )(keys)
             wanted = _without_aux(gradient("fold", num_samples, samples)[0]())
-            for strategy in ("map", "vmap"):  # both draw these masks
+            for strategy in ("map", "vmap"):  # their masks are the same
                 name = f"{strategy}, S = {num_samples}"
                 if name in results:
                     check_steps(name, _without_aux(results[name]), wanted)
@@ -120,7 +120,7 @@ def _compare(question: str, model, x, repeats: int) -> list[dict[str, Any]]:
 
 
 def _without_aux(result):
-    """(Loss, gradients) of a call."""
+    """Loss and gradients of a result."""
     (loss, _), gradients = result
     return loss, gradients
 
