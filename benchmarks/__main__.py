@@ -20,7 +20,7 @@ from absl import app, flags
 from benchmarks import _bench, _tables
 
 QUESTIONS = (
-    *("masks", "iwsgd", "iwsgd_memory", "backprojection", "epoch"),
+    *("masks", "iwsgd", "iwsgd_encoder", "iwsgd_memory", "backprojection", "epoch"),
     *("gaaf", "conv_step", "startup"),
 )
 """The files with a `run`, in the order of the page."""

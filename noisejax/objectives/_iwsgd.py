@@ -100,9 +100,9 @@ def iwsgd(
     (Noh et al. 2017, eq. 4. Its gradient is eq. 7: the gradients of the samples,
     weighted by importance.) With one sample it is the ordinary loss under noise.
 
-    Work before the first noise is the same for all samples. "vmap" does it once by
-    itself. The other strategies repeat it, so compute it first and pass the result as
-    the batch; the gradient is the same:
+    Work before the first noise is the same for all samples. "vmap" and "resample" do it
+    once by themselves. "fold" and "map" repeat it for each sample: compute it first and
+    pass the result as the batch. The gradient is the same under every strategy:
 
         def loss(params, key, x, y):
             hidden = encode(params, x)                # no noise in here

@@ -126,11 +126,12 @@ def sequence_log_prob(
 ) -> Float[Array, "B ..."]:
     """Sequences:  log p(y | x) = Σ_t log p(y_t | y_<t, x) over the tokens that count.
 
-    Importance weights of whole sequences (weighting="importance") collapse with length:
-    log-likelihoods are sums over tokens, whose variance over noise grows. Of 4 samples
-    of an untrained transformer 1.75 are effective at 12 tokens, 1.13 at 256. Look at
-    `IWSGDAux.effective_samples`. With `block_size` and weighting="blocks" each block
-    of tokens has weights of its own. With P_k(ε) = p(block k | tokens before, x, ε)
+    Importance weights of whole sequences (weighting="importance") collapse with length,
+    because the variance of a sum over tokens grows. Of 4 samples of an untrained
+    transformer (two layers, dropout 0.1) 2.2 are effective at 12 tokens, 1.3 at 64, 1.1
+    at 256: see `IWSGDAux.effective_samples`. With `block_size` and weighting="blocks"
+    each block of tokens has weights of its own. At 256 tokens 2.1 samples are effective
+    in blocks of 12, and 3.4 by token. With P_k(ε) = p(block k | tokens before, x, ε)
 
         whole:   L(S)   = E log (1/S) Σ_s Π_k P_k(ε_s)  ≤  log E Π_k P_k(ε)
         blocks:  L_K(S) = E Σ_k log (1/S) Σ_s P_k(ε_s)  ≤  log Π_k E P_k(ε)

@@ -73,9 +73,11 @@ def test_composition_encodes_once(strategy):
     assert not {(S * B,), (S, B)} & set(products)
 
 
-def test_vmap_encodes_once_by_itself():
-    whole, _ = loss_fns("vmap")
-    assert products_of_the_encoder(whole, *problem()).count((B,)) == 1
+def test_vmap_and_resample_encode_once_by_themselves():
+    for strategy in ("vmap", "resample"):
+        whole, _ = loss_fns(strategy)
+        products = products_of_the_encoder(whole, *problem())
+        assert {int(np.prod(leading)) for leading in products} == {B}
     fold, _ = loss_fns("fold")
     assert products_of_the_encoder(fold, *problem()).count((S * B,)) == 1
 
