@@ -171,10 +171,9 @@ def curvature(
     num_iterations = check_num_steps(num_iterations)
     targets = tuple(jnp.zeros(shape, x.dtype) for shape in shapes)
     objective = Objective(lambda x: features_fn(params, x), targets, weights)
-    start = jax.random.normal(jax.random.key(0), x.shape[1:], x.dtype)
-    return largest_eigenvalue(
-        objective.curvature(x), jnp.broadcast_to(start, x.shape), num_iterations
-    )
+    start = jax.random.normal(jax.random.key(0), (1, *x.shape[1:]), x.dtype)
+    start = start + jnp.zeros_like(x)
+    return largest_eigenvalue(objective.curvature(x), start, num_iterations)
 
 
 def largest_eigenvalue(

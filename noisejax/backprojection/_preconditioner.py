@@ -172,7 +172,7 @@ def _mean_curvatures(features, x, shapes) -> Float[Array, "layers D D"]:
     def one_layer(key, index):
         signs = jax.random.rademacher(key, outputs[index].shape, outputs[index].dtype)
         cotangents = [jnp.zeros_like(out) for out in outputs]
-        cotangents[index] = signs
+        cotangents[index] += signs
         u = pull(tuple(cotangents))[0].reshape(x.shape[0], -1)
         return u.T @ u / x.shape[0] * (2 / math.prod(shapes[index][1:]))
 
@@ -182,7 +182,7 @@ def _mean_curvatures(features, x, shapes) -> Float[Array, "layers D D"]:
         )
         return total + jnp.stack([one_layer(k, i) for i, k in enumerate(keys)]), ()
 
-    zeros = jnp.zeros((len(shapes), size, size), x.dtype)
+    zeros = jnp.zeros_like(x, shape=(len(shapes), size, size))
     total, _ = lax.scan(body, zeros, jnp.arange(count))
     return total / count
 
@@ -192,6 +192,7 @@ def _steps(features, x, shapes, setup) -> Float[Array, " parts"]:
     x = x[:STEP_EXAMPLES]
     targets = tuple(jnp.zeros((1, *shape[1:]), x.dtype) for shape in shapes)
     start = jnp.asarray(np.random.default_rng(0).standard_normal(x.shape), x.dtype)
+    start = start + jnp.zeros_like(x)
     together = Objective(features, targets, setup.layer_weights)
     alone = Objective(features, targets, jnp.ones_like(setup.layer_weights))
     steps = []

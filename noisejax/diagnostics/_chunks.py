@@ -53,9 +53,8 @@ def sum_over_chunks(
         return jax.tree.map(jnp.add, total, fn(*chunk)), ()
 
     chunks = jax.tree.map(split, batch)
-    one = jax.tree.map(lambda c: jax.ShapeDtypeStruct(c.shape[1:], c.dtype), chunks)
-    shapes = jax.eval_shape(fn, *one)
-    zeros = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
+    shapes = jax.eval_shape(lambda c: fn(*jax.tree.map(lambda a: a[0], c)), chunks)
+    zeros = jax.tree.map(jnp.zeros_like, shapes)  # varies as the sums do in shard_map
     total, _ = lax.scan(body, zeros, chunks)
     if whole == n:
         return total

@@ -183,9 +183,9 @@ def _count(
 
     upper = size * np.stack(np.triu_indices(blocks), axis=1).astype(np.int32)
     zeros = (
-        jnp.zeros(len(thresholds), jnp.int32),
-        jnp.zeros(num_bins, jnp.int32),
-        jnp.int32(0),
+        jnp.zeros_like(unit, jnp.int32, (len(thresholds),)),
+        jnp.zeros_like(unit, jnp.int32, (num_bins,)),
+        jnp.zeros_like(unit, jnp.int32, ()),
     )
     (above, histogram, pairs), _ = lax.scan(body, zeros, (upper[:, 0], upper[:, 1]))
     return CorrelationCounts(

@@ -107,13 +107,14 @@ def _sample_counts(
     keys: Array, num_units: int, scheme: noise.Scheme, chunk_size: int
 ) -> Int[Array, " shares"]:
     @jax.checkpoint
-    def body(counts, key):
+    def count(key):
         mask = scheme.sample(key, (chunk_size, num_units)).mask
         dropped = num_units - mask.sum(axis=1, dtype=jnp.int32)
-        return counts.at[dropped].add(1), ()
+        return jnp.zeros(num_units + 1, jnp.int32).at[dropped].add(1)
 
-    counts, _ = lax.scan(body, jnp.zeros(num_units + 1, jnp.int32), keys)
-    return counts
+    shapes = jax.eval_shape(lambda keys: count(keys[0]), keys)
+    zeros = jnp.zeros_like(shapes)  # varies as the counts do in shard_map
+    return lax.scan(lambda sum, key: (sum + count(key), ()), zeros, keys)[0]
 
 
 def _check(num_units: int, scheme: noise.Scheme) -> None:

@@ -97,8 +97,8 @@ def net_variance(
         return (mean, squares), ()
 
     keys = jax.random.split(noise.as_key(key), num_draws)
-    shapes = jax.eval_shape(draw, jax.random.key(0))
-    zeros = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
+    shapes = jax.eval_shape(lambda keys: draw(keys[0]), keys)
+    zeros = jax.tree.map(jnp.zeros_like, shapes)  # varies as draws do in shard_map
     counts = jnp.arange(1, num_draws + 1, dtype=jnp.float32)
     (mean, squares), _ = lax.scan(jax.checkpoint(body), (zeros, zeros), (counts, keys))
 

@@ -1,5 +1,6 @@
 """What a model's noise does, in one call."""
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -20,12 +21,15 @@ class NoiseReport:
     Attributes:
       bound: L(S) for S = 1, 2, 4, ... (Noh et al. 2017, eq. 4).
       effective_samples: 1 / Σ_s w_s² at the same S, the mean over examples.
-      net_variance: for every array of net values, [B, ...], a `NetVariance`.
+      net_variance: a `NetVariance` for every array of net values, [B, ...].
+      positive_share: share of log-probabilities above 0. For a discrete target it must
+        be 0; otherwise `log_prob_fn` may return a loss.
     """
 
     bound: objectives.BoundCurve
     effective_samples: Float[Array, " points"]
     net_variance: Any
+    positive_share: Float[Array, ""]
 
 
 def report_noise(
@@ -95,6 +99,8 @@ def report_noise(
     bound_key, net_key = jax.random.split(noise.as_key(key))
     keys = jax.random.split(bound_key, num_samples)
     log_probs = lax.map(jax.checkpoint(log_prob), keys)
+    positive_share = jnp.mean(log_probs > 0, dtype=jnp.float32)
+    _warn_of_losses(positive_share, y)
     bound = objectives.bound_curve(log_probs)
     return NoiseReport(
         bound=bound,
@@ -102,7 +108,22 @@ def report_noise(
             [_effective_samples(log_probs, 2**i) for i in range(len(bound.bound))]
         ),
         net_variance=net_variance(net_key, nets, params, x, num_draws=num_draws),
+        positive_share=positive_share,
     )
+
+
+def _warn_of_losses(positive_share: Array, y: Array) -> None:
+    """Warn if integer targets have log-probabilities above 0, outside of a trace."""
+    discrete = jnp.issubdtype(jnp.asarray(y).dtype, jnp.integer)
+    if isinstance(positive_share, jax.core.Tracer) or not discrete:
+        return
+    if float(positive_share) > 0:
+        warnings.warn(
+            "log_prob_fn must return log p(y | x), at most 0 for integer targets; "
+            f"{float(positive_share):.0%} of the values are above 0. If it returns a "
+            "loss, return its negative",
+            stacklevel=3,
+        )
 
 
 def _effective_samples(

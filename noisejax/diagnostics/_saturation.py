@@ -66,7 +66,8 @@ def activation_slope(
     """
     nets = check_floating(nets)
     nets = nets.astype(at_least_float32(nets.dtype))
-    return jax.jvp(plain_activation(activation), (nets,), (jnp.ones_like(nets),))[1]
+    _, pull = jax.vjp(plain_activation(activation), nets)
+    return pull(jnp.ones_like(nets))[0]
 
 
 def saturation(

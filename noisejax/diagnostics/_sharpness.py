@@ -40,8 +40,8 @@ def sharpness(
     """The largest eigenvalue of the Hessian of the mean loss, by Lanczos' iteration.
 
     Hahn and Choi 2018 hold that dropout and GAAF converge on flat regions; this puts a
-    number to it (ours). Hessian-vector products, forward over reverse; three vectors of
-    the parameters' size are held, whatever the number of iterations.
+    number to it (ours). Hessian-vector products are reverse over reverse, so that
+    functions with a custom_vjp work. Three vectors of the parameters' size are held.
 
     A network with GAAF must be given here with its plain activation, as in
     `model.clone(activation=plain_activation(model.activation))`: second derivatives
@@ -91,7 +91,7 @@ def sharpness(
     def hessian_times(v):
         def of_chunk(*chunk):
             gradient = jax.grad(lambda p: loss_fn(p, *chunk).sum())
-            return jax.jvp(gradient, (params,), (v,))[1]
+            return jax.vjp(gradient, params)[1](v)[0]
 
         return _scale(1 / n, sum_over_chunks(of_chunk, batch, chunk_size))
 
@@ -110,7 +110,8 @@ def sharpness(
 
     unit = _scale(1 / jnp.sqrt(_dot(start, start)), start)
     zeros = jax.tree.map(jnp.zeros_like, unit)
-    first = (zeros, unit, jnp.float32(0), jnp.float32(0))
+    zero = jnp.zeros_like(_dot(unit, unit))
+    first = (zeros, unit, zero, zero)
     _, (alphas, betas, next_betas, alive) = lax.scan(body, first, length=num_iterations)
     # After an early end the first alpha, inside the spectrum, fills the diagonal.
     alphas = jnp.where(alive, alphas, alphas[0])
