@@ -40,25 +40,20 @@ def _rows(a: np.ndarray, limit: int) -> np.ndarray:
 
 def draw(networks: Networks) -> list[Drawing]:
     """Draws the densities of r, and the numbers of strongly correlated pairs."""
-
-    def each(field):
-        return {
-            label: {
-                name: counts[field]
-                for name, counts in shared.titled(found["layers"]).items()
-                if counts["num_pairs"]
-            }
-            for label, found in networks.items()
-        }
-
-    histograms = each("histogram")
-    panels = max(map(len, histograms.values()))
-    if not panels:
+    histograms: dict[str, dict] = {label: {} for label in networks}
+    above: dict[str, dict] = {}
+    for label, found in networks.items():
+        for name, counts in shared.titled(found["layers"]).items():
+            if counts["num_pairs"]:
+                histograms[label][name] = counts["histogram"]
+                bounds = (f"{bound:g}" for bound in np.round(counts["thresholds"], 4))
+                pairs = dict(zip(bounds, counts["above"], strict=True))
+                title = f"Strongly correlated pairs:\n{name[0].lower()}{name[1:]}"
+                above.setdefault(title, {})[label] = pairs
+    if not above:
         return []
-    layers = next(iter(networks.values()))["layers"]
-    thresholds = next(iter(layers.values()))["thresholds"]
-    above = (figures.correlation_counts, each("above"), thresholds)
+    look = {"xlabel": "|r| above", "ylabel": "Pairs of units", "scale": "symlog"}
     return [
-        shared.drawing(figures.correlations, histograms, panels=panels),
-        shared.drawing(*above, panels=panels),
+        shared.drawing(figures.correlations, histograms, panels=len(above)),
+        shared.drawing(figures.bars, above, panels=len(above), **look),
     ]

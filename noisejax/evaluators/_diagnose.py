@@ -1,15 +1,11 @@
 """All measurements of a trained run, written to a directory."""
 
-import hashlib
 import json
 import math
 import os
-import pathlib
-import sys
 from typing import Any
 
 import jax
-import numpy as np
 from absl import logging
 from matplotlib.figure import Figure
 from tqdm import tqdm
@@ -31,6 +27,7 @@ from noisejax.evaluators import (
 )
 from noisejax.evaluators._layers import from_run
 from noisejax.evaluators._measurement import Amounts, Found, page
+from noisejax.evaluators._results import check_folder, describe
 from noisejax.evaluators._trained_model import NotMeasuredError, TrainedModel
 
 SCHEMA = 1
@@ -91,9 +88,9 @@ def diagnose(
     run = training.load_run(checkpoint, data_dir=data_dir, seed=seed)
     with training.Workdir(workdir) as folder:
         path = folder.path / "diagnose.json"
-        about = _describe(run)
-        _check_folder(folder, path, run, about["run"])
-        report = _finite({**about, **measure_all(from_run(run))})
+        about = describe(run)
+        check_folder(folder, path, about["run"], "variables_sha256")
+        report = _finite({"schema": SCHEMA, **about, **measure_all(from_run(run))})
         path.write_text(json.dumps(report) + "\n")
         figure = draw_page(report)
         if figure is not None:
@@ -166,62 +163,6 @@ def draw_page(report: Found) -> Figure | None:
         title.append(f"largest eigenvalue of the Hessian {largest:.3g}")
     made_by = f"{report['device']}, noisejax {versions['noisejax']}"
     return page(drawings, title=f"{', '.join(title)}\n{made_by}, JAX {versions['jax']}")
-
-
-def report_failures(report: Found) -> int:
-    """Prints what failed to stderr; returns the exit code: 1 if anything failed."""
-    for name, error in report.get("failed", {}).items():
-        print(f"error: {name} failed: {error}", file=sys.stderr)
-    return int("failed" in report)
-
-
-def _describe(run: training.TrainedRun) -> dict[str, Any]:
-    """Describes the network, its data, and what its numbers may depend on."""
-    about = training.describe_run(run.config)
-    leaves = map(np.asarray, jax.tree.leaves(run.variables))
-    sha256 = hashlib.sha256(b"".join(leaf.tobytes() for leaf in leaves)).hexdigest()
-    return {
-        **{key: about[key] for key in ("config", "versions", "commit")},
-        "schema": SCHEMA,
-        "device": about["device"]["kind"],
-        "run": {
-            "path": str(run.path),
-            "name": run.path.name,
-            "seed": run.seed,
-            "variables_sha256": sha256,
-            "data": run.dataset.name,
-            "shape": list(run.train.x.shape[1:]),
-        },
-    }
-
-
-def _check_folder(
-    folder: training.Workdir,
-    path: pathlib.Path,
-    run: training.TrainedRun,
-    about: dict[str, Any],
-) -> None:
-    """Checks that a directory is free, or holds results of the same network.
-
-    Raises:
-      ValueError: it holds something of another run.
-    """
-    other = None
-    if folder.config_path.exists() and folder.path != run.path:
-        other = folder.path
-    elif path.exists():
-        try:
-            written = json.loads(path.read_text())["run"]
-            sha256 = written.get("variables_sha256")
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"{path} cannot be read: {error!r}; remove it") from error
-        if sha256 != about["variables_sha256"]:
-            other = f"{written.get('path')}, seed {written.get('seed')}"
-    if other is not None:
-        raise ValueError(
-            f"the workdir {folder.path} holds results of another network ({other}); "
-            "choose another workdir"
-        )
 
 
 def _finite(value: Any) -> Any:

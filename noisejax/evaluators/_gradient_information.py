@@ -57,12 +57,11 @@ def information(model: TrainedModel, batch: tuple, size: int) -> dict[str, float
 
 def draw(networks: Networks) -> list[Drawing]:
     """Draws the means per layer, with and without noise, for each network."""
-    return [
-        shared.drawing(
-            figures.gradient_information,
-            {k: shared.titled(v) for k, v in found["weights"].items()},
-            num_examples=found["n"],
-        )
-        for found in networks.values()
-        if all(found["weights"].values())
-    ]
+    drawings = []
+    for found in networks.values():
+        layers = {label: shared.titled(v) for label, v in found["weights"].items()}
+        if all(layers.values()):
+            panels = {f"Gradient information\n(n = {found['n']:,} examples)": layers}
+            look = {"ylabel": "Mean |∂E/∂W|", "scale": "log"}
+            drawings.append(shared.drawing(figures.bars, panels, **look))
+    return drawings

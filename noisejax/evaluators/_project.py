@@ -20,6 +20,7 @@ from noisejax.evaluators._residuals import (
     format_residuals,
     measure_residuals,
 )
+from noisejax.evaluators._results import check_folder, describe
 from noisejax.evaluators._trained_model import NotMeasuredError, TrainedModel
 
 METHODS = ("preconditioned", "stable", "gradient_descent")
@@ -100,13 +101,18 @@ def project(
             f"{run.config.model.batch_norm})"
         ) from reason
     with training.Workdir(workdir) as folder:
-        _check_folder(folder, run)
+        about = describe(run)
+        path = folder.path / "projection.json"
+        check_folder(folder, path, about["run"], "path", "seed")
         n = min(options.num_examples, len(run.test.y))
         x, y = run.inputs(run.test.x[:n]), run.test.y[:n]
         descent = _descent(model, x, options)
         keys = jax.random.split(jax.random.key(run.seed), 2)
         report = {
-            **_describe(run, options, n),
+            "schema": 1,
+            **about,
+            **dataclasses.asdict(options),
+            "num_examples": n,
             "measured": {
                 name: measure_residuals(
                     keys[0], model.with_noise(hidden_noise=s), x, descent
@@ -117,7 +123,7 @@ def project(
             **_draw(keys[1], model, x, options, descent, folder.path),
         }
         text = json.dumps(report, indent=1, allow_nan=False)
-        (folder.path / "projection.json").write_text(text + "\n")
+        path.write_text(text + "\n")
         (folder.path / "residuals.md").write_text(format_residuals(report))
         return report
 
@@ -203,43 +209,3 @@ def _draw(
             logging.exception("drawing %s failed", name)
             failed[name] = f"{type(error).__name__}: {error}"
     return {"skipped": skipped} | ({"failed": failed} if failed else {})
-
-
-def _describe(
-    run: training.TrainedRun, options: ProjectOptions, num_examples: int
-) -> dict[str, Any]:
-    about = training.describe_run(run.config)
-    return {
-        "schema": 1,
-        "run": {"path": str(run.path), "seed": run.seed, "data": run.dataset.name},
-        "config": about["config"],
-        **dataclasses.asdict(options),
-        "num_examples": num_examples,
-        "device": about["device"]["kind"],
-        "versions": about["versions"],
-    }
-
-
-def _check_folder(folder: training.Workdir, run: training.TrainedRun) -> None:
-    """Checks that a directory is free, or holds a projection of the same network.
-
-    Raises:
-      ValueError: it holds a run, or a projection of another network.
-    """
-    if folder.config_path.exists() and folder.path != run.path:
-        raise ValueError(
-            f"the workdir {folder.path} holds a training run; choose another"
-        )
-    path = folder.path / "projection.json"
-    if not path.exists():
-        return
-    try:
-        written = json.loads(path.read_text())["run"]
-        other = (written.get("path"), written.get("seed"))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{path} cannot be read: {error!r}; remove it") from error
-    if other != (str(run.path), run.seed):
-        raise ValueError(
-            f"the workdir {folder.path} holds the projection of {other[0]}, seed "
-            f"{other[1]}; choose another workdir"
-        )

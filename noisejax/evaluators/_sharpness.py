@@ -32,6 +32,8 @@ def draw(networks: Networks) -> list[Drawing]:
     """Draws the largest eigenvalues; one alone is part of the page's title."""
     if len(networks) < 2:
         return []
-    values = {label: found["largest"] for label, found in networks.items()}
     n = next(iter(networks.values()))["n"]
-    return [shared.drawing(figures.sharpness, values, num_examples=n)]
+    values = {label: {"": found["largest"]} for label, found in networks.items()}
+    panels = {f"Sharpness of the minimum\n(n = {n:,} examples)": values}
+    ylabel = "Largest eigenvalue of the Hessian"
+    return [shared.drawing(figures.bars, panels, ylabel=ylabel)]

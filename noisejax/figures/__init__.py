@@ -7,14 +7,12 @@ Every function draws one figure, 8 cm wide, or into a part of a page, and return
 from noisejax.figures._back_projection import back_projections as back_projections
 from noisejax.figures._back_projection import residuals as residuals
 from noisejax.figures._back_projection import units_shut_off as units_shut_off
-from noisejax.figures._bars import gradient_information as gradient_information
+from noisejax.figures._bars import bars as bars
 from noisejax.figures._bars import net_variance as net_variance
-from noisejax.figures._bars import sharpness as sharpness
 from noisejax.figures._curves import acceleration as acceleration
 from noisejax.figures._curves import bound_curve as bound_curve
 from noisejax.figures._curves import shapes as shapes
 from noisejax.figures._curves import training_curves as training_curves
-from noisejax.figures._densities import correlation_counts as correlation_counts
 from noisejax.figures._densities import correlations as correlations
 from noisejax.figures._densities import net_values as net_values
 from noisejax.figures._densities import slopes as slopes

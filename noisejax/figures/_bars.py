@@ -1,4 +1,4 @@
-"""Measurements layer by layer as bars: variances, gradients, curvature."""
+"""Numbers as bars, and variances beside their parts."""
 
 from collections.abc import Mapping
 
@@ -13,9 +13,10 @@ from noisejax.figures._style import (
     Canvas,
     colours_of,
     label_axes,
-    panels,
+    legend_below,
     with_counts,
 )
+from noisejax.figures._style import panels as grid
 
 
 def net_variance(
@@ -53,7 +54,7 @@ def net_variance(
         for part in ("measured", "conditional", "passed_on")
     )
     x = np.arange(len(names))
-    with panels(figure) as (fig, [ax]):
+    with grid(figure) as (fig, [ax]):
         ax.bar(x - 0.2, measured, 0.36, color=BLUE, label="measured")
         label = "from the noise on the layer's input"
         ax.bar(x + 0.2, conditional, 0.36, color=SKY, label=label)
@@ -71,82 +72,58 @@ def net_variance(
         return fig
 
 
-def gradient_information(
-    networks: Mapping[str, Mapping[str, float]],
+def bars(
+    panels: Mapping[str, Mapping[str, Mapping[str, float]]],
     *,
-    num_examples: int | None = None,
+    xlabel: str = "",
+    ylabel: str = "",
+    scale: str = "linear",
     figure: Canvas | None = None,
 ) -> Figure:
-    """Draws gradient information (Hahn and Choi 2018, eq. 5 and table 2).
+    """Draws numbers as bars, such as those of table 1 of Hahn and Choi (2018).
 
     Args:
-      networks: network, such as "dropout" -> layer -> mean |∂E/∂W|.
-      num_examples: number of examples, for the title.
+      panels: title -> label, such as "dropout" -> name, such as a layer -> number.
+      xlabel: words for the names.
+      ylabel: words for the numbers, with their unit.
+      scale: "linear", "log", or "symlog" for counts, logarithmic above 1.
       figure: figure or part of a page to draw in; None: a new one.
 
     Returns:
-      The figure, on a logarithmic axis.
+      The figure, a panel per title, on the same axis.
 
     Raises:
-      ValueError: there is no network, or no layer.
+      ValueError: there is no panel, no label, or no name.
 
     Example:
       >>> from noisejax import figures
-      >>> g = {"none": {"layer 1": 1.07e-4}, "dropout": {"layer 1": 5.93e-4}}
-      >>> len(figures.gradient_information(g).axes)
+      >>> gradients = {"none": {"layer 1": 1.1e-4}, "dropout": {"layer 1": 5.9e-4}}
+      >>> figure = figures.bars({"Gradient information": gradients}, scale="log")
+      >>> len(figure.axes)
       1
     """
-    layers = list(
-        dict.fromkeys(name for by_layer in networks.values() for name in by_layer)
-    )
-    check_some(layers, "layers")
-    x, width = np.arange(len(layers)), 0.8 / len(networks)
-    with panels(figure) as (fig, [ax]):
-        colours = colours_of(networks)
-        for i, (label, by_layer) in enumerate(networks.items()):
-            values = [by_layer.get(layer, np.nan) for layer in layers]
-            left = x + width * (i - (len(networks) - 1) / 2)
-            ax.bar(left, values, width, color=colours[i], label=label)
-        ax.set_yscale("log")
-        ax.set_xticks(x, layers)
-        title = with_counts("Gradient information", examples=num_examples)
-        label_axes(ax, "", "Mean |∂E/∂W|", title)
-        ax.margins(y=0.3)
-        ax.legend()
-        return fig
-
-
-def sharpness(
-    networks: Mapping[str, float],
-    *,
-    num_examples: int | None = None,
-    figure: Canvas | None = None,
-) -> Figure:
-    """Draws the largest eigenvalues of the Hessians of losses (ours).
-
-    Args:
-      networks: network, such as "dropout" -> `diagnostics.sharpness(...).largest`.
-      num_examples: number of examples of the loss, for the title.
-      figure: figure or part of a page to draw in; None: a new one.
-
-    Returns:
-      The figure; the lower, the flatter the minimum.
-
-    Raises:
-      ValueError: there is no network.
-
-    Example:
-      >>> from noisejax import figures
-      >>> len(figures.sharpness({"none": 12.0, "dropout": 4.5}).axes)
-      1
-    """
-    check_some(networks, "networks")
-    with panels(figure) as (fig, [ax]):
-        values = [float(value) for value in networks.values()]
-        bars = ax.bar(range(len(values)), values, 0.6, color=colours_of(networks))
-        ax.bar_label(bars, fmt="{:.3g}", fontsize=6)
-        ax.set_xticks(range(len(values)), list(networks))
-        title = with_counts("Sharpness of the minimum", examples=num_examples)
-        label_axes(ax, "", "Largest eigenvalue of the Hessian", title)
-        ax.margins(x=0.3 if len(values) == 1 else 0.05, y=0.15)
+    check_some(panels, "panels")
+    with grid(figure, len(panels), row_cm=5.4, sharey=True) as (fig, axes):
+        for k, (ax, (title, by_label)) in enumerate(
+            zip(axes, panels.items(), strict=True)
+        ):
+            names = list(dict.fromkeys(name for by in by_label.values() for name in by))
+            check_some(names, f"the bars of {title}")
+            x, width = np.arange(len(names)), 0.8 / len(by_label)
+            colours = colours_of(by_label)
+            for i, (label, values) in enumerate(by_label.items()):
+                left = x + width * (i - (len(by_label) - 1) / 2)
+                heights = [values.get(name, np.nan) for name in names]
+                drawn = ax.bar(left, heights, width, color=colours[i], label=label)
+                if len(names) == 1:
+                    ax.bar_label(drawn, fmt="{:.3g}", fontsize=6)
+            options = {"linthresh": 1, "linscale": 0.4} if scale == "symlog" else {}
+            ax.set_yscale(scale, **options)
+            ax.set_xticks(x, names)
+            label_axes(ax, xlabel, "" if k % 2 else ylabel, title)
+        axes[0].margins(y=0.2)
+        if scale != "log":
+            axes[0].set_ylim(bottom=0)
+        if max(map(len, panels.values())) > 1:
+            legend_below(fig, columns=3)
         return fig

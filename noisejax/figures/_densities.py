@@ -72,54 +72,6 @@ def correlations(
         return fig
 
 
-def correlation_counts(
-    counts: Mapping[str, Layers],
-    thresholds: Sequence[float] | Float[np.ndarray, " thresholds"],
-    *,
-    figure: Canvas | None = None,
-) -> Figure:
-    """Draws the numbers of strongly correlated pairs (Hahn and Choi 2018, table 1).
-
-    Args:
-      counts: network -> layer -> pairs with |r| above each threshold.
-      thresholds: thresholds of |r|.
-      figure: figure or part of a page to draw in; None: a new one.
-
-    Returns:
-      The figure, a panel per layer; the axis is logarithmic above 1.
-
-    Raises:
-      ValueError: there is no network or layer, or not one count per threshold.
-
-    Example:
-      >>> from noisejax import figures
-      >>> counts = {"none": {"layer 1": [0, 5]}, "dropout": {"layer 1": [16, 181]}}
-      >>> len(figures.correlation_counts(counts, [0.9, 0.8]).axes)
-      1
-    """
-    layers = _layers(counts)
-    with panels(figure, len(layers), row_cm=5.2, sharey=True) as (fig, axes):
-        width = 0.8 / len(counts)
-        x = np.arange(len(thresholds))
-        for k, (ax, layer) in enumerate(zip(axes, layers, strict=True)):
-            for i, (label, colour) in enumerate(
-                zip(counts, colours_of(counts), strict=True)
-            ):
-                left = x + width * (i - (len(counts) - 1) / 2)
-                values = counts[label].get(layer, np.zeros(len(x)))
-                _, values = check_series(thresholds=thresholds, **{label: values})
-                ax.bar(left, values, width, color=colour, label=label)
-            ax.set_yscale("symlog", linthresh=1, linscale=0.4)  # shows 0 as well
-            ax.set_xticks(x, [f"{t:g}" for t in np.round(thresholds, 4)])
-            title = f"Strongly correlated pairs:\n{_lower(layer)}"
-            label_axes(ax, "|r| above", "" if k % 2 else "Pairs of units", title)
-        largest = max(np.max(by[layer]) for by in counts.values() for layer in by)
-        axes[0].set_ylim(0, 2 * max(largest, 1))
-        if len(counts) > 1:
-            legend_below(fig, columns=3)
-        return fig
-
-
 def net_values(
     histograms: Mapping[str, Mapping[str, Histogram]], *, figure: Canvas | None = None
 ) -> Figure:

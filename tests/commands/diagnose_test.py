@@ -77,7 +77,7 @@ def test_folders_in_use_or_of_other_runs_are_refused(runner, run, tmp_path):
     shutil.copy(run / "config.json", other)
     result = diagnose(runner, run, other)
     assert result.status == 2
-    assert f"holds results of another network ({other})" in result.error
+    assert f"the workdir {other} holds a training run" in result.error
 
 
 @pytest.mark.parametrize(

@@ -131,6 +131,6 @@ def test_another_runs_folder(runner, run, projected, tmp_path):
     flags = (*TINY, "--config.training.epochs=1", f"--workdir={other}")
     assert runner.train(*flags).status == 0
     result = project(runner, other, projected[0], *FEW)
-    assert result.status == 2 and "holds the projection of" in result.error
+    assert result.status == 2 and "holds results of another network" in result.error
     result = project(runner, other, run, *FEW)
     assert result.status == 2 and "holds a training run" in result.error

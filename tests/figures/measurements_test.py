@@ -37,19 +37,23 @@ def test_correlations_are_densities():
     assert ax.get_xlim() == (-1, 1)
 
 
-def test_correlation_counts():
-    counts = {"none": {"a": [1, 20], "b": [0, 3]}, "dropout": {"a": [7, 8]}}
-    first, second = figures.correlation_counts(counts, [0.9, 0.8]).axes
+def test_bars():
+    counts = {
+        "a": {"none": {"0.9": 1, "0.8": 20}, "dropout": {"0.9": 7}},
+        "b": {"none": {"0.9": 0, "0.8": 3}, "dropout": {"0.9": 0, "0.8": 0}},
+    }
+    first, second = figures.bars(counts, scale="symlog", ylabel="Pairs").axes
     heights = [[bar.get_height() for bar in c] for c in first.containers]
-    assert heights == [[1, 20], [7, 8]]
+    assert heights[0] == [1, 20] and heights[1][0] == 7 and np.isnan(heights[1][1])
     assert [t.get_text() for t in first.get_xticklabels()] == ["0.9", "0.8"]
-    assert (first.get_yscale(), second.get_title()[-1]) == ("symlog", "b")
-    assert first.get_ylim() == second.get_ylim() == (0, 40)
+    assert (first.get_yscale(), second.get_title()) == ("symlog", "b")
+    assert first.get_ylim() == second.get_ylim() and first.get_ylim()[0] == 0
+    assert (first.get_ylabel(), second.get_ylabel()) == ("Pairs", "")
 
 
-def test_correlation_counts_of_nothing():
-    (ax,) = figures.correlation_counts({"none": {"a": [0, 0]}}, [0.9, 0.8]).axes
-    assert ax.get_ylim() == (0, 2)
+def test_single_bars_have_their_number():
+    (ax,) = figures.bars({"Sharpness": {"none": {"": 12.0}, "dropout": {"": 4.5}}}).axes
+    assert [text.get_text() for text in ax.texts] == ["12", "4.5"]
 
 
 def test_dropped_share():
@@ -101,21 +105,6 @@ def test_net_variance_shows_the_parts_on_each_other():
     assert (own[0].get_height(), passed_on[0].get_y()) == (2, 2)
     assert passed_on[0].get_height() == 1.5
     assert ax.get_title().endswith("under noise\n(n = 7 examples, 20 draws)")
-
-
-def test_gradient_information():
-    title = "Gradient information\n(n = 5 examples)"
-    networks = {"none": {"a": 1e-4}, "dropout": {"a": 2e-3, "b": 1e-3}}
-    (ax,) = figures.gradient_information(networks, num_examples=5).axes
-    assert [bar.get_height() for bar in ax.containers[1]] == [2e-3, 1e-3]
-    assert np.isnan(ax.containers[0][1].get_height())
-    assert (ax.get_yscale(), ax.get_title()) == ("log", title)
-
-
-def test_sharpness():
-    (ax,) = figures.sharpness({"none": 12.0, "dropout": 4.5}).axes
-    assert [bar.get_height() for bar in ax.containers[0]] == [12, 4.5]
-    assert [text.get_text() for text in ax.texts] == ["12", "4.5"]
 
 
 def test_net_values_count_what_lies_outside():
@@ -184,10 +173,6 @@ def test_input_shift():
         (lambda: figures.correlations({}), "networks must not be empty"),
         (lambda: figures.correlations({"a": {}}), "layers must not be empty"),
         (lambda: figures.correlations({"a": {"b": []}}), "at least 1"),
-        (
-            lambda: figures.correlation_counts({"a": {"b": [1]}}, [0.9, 0.8]),
-            r"thresholds \(2,\), a \(1,\)",
-        ),
         (lambda: figures.dropped_share({}), "laws must not be empty"),
         (
             lambda: figures.dropped_share({"a": Z}, counts={"a": Z[1:]}),
@@ -198,8 +183,8 @@ def test_input_shift():
         (lambda: figures.shapes({}), "panels must not be empty"),
         (lambda: figures.shapes({"a": {"b": (Z, Z[1:])}}), r"x \(5,\), y \(4,\)"),
         (lambda: figures.net_variance({}), "layers must not be empty"),
-        (lambda: figures.gradient_information({"a": {}}), "layers must not be empty"),
-        (lambda: figures.sharpness({}), "networks must not be empty"),
+        (lambda: figures.bars({}), "panels must not be empty"),
+        (lambda: figures.bars({"a": {"b": {}}}), "the bars of a must not be empty"),
         (lambda: figures.net_values({}), "networks must not be empty"),
         (lambda: figures.slopes(Z, Z, Z[1:]), r"noisy \(4,\)"),
         (lambda: figures.slopes(Z, Z, Z, counts=Z[1:]), r"counts \(4,\)"),

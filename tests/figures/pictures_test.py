@@ -76,7 +76,7 @@ def test_shift_images_are_symmetric_about_zero():
         (lambda: figures.shift_images(X[0], X[0, 1:]), "same size"),
         (lambda: figures.page([]), "at least one drawing"),
         (
-            lambda: figures.page([figures.sharpness], row_heights_cm=(1.0, 2.0)),
+            lambda: figures.page([figures.bars], row_heights_cm=(1.0, 2.0)),
             "each of the 1 rows",
         ),
     ],
@@ -88,7 +88,7 @@ def test_images_that_do_not_fit_are_refused(draw, message):
 
 def test_pages_hold_figures():
     def draw(part):
-        figures.sharpness({"a": 1.0}, figure=part)
+        figures.acceleration(figure=part)
 
     page = figures.page([draw] * 3, row_heights_cm=(4.0, 6.0), title="all")
     np.testing.assert_allclose(page.get_size_inches() * 2.54, (16, 10.6))

@@ -1,7 +1,7 @@
 """Every experiment, end to end on generated data: each network of all of them once.
 
-An experiment runs those of its rows whose network, or another setting, no experiment
-before it has had; at least its first. What each would run by itself: `listing_test`.
+An experiment runs those rows whose network or other setting no experiment before it
+had, and at least its first row, on the run of an earlier experiment if there is one.
 """
 
 import pytest
@@ -13,7 +13,7 @@ from tests.reproduce.tiny import results
 
 
 def rows_by_experiment():
-    """Name -> the rows that it runs here."""
+    """Returns experiment -> rows that it runs here."""
     seen, chosen = set(), {}
     for name, experiment in EXPERIMENTS.items():
         rows = find_rows(experiment, "smoke", ())
@@ -26,12 +26,21 @@ def rows_by_experiment():
 ROWS = rows_by_experiment()
 
 
+@pytest.fixture(scope="module")
+def folders():
+    """Experiments so far, whose runs serve later ones of the same configuration."""
+    return []
+
+
 @pytest.mark.parametrize("name", EXPERIMENTS)
-def test_smoke(name, tmp_path):
+def test_smoke(name, tmp_path_factory, folders):
     experiment = EXPERIMENTS[name]
-    work = tmp_path / "work"
+    work = tmp_path_factory.mktemp(name) / "work"
     only = ROWS[name] if experiment.kind != "computed" else ()
-    reproduce.reproduce(experiment, work, scale="smoke", only=only)
+    options = {"scale": "smoke", "only": only}
+    reproduce.reproduce(experiment, work, **options, runs_from=folders)
+    if experiment.kind != "computed":
+        folders.append(work)
     found = {result["row"]: result for result in results(work)}
     assert list(found) == ROWS[name]
     for result in found.values():
@@ -51,7 +60,6 @@ def runnable(experiment):
 
 
 def test_together_they_have_every_network_and_setting():
-    """As many as all rows of all experiments have."""
     here, everywhere = set(), set()
     for name, experiment in EXPERIMENTS.items():
         if experiment.kind != "computed":
@@ -62,7 +70,7 @@ def test_together_they_have_every_network_and_setting():
 
 
 class Only:
-    """An experiment with some of its rows."""
+    """Experiment with some of its rows."""
 
     def __init__(self, experiment, rows):
         self.overrides = experiment.overrides
