@@ -54,10 +54,11 @@ def _cells(
     judged, reason = judge_claim(claim, numbers_of(results), exact=exact)
     if not judged:
         printed = _printed(experiment, claim.contrasts[0])
-        return text, printed, "", reason[0].lower() + reason[1:-1], changes
+        return text, printed, "", reason[0].lower() + reason[1:-1], ""
     contrast, found, word = min(judged, key=lambda item: WORDS.index(item[2]))
     ours = describe(contrast, found, row_labels(experiment.rows), exact=exact)
-    ours = f"{ours[0].upper()}{ours[1:]}, n = {found.num_seeds}"
+    ours = f"{ours[0].upper()}{ours[1:]}".replace("*", "\\*")
+    ours += "" if exact else f", n = {found.num_seeds}"
     if len(judged) > 1:
         count = sum(w == word for *_, w in judged)
         ours += f" ({word} in {count} of {len(judged)} comparisons)"
