@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from noisejax.experiments import EXPERIMENTS, Claim, Contrast, Experiment
 from noisejax.reproduce._results import Result, numbers_of, read_results, whole_rows
+from noisejax.reproduce._rows import earlier_settings
 from noisejax.reproduce._verdicts import WORDS, describe, judge_claim
 from noisejax.reproduce._words import row_labels
 
@@ -50,6 +51,11 @@ def _cells(
     if not claim.contrasts:
         return text, "", "", claim.settled or "no number judges it", ""
     changes = "; ".join(experiment.scales[scale].changes[:2]) if results else ""
+    rows = {row for contrast in claim.contrasts for _, row, _ in contrast.terms}
+    for result in results:
+        earlier = earlier_settings(experiment, scale, result)
+        if result["row"] in rows and earlier:
+            changes = f"an earlier definition: {', '.join(earlier)}"
     exact = experiment.kind == "computed"
     judged, reason = judge_claim(claim, numbers_of(results), exact=exact)
     if not judged:

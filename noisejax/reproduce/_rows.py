@@ -1,7 +1,8 @@
 """Experiments by name, their rows, and the configurations of the rows."""
 
+import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -86,6 +87,33 @@ def row_config(
     if num_seeds is not None:
         config.training.num_seeds = num_seeds
     return config
+
+
+def earlier_settings(
+    experiment: Experiment, scale: str, result: Mapping[str, Any]
+) -> list[str]:
+    """Returns the recorded fields that differ from the row's present configuration.
+
+    Args:
+      experiment: experiment that contains the row.
+      scale: scale of the result.
+      result: a line of results.jsonl.
+
+    Returns:
+      "section.field=value" each; nothing for rows without a training run.
+    """
+    if "data" not in result["config"]:
+        return []
+    [row] = [row for row in experiment.rows if row.name == result["row"]]
+    present = training.to_dict(row_config(experiment, row, scale))
+    present["training"]["num_seeds"] = result["config"]["training"]["num_seeds"]
+    present = json.loads(json.dumps(present))
+    return [
+        f"{section}.{field}={value}"
+        for section, fields in result["config"].items()
+        for field, value in fields.items()
+        if present[section].get(field, value) != value
+    ]
 
 
 def identity_of(

@@ -7,7 +7,7 @@ import numpy as np
 
 from noisejax.experiments import METRICS, Experiment, Row
 from noisejax.reproduce._results import Result
-from noisejax.reproduce._rows import find_rows
+from noisejax.reproduce._rows import earlier_settings, find_rows
 from noisejax.reproduce._verdicts import effects, verdict
 from noisejax.reproduce._words import (
     metric_title,
@@ -38,7 +38,7 @@ def format_table(experiment: Experiment, scale: str, results: Sequence[Result]) 
     lines += [f"    {line}" for line in commands(experiment, scale, results)]
     caption = experiment.figure or "numbers of the paper and ours"
     lines += ["", f"![{caption}]({experiment.name}.png)", ""]
-    lines += _rows(experiment, results)
+    lines += _rows(experiment, scale, results)
     lines += _effects(experiment, results)
     claims = _claims(experiment, scale, results)
     changes = [c for c in experiment.scales[scale].changes if results]
@@ -62,10 +62,12 @@ def _title_of(name: str) -> str:
     return metric_title(name).removesuffix(" above").removesuffix(" at")
 
 
-def _rows(experiment: Experiment, results: Sequence[Result]) -> list[str]:
+def _rows(experiment: Experiment, scale: str, results: Sequence[Result]) -> list[str]:
     """Returns a line per row; with many metrics, a line per row and metric."""
     metrics, long = experiment.metrics, len(experiment.metrics) > MAX_COLUMNS
-    notes = {row.name: _notes(row, results) for row in experiment.rows}
+    notes = {
+        row.name: _notes(experiment, row, scale, results) for row in experiment.rows
+    }
     head = ["Row", "Metric", "paper", "ours"] if long else ["Row"]
     if not long:
         for metric in metrics:
@@ -92,9 +94,20 @@ def _rows(experiment: Experiment, results: Sequence[Result]) -> list[str]:
     return [*lines, "", "Ours: mean ± standard error over n seeds.", ""]
 
 
-def _notes(row: Row, results: Sequence[Result]) -> str:
+def _notes(
+    experiment: Experiment, row: Row, scale: str, results: Sequence[Result]
+) -> str:
     """Returns how a row differs from the paper's, and what failed."""
     notes = list(row.differs)
+    earlier = [
+        setting
+        for result in results
+        if result["row"] == row.name
+        for setting in earlier_settings(experiment, scale, result)
+    ]
+    if earlier:
+        settings = ", ".join(dict.fromkeys(earlier))
+        notes.append(f"run by an earlier definition with {settings}")
     for result in results:
         if result["row"] == row.name:
             if "failed" in result:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from noisejax import training
 from noisejax.experiments import EXPERIMENTS, Printed, Row
 from noisejax.reproduce import commands, format_table, show_printed
 from tests.reproduce.tiny import ERROR, experiment, result, run
@@ -92,3 +93,20 @@ def test_what_is_drawn_is_drawn_in_every_layer():
     metrics = ("shift_correlation/layer_1", ERROR)
     texts = [show_printed(what, what.rows[0], metric) for metric in metrics]
     assert texts == ["figure only", "not printed"]
+
+
+def test_rows_of_an_earlier_definition_are_marked():
+    """A recorded setting that the definition has changed since stands in the notes."""
+    what = experiment()
+    overrides = what.overrides(what.rows[0], "short")
+    sections = {}
+    for path, value in overrides.items():
+        section, _, field = path.partition(".")
+        sections.setdefault(section, {})[field] = value
+    config = training.to_dict(training.from_dict(sections))
+    now = [{**r, "config": config} for r in of("dropout", 2)]
+    assert "earlier definition" not in format_table(what, "short", now)
+    config = {**config, "optimizer": {**config["optimizer"], "learning_rate": 0.3}}
+    before = [{**r, "config": config} for r in of("dropout", 2)]
+    table = format_table(what, "short", before)
+    assert "earlier definition with optimizer.learning_rate=0.3" in table
