@@ -172,7 +172,9 @@ def check_independence(
         )
     log_prob = check_log_prob_fn(log_prob_fn, has_aux=has_aux, by_block=False)
     arrays, tree = jax.tree.flatten(batch)
-    if all((leaf == leaf[:1]).all() for leaf in arrays if np.ndim(leaf)):
+    first = np.zeros(size, int)
+    copies = map_examples(lambda leaf: _take_rows(leaf, first), arrays)
+    if all((a == b).all() for a, b in zip(arrays, copies, strict=True) if np.ndim(a)):
         raise ValueError(
             f"check_independence needs examples that differ; all {size} are equal"
         )
@@ -207,7 +209,6 @@ def _take_rows(leaf: Any, index: np.ndarray) -> Array:
     """Rows of an array, with the array's sharding."""
     if not isinstance(leaf, jax.Array):
         return np.asarray(leaf)[index]
-    sharding = leaf.sharding
-    if not getattr(sharding, "is_fully_replicated", True):
-        leaf = jax.device_put(leaf, jax.sharding.SingleDeviceSharding(jax.devices()[0]))
-    return jax.device_put(leaf[index], sharding)
+    if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+        return leaf[index]
+    return jax.device_put(np.asarray(leaf)[index], leaf.sharding)

@@ -15,7 +15,7 @@ RATES = (0.2, 0.5, 0.5)
 
 def log_prob(params, key, x, y):
     keys = jax.random.split(key, len(RATES))
-    for i, (w, k, rate) in enumerate(zip(params, keys, RATES, strict=True)):
+    for i, (w, k, rate) in enumerate(zip(params, keys, RATES, strict=False)):
         x = noise.dropout(k, jax.nn.relu(x) if i else x, rate=rate) @ w
     return objectives.label_log_prob(x, y)
 
@@ -61,3 +61,25 @@ def test_operations_and_traffic_of_a_gradient(strategy):
     assert sent.keys() == {"all-reduce"}
     times = S if strategy == "map" else 1
     assert sent["all-reduce"] <= times * sum(w.size for w in params) * 4
+
+
+@pytest.mark.parametrize("kind", [AxisType.Auto, AxisType.Explicit])
+def test_independence_of_a_sharded_batch(kind):
+    mesh = jax.make_mesh((DEVICES,), ("data",), axis_types=(kind,))
+    params = [jax.random.normal(jax.random.key(1), (6, 3))]
+    x = jax.random.normal(jax.random.key(2), (16, 6))
+    y = jnp.arange(16) % 3
+
+    def centred(params, key, x, y):
+        return log_prob(params, key, x - x.mean(0, keepdims=True), y)
+
+    with jax.set_mesh(mesh):
+        whole, by_example = (NamedSharding(mesh, s) for s in (P(), P("data")))
+        arguments = (
+            jax.device_put(params, whole),
+            jax.random.key(0),
+            *jax.device_put((x, y), by_example),
+        )
+        objectives.check_independence(log_prob, *arguments)
+        with pytest.raises(ValueError, match="example 0 changed"):
+            objectives.check_independence(centred, *arguments)
