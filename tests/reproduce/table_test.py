@@ -1,5 +1,7 @@
 """table.md names the command that gives it, and the paper's numbers as printed."""
 
+import json
+
 import pytest
 
 from noisejax import training
@@ -103,7 +105,7 @@ def test_rows_of_an_earlier_definition_are_marked():
     for path, value in overrides.items():
         section, _, field = path.partition(".")
         sections.setdefault(section, {})[field] = value
-    config = training.to_dict(training.from_dict(sections))
+    config = json.loads(json.dumps(training.to_dict(training.from_dict(sections))))
     now = [{**r, "config": config} for r in of("dropout", 2)]
     assert "earlier definition" not in format_table(what, "short", now)
     config = {**config, "optimizer": {**config["optimizer"], "learning_rate": 0.3}}
