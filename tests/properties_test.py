@@ -48,7 +48,7 @@ def bits(x):
 @settings
 @hypothesis.given(st.sampled_from(sorted(SUGAR)), SHAPES, DTYPES, RATES, SEEDS)
 def test_shape_and_dtype_are_those_of_the_input(name, shape, dtype, rate, seed):
-    if name == "spatial_dropout" and len(shape) < 2:
+    if name in ("spatial_dropout", "drop_path") and len(shape) < 2:
         shape = (*shape, 2, 3)
     x = jnp.ones(shape, dtype)
     y = SUGAR[name](jax.random.key(seed), x, rate=rate)
@@ -60,6 +60,8 @@ def test_shape_and_dtype_are_those_of_the_input(name, shape, dtype, rate, seed):
 @hypothesis.given(SCHEMES, SHAPES, SEEDS)
 def test_a_sample_depends_on_the_key_and_the_shape_only(scheme, shape, seed):
     """Its arrays have the rank of the shape, with axes of size 1 where it is shared."""
+    if isinstance(scheme, noise.DropPath) and len(shape) < 2:
+        shape = (*shape, 2)
     sample = scheme.sample(jax.random.key(seed), shape)
     again = scheme.sample(jax.random.key(seed), shape)
     for leaf, other in zip(

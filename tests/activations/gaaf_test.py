@@ -1,6 +1,7 @@
 """GAAF: equations 7 and 8, derivatives, transforms, dtypes, infinities."""
 
 import jax
+import jax.export
 import numpy as np
 import pytest
 from jax import numpy as jnp
@@ -11,8 +12,6 @@ K = 10_000.0
 PAIRS = {
     "tanh": (jnp.tanh, activations.exponential_shape),
     "relu": (jax.nn.relu, activations.shifted_sigmoid_shape),
-    "sigmoid": (jax.nn.sigmoid, activations.exponential_shape),
-    "gelu": (jax.nn.gelu, activations.shifted_sigmoid_shape),
     "softplus": (jax.nn.softplus, jnp.cos),
 }
 
@@ -35,7 +34,7 @@ def x_values(dtype=jnp.float32):
 
 
 def slopes(f, x):
-    return jax.vmap(jax.grad(f))(x)
+    return jax.jit(jax.vmap(jax.grad(f)))(x)
 
 
 def test_equation_7():
@@ -84,9 +83,8 @@ def test_transforms_agree(pair, value):
     close = dict(rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(jax.jvp(f, (x,), (ones,))[1], reverse, **close)
     np.testing.assert_allclose(slopes(f, x), reverse, **close)
-    np.testing.assert_allclose(jax.jit(jax.vmap(jax.grad(f)))(x), reverse, **close)
     np.testing.assert_allclose(jax.jit(f)(x), f(x), **close)
-    remat = jax.grad(lambda x: jax.checkpoint(f)(x).sum())(x)
+    remat = jax.jit(jax.grad(lambda x: jax.checkpoint(f)(x).sum()))(x)
     np.testing.assert_allclose(remat, reverse, **close)
 
 
@@ -113,8 +111,8 @@ def test_the_derivative_is_right_in_every_dtype(pair, value, dtype):
     )
 
 
-@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16, jnp.float16], ids=str)
-@pytest.mark.parametrize("name", ["tanh", "relu", "sigmoid"])
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16], ids=str)
+@pytest.mark.parametrize("name", ["tanh", "relu"])
 def test_infinities_stay_as_the_activation_has_them(name, value, dtype):
     phi, s = PAIRS[name]
     x = jnp.array([-jnp.inf, jnp.inf], dtype)
@@ -129,10 +127,10 @@ def test_infinities_stay_as_the_activation_has_them(name, value, dtype):
 
 
 @pytest.mark.parametrize(
-    ("ready", "pair_name"), [("gaaf_tanh", "tanh"), ("gaaf_relu", "relu")]
+    ("name", "pair_name"), [("gaaf_tanh", "tanh"), ("gaaf_relu", "relu")]
 )
-def test_the_ready_made_ones(ready, pair_name, value):
-    f = getattr(activations, ready)
+def test_gaaf_tanh_and_gaaf_relu(name, pair_name, value):
+    f = getattr(activations, name)
     x = x_values()
     expected = activations.gaaf(*PAIRS[pair_name], value=value)(x)
     np.testing.assert_array_equal(f(x, value=value), expected)
@@ -180,7 +178,7 @@ def test_it_hashes_by_its_parts_and_is_static_under_jit(value):
 
 
 @pytest.mark.parametrize("frequency", [0, -1.0, np.nan, np.inf, "K", None])
-def test_frequencies_that_are_none(frequency):
+def test_frequencies_that_are_not_positive_numbers(frequency):
     for make in (
         lambda: activations.gaaf(jnp.tanh, jnp.cos, frequency=frequency),
         lambda: activations.gradient_acceleration(1.0, frequency=frequency),
@@ -197,5 +195,14 @@ def test_other_bad_input():
         activations.gaaf("tanh", jnp.cos)
     with pytest.raises(TypeError, match="shape_fn must be"):
         activations.gaaf(jnp.tanh, 1.0)
-    with pytest.raises(TypeError, match="floating array"):
-        activations.gradient_acceleration(np.arange(3))
+    for x in (np.arange(3), np.ones(3, np.complex64)):
+        with pytest.raises(TypeError, match="floating array"):
+            activations.gradient_acceleration(x)
+
+
+def test_export_to_all_platforms_with_a_symbolic_size(value):
+    f = jax.jit(lambda x: activations.gaaf_tanh(x, value=value))
+    x = jax.ShapeDtypeStruct(jax.export.symbolic_shape("b, 3"), jnp.float32)
+    exported = jax.export.export(f, platforms=("cpu", "cuda", "tpu"))(x)
+    example = jnp.ones((5, 3))
+    np.testing.assert_allclose(exported.call(example), f(example), rtol=1e-6)

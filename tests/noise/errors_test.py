@@ -1,4 +1,4 @@
-"""Bad input: refused before anything is traced, with the rule and what came."""
+"""Bad input: an error before anything is traced, with the rule and the value."""
 
 import functools
 
@@ -155,6 +155,30 @@ def test_batch_dims_that_are_no_number_of_axes(batch_dims):
         noise.RandomDropout(0.5, batch_dims=batch_dims)
 
 
+@pytest.mark.parametrize("scheme", [noise.DropPath, noise.SpatialDropout])
+@pytest.mark.parametrize(("shape", "batch_dims"), [((5,), 1), ((4, 5), 2), ((), 0)])
+def test_drop_path_and_spatial_dropout_without_a_batch_axis(scheme, shape, batch_dims):
+    """They would be plain dropout; `batch_dims=0` is right for one example."""
+    with pytest.raises(ValueError, match="an axis must follow them.*batch_dims=0"):
+        scheme(0.5, batch_dims=batch_dims).sample(jax.random.key(0), shape)
+    sample = scheme(0.5, batch_dims=0).sample(jax.random.key(0), (4, 5))
+    assert sample.mask.shape[0] == 1
+
+
+def test_arguments_in_the_wrong_order(function):
+    for key in (jax.random.key(0), jax.random.PRNGKey(0)):
+        with pytest.raises(TypeError, match="comes first"):
+            function(X, key, 0.5)
+
+
+def test_complex_input(function):
+    if function not in (FUNCTIONS["bernoulli_mask"], FUNCTIONS["sample_rate"]):
+        with pytest.raises(TypeError, match="complex64.*real and imaginary"):
+            function(jax.random.key(0), X.astype(np.complex64), 0.5)
+    with pytest.raises(TypeError, match="not a real number"):
+        function(jax.random.key(0), X, jnp.complex64(0.5))
+
+
 def test_more_batch_dims_than_axes():
     for function in (noise.random_dropout, noise.drop_path):
         with pytest.raises(ValueError, match="batch_dims=3 exceeds the 2 axes"):
@@ -210,22 +234,27 @@ def test_out_shardings_that_lead_nowhere():
         noise.bernoulli_mask(jax.random.key(0), (4,), rate=0.5, out_sharding="data")
 
 
-@pytest.mark.parametrize("rate", [1.0, 1.5, np.inf, np.nan])
-def test_a_traced_rate_at_or_above_1_gives_zeros_never_nan(rate):
-    """Values of arrays are not looked at: nothing may break on them."""
-    x = jnp.asarray(X)
-    random_bytes = functools.partial(noise.random_dropout, bits=8)
-    for function in (
+@pytest.mark.parametrize(
+    "function",
+    [
         noise.dropout,
-        noise.drop_path,
         noise.gaussian_dropout,
         noise.random_dropout,
-        random_bytes,
-    ):
-        f = jax.jit(lambda key, x, r, f=function: f(key, x, rate=r))
-        np.testing.assert_array_equal(f(jax.random.key(0), x, rate), np.zeros_like(X))
-        gradient = jax.grad(lambda x, f=f: f(jax.random.key(0), x, rate).sum())(x)
-        np.testing.assert_array_equal(gradient, np.zeros_like(X))
+        functools.partial(noise.random_dropout, bits=8),
+    ],
+    ids=["dropout", "gaussian", "random", "random 8 bits"],
+)
+def test_a_traced_rate_at_or_above_1_gives_zeros_never_nan(function):
+    """Values of arrays are not checked, and all of them give finite results."""
+
+    @jax.jit
+    def both(x, rate):
+        y, pull = jax.vjp(lambda x: function(jax.random.key(0), x, rate=rate), x)
+        return y, pull(y + 1)[0]
+
+    for rate in (1.0, 1.5, np.inf, np.nan):
+        for result in both(jnp.asarray(X), rate):
+            np.testing.assert_array_equal(result, np.zeros_like(X))
 
 
 @pytest.mark.parametrize("bits", [32, 8])

@@ -1,4 +1,4 @@
-"""All schemes, for the contract that every one of them keeps."""
+"""Schemes by name, for suites that run over all of them."""
 
 from noisejax import noise
 
@@ -18,12 +18,14 @@ SCHEMES = {
 }
 """Name -> scheme, for arrays of rank 3 or more."""
 
-UNSCALED = {
-    "dropout_unscaled": noise.Dropout(0.3, scale=False),
-    "random_dropout_unscaled": noise.RandomDropout(0.6, scale=False),
-    "spatial_dropout_unscaled": noise.SpatialDropout(0.3, scale=False),
-    "drop_path_unscaled": noise.DropPath(0.3, scale=False),
-}
+CONTRACT = {
+    name: SCHEMES[name]
+    for name in (
+        *("dropout", "dropout_8_bits", "random_dropout", "random_dropout_8_bits"),
+        *("spatial_dropout", "drop_path", "gaussian_dropout_shared", "gaussian_noise"),
+    )
+} | {"random_dropout_unscaled": noise.RandomDropout(0.6, scale=False)}
+"""One scheme of each kind, and one without a scale."""
 
 SILENT = {
     "dropout": noise.Dropout(0.0),
