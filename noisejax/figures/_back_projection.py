@@ -9,12 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
-from noisejax.figures._check import check_images
 from noisejax.figures._style import (
     BLACK,
     PURPLE,
     WIDTH_CM,
     Canvas,
+    check_images,
     label_axes,
     new_figure,
     panels,

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.figure import Figure
 
-from noisejax.figures._check import check_some
 from noisejax.figures._style import (
     BLUE,
     ORANGE,
     SKY,
     Canvas,
+    check_some,
     colours_of,
     label_axes,
     legend_below,

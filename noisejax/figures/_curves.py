@@ -8,16 +8,18 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from noisejax.figures._check import check_series, check_some, mean_and_error
 from noisejax.figures._style import (
     BLUE,
     DASHES,
     ORANGE,
     Canvas,
+    check_series,
+    check_some,
     colours_of,
     label_axes,
     legend_below,
     log_ticks,
+    mean_and_error,
     panels,
     with_counts,
 )

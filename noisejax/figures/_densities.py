@@ -7,12 +7,13 @@ from jaxtyping import Float, Int
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from noisejax.figures._check import check_series, check_some
 from noisejax.figures._style import (
     BLACK,
     BLUE,
     DASHES,
     Canvas,
+    check_series,
+    check_some,
     colours_of,
     label_axes,
     legend_below,

@@ -6,10 +6,11 @@ import numpy as np
 from jaxtyping import Float, Int
 from matplotlib.figure import Figure
 
-from noisejax.figures._check import check_series, check_some
 from noisejax.figures._style import (
     DASHES,
     Canvas,
+    check_series,
+    check_some,
     colours_of,
     label_axes,
     legend_below,

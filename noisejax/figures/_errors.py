@@ -8,7 +8,6 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from noisejax.figures._check import check_series, check_some, mean_and_error
 from noisejax.figures._style import (
     BLACK,
     BLUE,
@@ -16,9 +15,12 @@ from noisejax.figures._style import (
     MARKERS,
     WIDTH_CM,
     Canvas,
+    check_series,
+    check_some,
     colours_of,
     label_axes,
     legend_below,
+    mean_and_error,
     new_figure,
     panels,
     show_n,

@@ -6,11 +6,13 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
-from noisejax.figures._check import check_images, check_series, check_some
 from noisejax.figures._style import (
     BLACK,
     GREEN,
     Canvas,
+    check_images,
+    check_series,
+    check_some,
     label_axes,
     legend_below,
     panels,

@@ -5,6 +5,7 @@ from noisejax.reproduce._computed import COMPUTED as COMPUTED
 from noisejax.reproduce._draw import draw as draw
 from noisejax.reproduce._driver import MeasurementError as MeasurementError
 from noisejax.reproduce._driver import reproduce as reproduce
+from noisejax.reproduce._folder import Saved as Saved
 from noisejax.reproduce._measure import Measured as Measured
 from noisejax.reproduce._numbers import MEASUREMENTS as MEASUREMENTS
 from noisejax.reproduce._numbers import measure as measure
@@ -17,7 +18,6 @@ from noisejax.reproduce._rows import distinct_rows as distinct_rows
 from noisejax.reproduce._rows import find_experiment as find_experiment
 from noisejax.reproduce._rows import find_rows as find_rows
 from noisejax.reproduce._rows import row_config as row_config
-from noisejax.reproduce._saved import Saved as Saved
 from noisejax.reproduce._table import commands as commands
 from noisejax.reproduce._table import format_table as format_table
 from noisejax.reproduce._verdicts import Estimate as Estimate

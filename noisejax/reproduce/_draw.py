@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 
 from noisejax import evaluators, figures
 from noisejax.evaluators import drawing, page, titled
+from noisejax.reproduce._folder import Saved
 from noisejax.reproduce._measure import DRAWS
-from noisejax.reproduce._saved import Saved
 from noisejax.reproduce._verdicts import effects
 from noisejax.reproduce._words import (
     factor_words,

@@ -14,7 +14,7 @@ from noisejax import data, figures, training
 from noisejax.experiments import Experiment, Row
 from noisejax.reproduce._computed import COMPUTED
 from noisejax.reproduce._draw import draw
-from noisejax.reproduce._folder import ExperimentFolder, FinishedRun
+from noisejax.reproduce._folder import ExperimentFolder, FinishedRun, Saved
 from noisejax.reproduce._measure import Measured, as_number
 from noisejax.reproduce._numbers import measure, summary_numbers
 from noisejax.reproduce._results import (
@@ -30,7 +30,6 @@ from noisejax.reproduce._rows import (
     identity_of,
     row_config,
 )
-from noisejax.reproduce._saved import Saved
 from noisejax.reproduce._table import format_table
 
 GENERATED = 30
