@@ -129,15 +129,16 @@ def units_shut_off(
         for ax, name, image in zip(axes[0, 1:], names, projected, strict=True):
             _show(ax, image, low, high)
             ax.set_title(name, fontsize=6)
-        signed = {"x* - x": projected - original, "Incoming weights": filters}
+        signed = {"x* - x": projected - original, "weights": filters}
         for row, (text, images) in zip(axes[1:], signed.items(), strict=True):
             largest = np.abs(images).max()
             for ax, image in zip(row[1:], images, strict=True):
                 shown = _show_signed(ax, image, largest)
             row[0].axis("off")  # holds the scale
-            bar = fig.colorbar(
-                shown, ax=row[0], location="left", fraction=0.3, aspect=8, label=text
-            )
+            place = {"location": "left", "fraction": 0.3, "aspect": 8}
+            bar = fig.colorbar(shown, ax=row[0], **place)
+            bar.set_label(text, fontsize=6)
+            bar.ax.tick_params(labelsize=5)
             if images.ndim == 4:  # colours have no scale
                 bar.ax.set_yticks([])
         fig.suptitle("Back-projections x* with one hidden unit off", fontsize=7)

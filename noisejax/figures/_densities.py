@@ -64,7 +64,7 @@ def correlations(
                 totals.append(counts.sum())
                 edges = np.linspace(-1, 1, len(counts) + 1)
                 _stairs(ax, counts, edges, counts.sum(), list(histograms), i)
-            title = f"Correlated units: {_lower(layer)}\n(n = {show_n(totals)} pairs)"
+            title = f"Correlated units:\n{_lower(layer)}\n(n = {show_n(totals)} pairs)"
             label_axes(ax, "Correlation r", "" if k % 2 else "Density", title)
             ax.set_xlim(-1, 1)
             ax.set_ylim(bottom=0)
@@ -121,7 +121,7 @@ def net_values(
                         va="top",
                         fontsize=6,
                     )
-            title = f"Pre-activations: {_lower(layer)}\n(n = {show_n(totals)})"
+            title = f"Pre-activations:\n{_lower(layer)}\n(n = {show_n(totals)})"
             label_axes(ax, "Pre-activation z", "" if k % 2 else "Density", title)
             ax.margins(y=0.2 + 0.16 * len(drawn))
             ax.set_ylim(bottom=0)

@@ -99,7 +99,7 @@ def shift_images(
         signed = {"cmap": "PuOr", "vmin": -largest, "vmax": largest}
         drawn = [
             (mean, {"cmap": "gray"}, "Mean input"),
-            (beta, signed, "Learned shift β of the input"),
+            (beta, signed, "Learned shift β"),
         ]
         for ax, (image, look, title) in zip(axes, drawn, strict=True):
             shown = ax.imshow(np.asarray(image), interpolation="nearest", **look)

@@ -227,11 +227,11 @@ def pictures(saved: Saved) -> Figure | None:
     for row in saved.rows:
         for arrays in saved.arrays(row)[:1]:
             shares = arrays["dropped"].mean(axis=0)
-            titles = ["x", *(f"{100 * share:.0f} %\ndropped" for share in shares)]
+            titles = ["x", *(f"{100 * share:.0f} %" for share in shares)]
             figure = drawing(
                 *(figures.back_projections, arrays["originals"], arrays["projected"]),
                 titles=titles,
-                title=f"{row_title(row)}: x and x* of masks that drop more and more",
+                title=f"{row_title(row)}: x, and x* by the share of active units dropped",
             )
             drawings.append(figure._replace(height_cm=6.4))
     return page(drawings, columns=1) if drawings else None

@@ -33,7 +33,7 @@ def test_correlations_are_densities():
     values, edges, _ = ax.patches[0].get_data()
     np.testing.assert_allclose(values, [0.5, 1.0, 0.5, 0])
     np.testing.assert_allclose(edges, [-1, -0.5, 0, 0.5, 1])
-    assert ax.get_title() == "Correlated units: layer 1\n(n = 4-16 pairs)"
+    assert ax.get_title() == "Correlated units:\nlayer 1\n(n = 4-16 pairs)"
     assert ax.get_xlim() == (-1, 1)
 
 
@@ -112,7 +112,7 @@ def test_net_values_count_what_lies_outside():
     (ax,) = figures.net_values({"dropout": {"a": {**h, "saturation": 0.25}}}).axes
     np.testing.assert_allclose(ax.patches[0].get_data().values, [0.25, 0.5])
     assert [text.get_text() for text in ax.texts] == ["25 % saturated"]
-    assert ax.get_title() == "Pre-activations: a\n(n = 8)"
+    assert ax.get_title() == "Pre-activations:\na\n(n = 8)"
 
 
 def test_slopes():

@@ -49,7 +49,7 @@ def test_units_shut_off_shows_differences_and_filters():
     for axes, drawn in ((differences, stars - X[0]), (weights, filters)):
         assert {ax.images[0].get_clim()[1] for ax in axes} == {np.abs(drawn).max()}
     bars = [ax.get_ylabel() for ax in figure.axes[12:]]
-    assert bars == ["x* - x", "Incoming weights"]  # each with its scale
+    assert bars == ["x* - x", "weights"]  # each with its scale
 
 
 def test_shift_images_are_symmetric_about_zero():
