@@ -231,7 +231,7 @@ def pictures(saved: Saved) -> Figure | None:
             figure = drawing(
                 *(figures.back_projections, arrays["originals"], arrays["projected"]),
                 titles=titles,
-                title=f"{row_title(row)}: x, and x* by the share of active units dropped",
+                title=f"{row_title(row)}: x, and x* by share of active units dropped",
             )
             drawings.append(figure._replace(height_cm=6.4))
     return page(drawings, columns=1) if drawings else None
