@@ -248,7 +248,7 @@ MEASUREMENTS = [
         "measured=squares.net / num_draws",
         (
             "diagnostics/net_variance_test.py::"
-            "test_the_conditional_variance_is_that_of_draws",
+            "test_measured_is_numpys_variance_over_draws",
         ),
     ),
     Mutant(
