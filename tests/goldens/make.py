@@ -409,7 +409,7 @@ RUNS = {
         "objective__strategy": "vmap",
     },
     "two seeds": {"training__num_seeds": 2, "noise__scheme": "random_dropout"},
-    "invariant dropout": {"noise__shift": "both", "optimizer__max_norm": 2.0},
+    "invariant dropout": {"noise__shift": "both", "optimizer__max_norm": 0.7},
     "back-projection": {
         "training__mode": "back_projection",
         "training__retrain_epochs": 2,
