@@ -21,8 +21,18 @@ for name, default in CACHE.items():
     value = os.environ.setdefault(name.upper(), str(default))
     jax.config.update(name, type(default)(value))
 
+QUICKLY_COMPILED = {"layers", "models", "reproduce"}
+"""Folders of tests that are compiled without optimisation: most programs run once."""
+
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_debug_key_reuse", True)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _quick_compilation(request):
+    jax.config.update(
+        "jax_disable_most_optimizations", request.path.parent.name in QUICKLY_COMPILED
+    )
 
 
 @pytest.fixture(scope="module", autouse=True)

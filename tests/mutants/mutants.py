@@ -284,7 +284,7 @@ LAYERS = [
         "noisejax/models/_mlp.py",
         "x = self._noisy(clean, i, train)",
         "x = clean = self._noisy(clean, i, train)",
-        ("models/mlp_test.py::test_mlp_is_the_written_out_formula",),
+        (golden("layers"),),
     ),
 ]
 
