@@ -161,8 +161,10 @@ def draw_page(report: Found) -> Figure | None:
     if found.get("sharpness", {}).get("largest") is not None:
         largest = found["sharpness"]["largest"]
         title.append(f"largest eigenvalue of the Hessian {largest:.3g}")
-    made_by = f"{report['device']}, noisejax {versions['noisejax']}"
-    return page(drawings, title=f"{', '.join(title)}\n{made_by}, JAX {versions['jax']}")
+    software = f"{report['device']}, noisejax {versions['noisejax']}"
+    return page(
+        drawings, title=f"{', '.join(title)}\n{software}, JAX {versions['jax']}"
+    )
 
 
 def _finite(value: Any) -> Any:

@@ -21,7 +21,7 @@ def measure(key: noise.Key, model: TrainedModel, amounts: Amounts) -> Found:
 
     def moments(variables, layer, activations):
         net = activations[layer.net]
-        if not layer.linear:  # its parts cannot be told apart
+        if not layer.linear:  # its parts are not known
             return net
         x = model.shifted(variables, layer, activations[layer.source])
         kernel = model.weights(variables, layer)

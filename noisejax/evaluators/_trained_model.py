@@ -188,7 +188,7 @@ def from_function(
     activation: Callable[[Array], Array] | None = None,
     num_classes: int = 0,
 ) -> TrainedModel:
-    """Wraps a user's own network, such as `layers.functional(module)`.
+    """Wraps a user's network, such as `layers.functional(module)`.
 
     Args:
       apply: (params, key, x) -> logits, or (logits, pre-activations by name). A key of

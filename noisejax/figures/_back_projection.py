@@ -42,7 +42,7 @@ def back_projections(
 
     Returns:
       The figure: a row per example, x first, then each x*. All have the greys of the
-      originals, and what lies outside their range is cut off.
+      originals, and values outside their range are clipped.
 
     Raises:
       ValueError: there are no images, their numbers or sizes differ, or there is not
@@ -135,8 +135,8 @@ def units_shut_off(
             for ax, image in zip(row[1:], images, strict=True):
                 shown = _show_signed(ax, image, largest)
             row[0].axis("off")  # holds the scale
-            place = {"location": "left", "fraction": 0.3, "aspect": 8}
-            bar = fig.colorbar(shown, ax=row[0], **place)
+            look = {"location": "left", "fraction": 0.3, "aspect": 8}
+            bar = fig.colorbar(shown, ax=row[0], **look)
             bar.set_label(text, fontsize=6)
             bar.ax.tick_params(labelsize=5)
             if images.ndim == 4:  # colours have no scale

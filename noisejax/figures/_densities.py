@@ -84,7 +84,7 @@ def net_values(
       figure: figure or part of a page to draw in; None: a new one.
 
     Returns:
-      The figure, a panel per layer. Densities count what lies outside, too.
+      The figure, a panel per layer. Densities count values outside the bins, too.
 
     Raises:
       ValueError: there is no network, no layer, or no bin.

@@ -74,7 +74,7 @@ def _seeds(result: Result) -> tuple[int, int]:
 
 
 def append_results(path: pathlib.Path, results: Sequence[Result]) -> None:
-    """Writes the lines of a row, atomically, in place of those that it has."""
+    """Replaces the lines of a row, atomically."""
     rows = {result["row"] for result in results}
     kept = [result for result in read_results(path) if result["row"] not in rows]
     lines = [json.dumps(result) + "\n" for result in kept]

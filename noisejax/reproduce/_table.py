@@ -17,12 +17,12 @@ from noisejax.reproduce._words import (
 )
 
 MAX_COLUMNS = 2
-"""More metrics get lines of their own."""
+"""Largest number of metrics that get columns; more get lines."""
 
 NOT_RUN, FAILED, NOT_MEASURED, NOT_THERE, UNDEFINED = (
     *("not run", "failed", "not measured", "does not apply", "undefined"),
 )
-"""Words in place of a number."""
+"""Words for a missing number."""
 
 
 def format_table(experiment: Experiment, scale: str, results: Sequence[Result]) -> str:

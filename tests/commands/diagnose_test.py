@@ -89,7 +89,7 @@ def test_folders_in_use_or_of_other_runs_are_refused(runner, run, tmp_path):
         (["--checkpoint=x", "--workdir=w", "more"], "unexpected arguments: more"),
     ],
 )
-def test_bad_input_is_said(runner, arguments, message):
+def test_bad_input_is_refused(runner, arguments, message):
     result = runner.run("noisejax.diagnose", *arguments)
     assert result.status == 2 and message in result.error
 

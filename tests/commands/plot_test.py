@@ -63,7 +63,7 @@ def test_rows_become_curves(tmp_path):
     assert losses.ylabel == "Loss (nats)" and losses.curves["a"]["test"][0, 0] == 4
 
 
-def test_runs_of_one_name_are_told_apart_by_their_paths(tmp_path):
+def test_runs_of_one_name_are_labelled_by_their_paths(tmp_path):
     (tmp_path / "x").mkdir()
     runs = [write_run(tmp_path / "a", ROWS), write_run(tmp_path / "x" / "a", ROWS)]
     assert list(evaluators.read_curves(runs).curves) == [str(run) for run in runs]
@@ -79,7 +79,7 @@ def test_pictures_are_written(runner, tmp_path):
         assert out.read_bytes().startswith(b"\x89PNG")
 
 
-def test_bad_input_is_said(runner, tmp_path):
+def test_bad_input_is_refused(runner, tmp_path):
     run, other = write_run(tmp_path / "a", ROWS), tmp_path / "other"
     result = runner.run("noisejax.plot")
     assert result.status == 2 and "name the directories of the runs" in result.error

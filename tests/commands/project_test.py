@@ -34,7 +34,7 @@ def projected(runner, run, tmp_path_factory):
     return workdir, project(runner, run, workdir, *FEW)
 
 
-def test_what_is_left(projected):
+def test_files_of_a_projection(projected):
     workdir, result = projected
     assert result.status == 0, result.output
     assert f"results in {workdir}" in result.output
@@ -95,7 +95,7 @@ def test_refusals(runner, run, tmp_path, arguments, message):
     assert message in result.error
 
 
-def test_rates_that_diverge_are_said_so(runner, run, tmp_path):
+def test_divergence_is_reported(runner, run, tmp_path):
     result = project(
         runner,
         run,

@@ -67,7 +67,7 @@ def test_losses_have_a_panel_of_their_own_and_near_values_a_plain_axis():
         ({"a": {"test": np.zeros((0, 3))}}, r"got shape \(0, 3\)"),
     ],
 )
-def test_curves_say_what_they_cannot_draw(curves, message):
+def test_curves_that_cannot_be_drawn(curves, message):
     with pytest.raises(ValueError, match=message):
         figures.training_curves(curves)
 

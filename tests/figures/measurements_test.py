@@ -107,7 +107,7 @@ def test_net_variance_shows_the_parts_on_each_other():
     assert ax.get_title().endswith("under noise\n(n = 7 examples, 20 draws)")
 
 
-def test_net_values_count_what_lies_outside():
+def test_densities_count_values_outside_the_bins():
     h = {"counts": [2, 4], "low": -1, "high": 1, "below": 1, "above": 1}
     (ax,) = figures.net_values({"dropout": {"a": {**h, "saturation": 0.25}}}).axes
     np.testing.assert_allclose(ax.patches[0].get_data().values, [0.25, 0.5])
@@ -135,7 +135,7 @@ def test_residuals():
     assert ax.get_title() == "Back-projection residuals\n(n = 3 examples)"
 
 
-def test_residuals_of_targets_that_are_all_zero_are_left_out():
+def test_infinite_residuals_are_left_out():
     before = np.array([[1.0, np.inf, 3.0], [np.inf] * 3])
     (ax,) = figures.residuals(before, before).axes
     medians = [line.get_ydata()[0] for line in ax.lines if len(line.get_ydata()) == 2]

@@ -12,7 +12,7 @@ from tests.reproduce.tiny import ERROR, ROWS, copy_of, experiment, results, run
 pytestmark = pytest.mark.usefixtures("digits")
 
 
-def test_what_is_left(done):
+def test_files_of_an_experiment(done):
     names = {path.name for path in done.iterdir()} - {".lock"}
     figures = {"tiny.png", "tiny.pdf"}
     files = {"experiment.json", "results.jsonl", "table.md", "rows"}
@@ -20,7 +20,7 @@ def test_what_is_left(done):
     assert (done / "tiny.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_result_says_what_it_depends_on(done):
+def test_a_result_records_what_it_depends_on(done):
     found = results(done)
     assert [(r["row"], r["seed"]) for r in found] == [
         *(("dropout", 0), ("dropout", 1), ("none", 0), ("none", 1))
@@ -213,7 +213,7 @@ def test_a_measurement_that_fails_does_not_stop_the_others(tmp_path):
     assert (tmp_path / "rows" / "none" / "summary.json").read_bytes() == summary
 
 
-def test_progress_counts_what_is_done(done, tmp_path, capfd):
+def test_progress_counts_finished_rows(done, tmp_path, capfd):
     folder = copy_of(done, tmp_path)
     path = folder / "results.jsonl"
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:2]))

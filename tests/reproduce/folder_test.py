@@ -97,7 +97,7 @@ def test_a_line_that_is_there_twice_counts_once(done, tmp_path, trained):
         (line(config={"training": {"num_seeds": "2"}}), "must be integers"),
     ],
 )
-def test_a_damaged_line_is_said(done, tmp_path, damage, why):
+def test_a_damaged_line_is_named(done, tmp_path, damage, why):
     folder = copy_of(done, tmp_path)
     path = folder / "results.jsonl"
     path.write_bytes(damage + path.read_bytes())
@@ -134,7 +134,7 @@ def test_a_field_that_has_come_up_since_has_its_default(done, tmp_path, trained)
         (b'{"experiment": "tiny", "scale": "short", "rows": {"x": {"data": 5}}}', "ea"),
     ],
 )
-def test_a_damaged_identity_is_said(done, tmp_path, content, why):
+def test_a_damaged_identity_is_named(done, tmp_path, content, why):
     folder = copy_of(done, tmp_path)
     (folder / "experiment.json").write_bytes(content)
     said = rf"experiment.json is damaged \(.*{why}.*\); choose another workdir"
@@ -181,7 +181,7 @@ def test_another_computation_is_refused(tmp_path, changed, said, older):
     assert len(results(tmp_path)) == 1
 
 
-def test_what_is_computed_has_no_seeds(tmp_path):
+def test_computed_rows_have_no_seeds(tmp_path):
     with pytest.raises(ValueError, match="bouthillier2015_figure1 is computed .*got 2"):
         reproduce.reproduce(
             EXPERIMENTS["bouthillier2015_figure1"],
@@ -207,7 +207,7 @@ def test_too_many_seeds_are_refused_at_once(tmp_path):
     )
 
 
-def test_an_empty_name_is_said(tmp_path):
+def test_an_empty_name_is_refused(tmp_path):
     with pytest.raises(ValueError, match="no row ''; its rows are dropout, none"):
         run(tmp_path / "work", only=["dropout", ""])
     with pytest.raises(

@@ -66,7 +66,7 @@ def test_runs_of_another_folder_are_recorded(done, tmp_path):
         (Printed("z = 0"), {ERROR: 2}, "z = 0"),
     ],
 )
-def test_numbers_have_the_digits_that_are_printed(printed, decimals, text):
+def test_printed_numbers_keep_their_digits(printed, decimals, text):
     row = Row("a", "", printed={ERROR: printed})
     assert show_printed(experiment((row,), decimals=decimals), row, ERROR) == text
 
@@ -83,14 +83,14 @@ def test_a_papers_table():
     ("drawn", "text"),
     [((), "not printed"), ((ERROR,), "figure only"), (("other",), "not printed")],
 )
-def test_what_no_number_is_printed_of(drawn, text):
+def test_metrics_without_a_printed_number(drawn, text):
     """A figure does not show every quantity that is measured here."""
     what = experiment((Row("a", "a"), Row("b", "b", ours=True)), drawn=drawn)
     texts = [show_printed(what, row, ERROR) for row in what.rows]
     assert texts == [text, "not in the paper"]
 
 
-def test_what_is_drawn_is_drawn_in_every_layer():
+def test_a_drawn_metric_is_drawn_in_every_layer():
     what = EXPERIMENTS["ba2014_figure2"]
     metrics = ("shift_correlation/layer_1", ERROR)
     texts = [show_printed(what, what.rows[0], metric) for metric in metrics]

@@ -138,13 +138,13 @@ def test_one_contrast_that_fails_is_enough():
     assert said.endswith(" (not held), n = 3.")
 
 
-def test_what_was_not_run_is_said():
+def test_comparisons_that_were_not_run_are_counted():
     claim = Claim("Both.", (LESS, Contrast(((1.0, "c", ERROR),), low=0.0)))
     said = verdict(claim, of([1.0, 1.1, 0.9], [2.0, 2.1, 1.95]))
     assert said.startswith("Held in the 1 of 2 comparisons that were run: ")
 
 
-def test_what_is_computed_is_exact():
+def test_computed_numbers_are_exact():
     said = verdict(Claim("Less.", (LESS,)), of([1.0], [2.0]), exact=True)
     assert said == "Held: 1 points better, exact."
 
