@@ -19,6 +19,7 @@ from noisejax.evaluators._measurement import page as page
 from noisejax.evaluators._measurement import titled as titled
 from noisejax.evaluators._project import ProjectOptions as ProjectOptions
 from noisejax.evaluators._project import project as project
+from noisejax.evaluators._residuals import spread as spread
 from noisejax.evaluators._results import report_failures as report_failures
 from noisejax.evaluators._trained_model import NotMeasuredError as NotMeasuredError
 from noisejax.evaluators._trained_model import TrainedModel as TrainedModel

@@ -358,6 +358,15 @@ def test_one_measurement_that_fails_does_not_stop_the_others(monkeypatch):
     assert evaluators.report_failures({"measurements": {}}) == 0
 
 
+def test_residuals_that_are_infinite_are_counted_and_left_out():
+    """The target is all 0 and the activation is not, as after a dropped path."""
+    found = evaluators.spread(np.array([1.0, 3.0, np.inf]))
+    assert (found["n"], found["mean"], found["infinite"]) == (2, 2.0, 1)
+    assert found["standard_error"] == pytest.approx(1.0)
+    assert evaluators.spread(np.array([np.inf])) == {"n": 0, "infinite": 1}
+    assert "infinite" not in evaluators.spread(np.array([1.0, 3.0]))
+
+
 class Users(nn.Module):
     """A network that this package does not know."""
 
