@@ -1,10 +1,10 @@
-"""GAAF: what does gradient acceleration cost over the plain activation?
+"""GAAF: how much does gradient acceleration cost over the plain activation?
 
-Forward and backward through one elementwise function of an array. The exact form has
-the plain activation's value, the floor form that of eq. 8; "naive" is eq. 8 written
-down and left to autodiff, with the floor's slope put right by stop_gradient. The
-shape function alone is what both of our forms compute besides: no less than it can the
-exact form take, whatever the plain activation takes.
+Each call is forward and backward through one elementwise function of an array. The
+exact form has the value of the plain activation, the floor form that of eq. 8. "Naive"
+is eq. 8 under autodiff, with the slope of the floor corrected by stop_gradient. The
+shape function alone is the extra work of both of our forms and thus the least time that
+the exact form can take.
 """
 
 from typing import Any
@@ -20,7 +20,7 @@ from noisejax import activations
 FREQUENCY = 10_000.0
 
 SHAPE = "shape function alone"
-"""Its value, in float32 for half precision and rounded once; no gradient."""
+"""Value only, without gradient; in float32 for half precision, rounded once."""
 
 PARTS = {
     "tanh": (jnp.tanh, activations.exponential_shape),
@@ -30,7 +30,7 @@ PARTS = {
 
 
 def run(*, repeats: int, smoke: bool) -> list[dict[str, Any]]:
-    """Compares for tanh and ReLU, float32 and bfloat16."""
+    """Compares tanh and ReLU, in float32 and bfloat16."""
     shape = (8, 64) if smoke else (1024, 4096)
     records = []
     for name in PARTS:

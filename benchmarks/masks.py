@@ -1,13 +1,14 @@
-"""Masks: what do dropout and its kin cost over a multiply, and over their rivals?
+"""Masks: how much do dropout and its variants cost over a multiply and over rivals?
 
-Forward and backward through one layer of noise: y = noisy(x) and its pullback of g.
-The floor is an elementwise multiply, which reads and writes what any dropout must; a
-ready bool mask is dropout without its random numbers. Invariant dropout besides sums
-the gradient over the batch, one more pass over the array, which stands alone too.
+Each call is forward and backward through one layer of noise: y = noisy(x) and its
+pullback of g. The floor is an elementwise multiply, which reads and writes the arrays
+that any dropout does. A ready bool mask is dropout without its random numbers.
+Invariant dropout also sums the gradient over the batch, one more pass over the array;
+that pass is measured alone, too.
 
-Run by hand, the process starts itself again with glibc's allocator pinned (`main`):
-otherwise each call of 16 MiB arrays may or may not get fresh pages from the kernel,
-which costs more than the arithmetic, and the ratios are luck.
+When this is run by hand, the process restarts itself with glibc's allocator pinned
+(`main`). Otherwise a call with 16 MiB arrays may get fresh pages from the kernel, which
+cost more than the arithmetic and make the ratios random.
 """
 
 from typing import Any
@@ -23,12 +24,12 @@ from benchmarks._torch import Torch, to_numpy
 from noisejax import noise
 
 RATE = 0.5
-"""Exact at 8 bits, too."""
+"""This rate is exact at 8 bits, too."""
 
 MASK, MULTIPLY = "ready bool mask", "multiply"
 
 SUM = "sum over the batch"
-"""What the gradient of a shift needs beyond that of dropout; of any bias."""
+"""The gradient of a shift, or of any bias, needs it in addition to that of dropout."""
 
 TARGETS = [
     Target("dropout, 8 bits", MASK, 1.5),
@@ -41,7 +42,7 @@ TARGETS = [
 
 
 def run(*, repeats: int, smoke: bool) -> list[dict[str, Any]]:
-    """Compares at two sizes, float32 and bfloat16."""
+    """Compares two sizes, in float32 and bfloat16."""
     records = []
     for shape in [(8, 64)] if smoke else [(128, 1024), (1024, 4096)]:
         for dtype in ("float32", "bfloat16"):
@@ -108,7 +109,7 @@ def _compare(shape: tuple[int, ...], dtype: str, repeats: int):
 
 
 def _check_law(name, result, x, g):
-    """The forward and backward masks agree, scale and share of kept units are right."""
+    """Checks that both masks agree, and the scale and share of kept units."""
     (y, dx), x, g = map(to_numpy, result[:2]), to_numpy(x), to_numpy(g)
     kept = y != 0
     np.testing.assert_array_equal(dx != 0, kept, name)
@@ -119,7 +120,7 @@ def _check_law(name, result, x, g):
 
 
 def _call(f, arguments, g):
-    """A call that returns f(x, other) and its pullback of g to x (or to all of x)."""
+    """A call that returns f(x, other) and its pullback of g to the leaves of x."""
 
     @jax.jit
     def both(x, other, g):
