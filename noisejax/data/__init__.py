@@ -11,6 +11,7 @@ from noisejax.data._generate import GENERATED_SHAPES as GENERATED_SHAPES
 from noisejax.data._generate import generate as generate
 from noisejax.data._load import dataset_names as dataset_names
 from noisejax.data._load import load_dataset as load_dataset
+from noisejax.data._local import local_path as local_path
 from noisejax.data._normalise import Standardisation as Standardisation
 from noisejax.data._normalise import fit_standardisation as fit_standardisation
 from noisejax.data._normalise import normalise_contrast as normalise_contrast
@@ -19,6 +20,9 @@ from noisejax.data._prepare import preparable_names as preparable_names
 from noisejax.data._prepare import prepare_dataset as prepare_dataset
 from noisejax.data._preprocess import PREPROCESSING as PREPROCESSING
 from noisejax.data._preprocess import Preprocessed as Preprocessed
+from noisejax.data._preprocess import Preprocessing as Preprocessing
+from noisejax.data._preprocess import fit_preprocessing as fit_preprocessing
+from noisejax.data._preprocess import load_preprocessing as load_preprocessing
 from noisejax.data._preprocess import preprocess as preprocess
 from noisejax.data._soft_targets import SoftTargets as SoftTargets
 from noisejax.data._soft_targets import generate_splicing as generate_splicing

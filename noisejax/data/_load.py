@@ -4,6 +4,7 @@ import os
 
 from noisejax.data._dataset import Dataset
 from noisejax.data._digits import load_digits
+from noisejax.data._local import local_path
 from noisejax.data._npz import load_npz
 from noisejax.data._soft_targets import (
     SoftTargets,
@@ -43,6 +44,7 @@ def load_dataset(
       >>> data.load_dataset("digits").train_x.shape
       (1437, 8, 8, 1)
     """
+    local_path(name, "data.name")
     if name == "digits":
         return load_digits()
     if name == "splicing_stand_in":

@@ -1,36 +1,153 @@
-"""From names of steps to a preprocessed data set."""
+"""Preprocessing: named steps, fitted on the training examples, saved and applied."""
 
 import dataclasses
+import pathlib
+import zipfile
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from noisejax.data._dataset import Dataset
 from noisejax.data._normalise import (
+    Standardisation,
     as_float,
     fit_standardisation,
     normalise_contrast,
 )
-from noisejax.data._whiten import fit_pca, fit_zca
+from noisejax.data._whiten import PCA, ZCA, fit_pca, fit_zca
 
 PREPROCESSING = ("gcn", "zca", "pca", "standardise")
 """Global contrast normalisation, ZCA whitening, PCA, mean and standard deviation."""
 
 Transform = Callable[[np.ndarray], np.ndarray]
 
+FITTED = {"gcn": None, "zca": ZCA, "pca": PCA, "standardise": Standardisation}
+"""Step -> class of its fitted transform; gcn has nothing to fit."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Preprocessing:
+    """Fitted preprocessing steps.
+
+    Attributes:
+      steps: name and fitted transform of each step, in order; None for gcn.
+    """
+
+    steps: tuple[tuple[str, PCA | ZCA | Standardisation | None], ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the steps."""
+        return tuple(name for name, _ in self.steps)
+
+    def transform(self, x: np.ndarray) -> np.ndarray:
+        """Apply the steps to examples [N, ...], uint8 or floating."""
+        x = as_float(x)
+        for _, fitted in self.steps:
+            x = normalise_contrast(x) if fitted is None else fitted.transform(x)
+        return x
+
+    @property
+    def inverse(self) -> Transform | None:
+        """The inverse of `transform`; None if a step (gcn, zca) has no inverse."""
+        if any(name in ("gcn", "zca") for name in self.names):
+            return None
+
+        def inverse(x: np.ndarray) -> np.ndarray:
+            for _, fitted in reversed(self.steps):
+                x = fitted.inverse(x)
+            return x
+
+        return inverse
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """Convert to named arrays, as `np.savez` takes them."""
+        arrays = {"steps": np.asarray(self.names)}
+        for i, (_, fitted) in enumerate(self.steps):
+            for field in dataclasses.fields(fitted) if fitted else ():
+                arrays[f"{i}.{field.name}"] = np.asarray(getattr(fitted, field.name))
+        return arrays
+
+
+def load_preprocessing(path: pathlib.Path) -> Preprocessing:
+    """Load the fitted steps whose `to_arrays` were saved by `np.savez`.
+
+    Raises:
+      ValueError: the file is damaged.
+    """
+    try:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        steps = []
+        for i, name in enumerate(arrays["steps"].tolist()):
+            cls = FITTED[name]
+            names = [field.name for field in dataclasses.fields(cls)] if cls else []
+            values = {n: arrays[f"{i}.{n}"] for n in names}
+            if "shape" in values:
+                values["shape"] = tuple(values["shape"].tolist())
+            steps.append((name, cls(**values) if cls else None))
+    except (zipfile.BadZipFile, KeyError, EOFError, OSError, ValueError) as error:
+        raise ValueError(f"{path} cannot be read: {error}") from error
+    return Preprocessing(tuple(steps))
+
+
+def fit_preprocessing(
+    x: np.ndarray,
+    steps: Sequence[str],
+    *,
+    num_components: int = 781,
+    zca_epsilon: float = 0.1,
+) -> Preprocessing:
+    """Fit steps in order, each on the examples that the steps before have transformed.
+
+    Args:
+      x: training examples [N, ...], uint8 or floating.
+      steps: names out of `PREPROCESSING`.
+      num_components: number of components of "pca".
+      zca_epsilon: ε of "zca".
+
+    Raises:
+      ValueError: a step is unknown (the known ones are listed), or the examples have
+        fewer components.
+
+    Example:
+      >>> import numpy as np
+      >>> from noisejax import data
+      >>> fitted = data.fit_preprocessing(np.array([[1.0], [3.0]]), ("standardise",))
+      >>> fitted.transform(np.array([[4.0]]))
+      array([[2.]], dtype=float32)
+    """
+    x, fitted = as_float(x), []
+    for step in steps:
+        if step not in PREPROCESSING:
+            raise ValueError(
+                f"a step of data.preprocess must be one of {', '.join(PREPROCESSING)}; "
+                f"got {step!r}"
+            )
+        fit = {
+            "gcn": lambda x: None,
+            "zca": lambda x: fit_zca(x, epsilon=zca_epsilon),
+            "pca": lambda x: fit_pca(x, num_components=num_components),
+            "standardise": fit_standardisation,
+        }[step](x)
+        fitted.append((step, fit))
+        x = Preprocessing(((step, fit),)).transform(x)
+    return Preprocessing(tuple(fitted))
+
 
 @dataclasses.dataclass(frozen=True)
 class Preprocessed:
-    """A data set behind its preprocessing.
+    """A preprocessed data set.
 
     Attributes:
       dataset: float32 examples.
-      inverse: examples -> images in the original encoding, or None where a step (gcn,
-        zca) is not undone.
+      inverse: inverse of the preprocessing, see `Preprocessing.inverse`.
+      fitted: fitted steps.
     """
 
     dataset: Dataset
     inverse: Transform | None
+    fitted: Preprocessing
 
 
 def preprocess(
@@ -41,21 +158,17 @@ def preprocess(
     num_components: int = 781,
     zca_epsilon: float = 0.1,
 ) -> Preprocessed:
-    """Applies steps in order, each fitted on the training part behind those before.
+    """Fit steps on training examples and apply them to all examples.
 
     Args:
-      dataset: uint8 or float32 examples.
-      steps: of `PREPROCESSING`; (): none.
-      fit_on: indices of the training examples to fit on, such as those that are held
-        out for no validation; None: all. Test examples never count.
-      num_components: of "pca".
-      zca_epsilon: of "zca".
-
-    Returns:
-      The new data set, and the way back where there is one.
+      dataset: data set of uint8 or float32 examples.
+      steps: names out of `PREPROCESSING`, in order; (): no steps.
+      fit_on: indices of the training examples to fit on; None: all of them.
+      num_components: number of components of "pca".
+      zca_epsilon: ε of "zca".
 
     Raises:
-      ValueError: an unknown step (the known ones are listed), too many components.
+      ValueError: as `fit_preprocessing`.
 
     Example:
       >>> from noisejax import data
@@ -64,40 +177,13 @@ def preprocess(
       >>> done.dataset.train_x.shape, done.inverse(done.dataset.test_x).shape
       ((1437, 20), (360, 8, 8, 1))
     """
-    for step in steps:
-        if step not in PREPROCESSING:
-            raise ValueError(
-                f"a step of data.preprocess must be one of {', '.join(PREPROCESSING)}; "
-                f"got {step!r}"
-            )
-    train, test = as_float(dataset.train_x), as_float(dataset.test_x)
-    inverses: list[Transform | None] = []
-    for step in steps:
-        fitted = train if fit_on is None else train[fit_on]
-        inverse = None
-        if step == "gcn":
-            transform = normalise_contrast
-        elif step == "zca":
-            transform = fit_zca(fitted, epsilon=zca_epsilon).transform
-        elif step == "pca":
-            pca = fit_pca(fitted, num_components=num_components)
-            transform, inverse = pca.transform, pca.inverse
-        else:
-            scaling = fit_standardisation(fitted)
-            transform, inverse = scaling.transform, scaling.inverse
-        inverses.append(inverse)
-        train, test = transform(train), transform(test)
-    changed = dataclasses.replace(dataset, train_x=train, test_x=test)
-    return Preprocessed(changed, _chain(inverses))
-
-
-def _chain(inverses: list[Transform | None]) -> Transform | None:
-    if None in inverses:
-        return None
-
-    def inverse(x: np.ndarray) -> np.ndarray:
-        for step in reversed(inverses):
-            x = step(x)
-        return x
-
-    return inverse
+    x = dataset.train_x if fit_on is None else dataset.train_x[fit_on]
+    fitted = fit_preprocessing(
+        x, steps, num_components=num_components, zca_epsilon=zca_epsilon
+    )
+    changed = dataclasses.replace(
+        dataset,
+        train_x=fitted.transform(dataset.train_x),
+        test_x=fitted.transform(dataset.test_x),
+    )
+    return Preprocessed(changed, fitted.inverse, fitted)

@@ -9,6 +9,7 @@ import numpy as np
 from absl import logging
 
 from noisejax.data._dataset import Dataset, check_dataset
+from noisejax.data._local import local_path
 
 CHUNK = 1000
 
@@ -66,7 +67,7 @@ def find_prepared(name: str, data_dir: str | os.PathLike | None) -> pathlib.Path
       FileNotFoundError: there is none.
       ValueError: it is not in array_record files.
     """
-    root = pathlib.Path(data_dir or "~/tensorflow_datasets").expanduser()
+    root = local_path(data_dir or "~/tensorflow_datasets", "data_dir")
     prepare = (
         f"prepare it with: pip install 'noisejax[prepare]' && python -m "
         f"noisejax.prepare_data --dataset={name} --data_dir={root}"

@@ -1,5 +1,6 @@
-"""From a configuration to a network: here configurations end."""
+"""Networks, built from a configuration."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -25,7 +26,7 @@ SHAPES: dict[str, Callable] = {
     "silu": activations.shifted_sigmoid_shape,
     "softplus": activations.shifted_sigmoid_shape,
 }
-"""Activation -> the shape function of its GAAF (sigmoid has its own)."""
+"""Activation -> shape function of its GAAF (sigmoid has its own GAAF)."""
 
 KERNEL_INITS: dict[str, Callable] = {
     "he_normal": nn.initializers.he_normal,
@@ -45,7 +46,7 @@ SCHEMES: dict[str, Callable[[float, NoiseConfig], noise.Scheme]] = {
 
 
 def build_activation(config: ModelConfig) -> Callable:
-    """φ, with gradient acceleration if asked for."""
+    """Build φ, with gradient acceleration if `gaaf` is set."""
     if not config.gaaf:
         return ACTIVATIONS[config.activation]
     if config.activation == "sigmoid":
@@ -60,153 +61,93 @@ def build_activation(config: ModelConfig) -> Callable:
 
 
 def build_scheme(rate: float, config: NoiseConfig) -> noise.Scheme | None:
-    """The scheme of one place in the network; None where it is silent."""
+    """Build the scheme of one noisy layer; None if it has no noise."""
     if config.scheme == "none" or rate == 0:
         return None
     return SCHEMES[config.scheme](rate, config)
 
 
 Outputs = int | tuple[int, int]
-"""Classes; or tissues and outcomes, where targets are distributions."""
+"""Number of classes; (tissues, outcomes) for soft targets."""
 
 
-def build_model(
-    config: Config, num_classes: Outputs, *, silent: bool = False
-) -> nn.Module:
-    """The network of a run.
-
-    Args:
-      config: of the run.
-      num_classes: units of the output; of soft targets (tissues, outcomes).
-      silent: leave the noise out; shifts stay, so that the parameters are the same.
-
-    Raises:
-      ValueError: a rate out of range, an activation that GAAF does not fit, another
-        number of rates than of hidden layers.
-    """
-    shift = config.noise.shift
-    average = "running_average" if shift == "running_average" else False
-    arguments: dict[str, Any] = {
-        "activation": build_activation(config.model),
-        "input_shift": average or shift in ("input", "both"),
-        "hidden_shift": average or shift in ("hidden", "both"),
-    }
-    network = NETWORKS[config.model.name]
-    silent_model = network(config, num_classes, arguments)
-    if silent:
-        return silent_model
-    places = silent_model.num_hidden_places
-    rates = config.noise.hidden_rates or (config.noise.hidden_rate,) * places
-    if len(rates) != places:
-        raise ValueError(
-            f"noise.hidden_rates must be one rate per noisy hidden layer: {len(rates)} "
-            f"rates {rates} for the {places} of this {config.model.name}"
-        )
-    arguments["input_noise"] = build_scheme(config.noise.input_rate, config.noise)
-    arguments["hidden_noise"] = tuple(
-        build_scheme(rate, config.noise) for rate in rates
-    )
-    return network(config, num_classes, arguments)
-
-
-def _mlp(config: Config, num_classes: int, arguments: dict[str, Any]) -> nn.Module:
-    return models.MLP(
-        config.model.widths,
-        num_classes,
-        batch_norm=config.model.batch_norm,
-        pieces=config.model.pieces,
-        **_initial(config),
-        **_dense_precision(config),
-        **arguments,
-    )
-
-
-def _autoencoder(
-    config: Config, num_classes: int, arguments: dict[str, Any]
-) -> nn.Module:
-    del num_classes
-    return models.Autoencoder(
-        config.model.widths,
-        **_initial(config),
-        **_dense_precision(config),
-        **arguments,
-    )
-
-
-def _soft_targets(
-    config: Config, num_classes: tuple[int, int], arguments: dict[str, Any]
-) -> nn.Module:
-    return models.SoftTargetMLP(
-        *num_classes,
-        config.model.widths,
-        batch_norm=config.model.batch_norm,
-        pieces=config.model.pieces,
-        **_initial(config),
-        **_dense_precision(config),
-        **arguments,
-    )
-
-
-def _conv_net(config: Config, num_classes: int, arguments: dict[str, Any]) -> nn.Module:
-    architecture = models.ARCHITECTURES[config.model.name]
-    return models.ConvNet(
-        architecture.scaled(config.model.width_factor),
-        num_classes,
-        batch_norm=config.model.batch_norm,
-        **_initial(config),
-        **_dense_precision(config),
-        **_conv_precision(config),
-        **arguments,
-    )
-
-
-def _wide_resnet(
-    config: Config, num_classes: int, arguments: dict[str, Any]
-) -> nn.Module:
-    return models.WideResNet(
-        num_classes,
-        depth=config.model.depth,
-        width_factor=config.model.width_factor,
-        **_dense_precision(config),
-        **_conv_precision(config),
-        **arguments,
-    )
-
-
-NETWORKS: dict[str, Callable[[Config, Any, dict[str, Any]], nn.Module]] = {
-    "mlp": _mlp,
-    "autoencoder": _autoencoder,
-    "soft_targets": _soft_targets,
-    "wide_resnet": _wide_resnet,
-    **dict.fromkeys(models.ARCHITECTURES, _conv_net),
+NETWORKS: dict[str, type[nn.Module]] = {
+    "mlp": models.MLP,
+    "autoencoder": models.Autoencoder,
+    "soft_targets": models.SoftTargetMLP,
+    "wide_resnet": models.WideResNet,
+    **dict.fromkeys(models.ARCHITECTURES, models.ConvNet),
 }
 
 
-def _initial(config: Config) -> dict[str, Any]:
-    return {"kernel_init": KERNEL_INITS[config.model.kernel_init]()}
+def build_model(
+    config: Config, num_classes: Outputs, *, with_noise: bool = True
+) -> nn.Module:
+    """Build the network of a run.
 
+    Args:
+      config: configuration of the run.
+      num_classes: number of outputs; (tissues, outcomes) for soft targets.
+      with_noise: False to build it without noise; shifts stay, so that the parameters
+        are the same.
 
-def _dense_precision(config: Config) -> dict[str, Any]:
-    low = config.training.precision == "bfloat16"
-    return {"dot_general": models.bfloat16_products} if low else {}
-
-
-def _conv_precision(config: Config) -> dict[str, Any]:
-    low = config.training.precision == "bfloat16"
-    return {"conv_general_dilated": models.bfloat16_convolutions} if low else {}
+    Raises:
+      ValueError: a rate is out of range, GAAF does not fit the activation, or the
+        number of rates is not that of the hidden layers.
+    """
+    fields, network = config.model, NETWORKS[config.model.name]
+    shift = config.noise.shift
+    average = "running_average" if shift == "running_average" else False
+    arguments: dict[str, Any] = {
+        "num_outputs": num_classes,
+        "widths": fields.widths,
+        "depth": fields.depth,
+        "width_factor": fields.width_factor,
+        "pieces": fields.pieces,
+        "batch_norm": fields.batch_norm,
+        "kernel_init": KERNEL_INITS[fields.kernel_init](),
+        "activation": build_activation(fields),
+        "input_shift": average or shift in ("input", "both"),
+        "hidden_shift": average or shift in ("hidden", "both"),
+    }
+    if fields.name in models.ARCHITECTURES:
+        architecture = models.ARCHITECTURES[fields.name]
+        arguments["architecture"] = architecture.scaled(fields.width_factor)
+    if fields.name == "wide_resnet":  # it has its own initial kernels
+        del arguments["kernel_init"]
+    if fields.name == "soft_targets":
+        arguments["num_tissues"], arguments["num_outcomes"] = num_classes
+    if config.training.precision == "bfloat16":
+        arguments["dot_general"] = models.bfloat16_products
+        arguments["conv_general_dilated"] = models.bfloat16_convolutions
+    known = {field.name for field in dataclasses.fields(network)}
+    model = network(**{k: v for k, v in arguments.items() if k in known})
+    if not with_noise:
+        return model
+    count = model.num_hidden_places
+    rates = config.noise.hidden_rates or (config.noise.hidden_rate,) * count
+    if len(rates) != count:
+        raise ValueError(
+            f"noise.hidden_rates must be one rate per noisy hidden layer: {len(rates)} "
+            f"rates {rates} for the {count} of this {fields.name}"
+        )
+    return model.clone(
+        input_noise=build_scheme(config.noise.input_rate, config.noise),
+        hidden_noise=tuple(build_scheme(rate, config.noise) for rate in rates),
+    )
 
 
 def expected_samples(model: nn.Module) -> int:
-    """How many samples a noisy forward pass applies: one per noisy place."""
+    """The number of samples that a noisy forward pass applies: one per noisy layer."""
     schemes = (model.input_noise, *model.hidden_noise)
     return sum(scheme is not None for scheme in schemes)
 
 
 def steps_per_epoch(num_examples: int, batch_size: int) -> int:
-    """Whole batches in an epoch.
+    """The number of whole batches in an epoch.
 
     Raises:
-      ValueError: there is none.
+      ValueError: it is 0.
     """
     if batch_size > num_examples:
         raise ValueError(

@@ -1,52 +1,105 @@
-"""Checkpoints by Orbax: the last epochs' state, whole or not there."""
+"""Checkpoints: arrays saved by Orbax, beside one JSON file about them.
+
+Orbax and its storage notice files that are missing, empty or truncated, and changed
+bytes in their indices. They do not notice changed bytes in the data of an array (25 of
+25 were restored silently, Orbax 0.12.8). The JSON file therefore holds a hash of each
+file; it is written last, so that a checkpoint without it is incomplete.
+"""
 
 import dataclasses
+import hashlib
 import pathlib
 import shutil
 from collections.abc import Callable
 from typing import Any
 
 import jax
-from jaxtyping import Array, PyTree
+from jax.sharding import Sharding, SingleDeviceSharding
+from jaxtyping import Array
 from orbax.checkpoint import v1 as ocp
 
-from noisejax.training._files import finite, read_json, sha256_of_file, write_json
-from noisejax.training._processes import share, together
-from noisejax.training._workdir import check_same
+from noisejax.training._files import finite, read_json, write_json
+from noisejax.training._processes import first_value, gather, together
+from noisejax.training._record import check_same
 
 KEEP = 2
-"""How many checkpoints stay: should the newest be damaged, the one before it serves."""
+"""Number of checkpoints that are kept: if the newest is damaged, the other is used."""
 
-LAYOUT = 2
-"""Of checkpoints; another number is another layout."""
+FORMAT = 3
+"""Format of a run's checkpoints; increase it if an older run must not be resumed."""
+
+READABLE = (2, FORMAT)
+"""Formats whose arrays can be loaded. (2 folds samples in another order.)"""
+
+
+@dataclasses.dataclass
+class Progress:
+    """Position of a run, as plain values.
+
+    Attributes:
+      phase: index of the phase.
+      epoch: number of finished epochs of the phase.
+      step: number of finished steps of the next epoch.
+      rows: rows of metrics.jsonl.
+      seconds: seconds spent so far, over all resumes.
+      seconds_projecting: seconds spent on finding x*, of these.
+      retrain_errors: test errors in percent of the retraining epochs, per seed.
+    """
+
+    phase: int = 0
+    epoch: int = 0
+    step: int = 0
+    rows: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    seconds: float = 0.0
+    seconds_projecting: float = 0.0
+    retrain_errors: list[list[float]] = dataclasses.field(default_factory=list)
+
+    def __post_init__(self):
+        """Check the values that a file holds.
+
+        Raises:
+          ValueError: a value is impossible.
+        """
+        for field in dataclasses.fields(self):
+            value, kind = getattr(self, field.name), field.type
+            is_list = isinstance(value, list)
+            is_number = isinstance(value, int | float) and value >= 0
+            is_valid = is_number and (kind is float or isinstance(value, int))
+            if not (is_valid if kind in (int, float) else is_list):
+                raise ValueError(f"its progress.{field.name} is {value!r}")
 
 
 @dataclasses.dataclass(frozen=True)
 class Checkpoint:
-    """A state with what is known about it on the host.
+    """Arrays of a run, and what the host knows about them.
 
     Attributes:
-      arrays: the state, a tree of arrays.
-      progress: plain values: phase, epoch, rows of the metrics log, ...
-      run: sections of plain values: the configuration and the data; a checkpoint of
-        another run is not restored.
+      arrays: arrays by name.
+      progress: position of the run.
+      run: sections of plain values that identify the run: configuration and data.
       made_by: versions and device, for the record.
     """
 
-    arrays: PyTree[Array]
-    progress: dict[str, Any]
+    arrays: dict[str, Array]
+    progress: Progress
     run: dict[str, Any]
     made_by: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
-def save_checkpoint(folder: pathlib.Path, checkpoint: Checkpoint) -> None:
-    """Writes a checkpoint beside the others and removes all but the newest.
+@dataclasses.dataclass(frozen=True)
+class Rejected:
+    """A checkpoint that cannot be used, and the reason."""
 
-    A checkpoint is there once its info file is: that is written last.
+    number: int
+    reason: str
+
+
+def save_checkpoint(folder: pathlib.Path, checkpoint: Checkpoint) -> None:
+    """Save a checkpoint beside the others, and remove all but the newest.
 
     Args:
-      folder: of the checkpoints.
-      checkpoint: its number is one above the highest there.
+      folder: folder of the checkpoints.
+      checkpoint: checkpoint; its number is one above the highest in the folder.
     """
 
     def begin():
@@ -55,11 +108,11 @@ def save_checkpoint(folder: pathlib.Path, checkpoint: Checkpoint) -> None:
 
     def finish():
         info = {
-            "layout": LAYOUT,
-            "progress": checkpoint.progress,
+            "layout": FORMAT,
+            "progress": dataclasses.asdict(checkpoint.progress),
             "run": checkpoint.run,
             "made_by": checkpoint.made_by,
-            "arrays": _describe(arrays),
+            "arrays": describe_arrays(checkpoint.arrays),
             "files": _hash_files(folder / str(number)),
         }
         write_json(_info_path(folder, number), info)
@@ -67,112 +120,101 @@ def save_checkpoint(folder: pathlib.Path, checkpoint: Checkpoint) -> None:
             _info_path(folder, old).unlink(missing_ok=True)
             shutil.rmtree(folder / str(old), ignore_errors=True)
 
-    arrays = _as_dict(checkpoint.arrays)
-    number = share(together(begin, first_only=True))
-    together(lambda: ocp.save(folder / str(number), arrays))
+    number = first_value(begin)
+    together(lambda: ocp.save(folder / str(number), checkpoint.arrays))
     together(finish, first_only=True)
-
-
-@dataclasses.dataclass(frozen=True)
-class LeftOut:
-    """A checkpoint that cannot be used, and why."""
-
-    number: int
-    reason: str
 
 
 def restore_checkpoint(
     folder: pathlib.Path,
-    like: PyTree[Array],
-    run: dict[str, Any] | None,
-    accept: Callable[[dict[str, Any]], None] = lambda progress: None,
-) -> tuple[Checkpoint | None, list[LeftOut]]:
-    """The newest checkpoint that is whole; None where there is none.
-
-    Files are compared with their hashes before anything reads them.
+    sharding: Sharding | None,
+    *,
+    accept: Callable[[pathlib.Path, dict[str, Any]], None] = lambda path, info: None,
+    resume: bool = True,
+) -> tuple[Checkpoint | None, list[Rejected]]:
+    """Restore the newest undamaged checkpoint.
 
     Args:
-      folder: of the checkpoints.
-      like: a state of the same structure, whose arrays lie where the restored ones
-        will.
-      run: what the checkpoint must be of; None: it is not asked.
-      accept: raises a ValueError for a progress with which it cannot be used.
+      folder: folder of the checkpoints.
+      sharding: sharding of the restored arrays; None: one device.
+      accept: raises a ValueError for the contents of a JSON file that belongs to
+        another run.
+      resume: True if the run is to be resumed: older formats are then an error.
 
     Returns:
-      The checkpoint, and the newer ones that were left out.
+      The checkpoint, or None; and the newer ones that are damaged.
 
     Raises:
-      ValueError: a whole checkpoint is of another layout, network, run or data.
+      ValueError: an undamaged checkpoint is of another format or run.
     """
-    template = jax.tree.map(
-        lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=a.sharding),
-        _as_dict(like),
-    )
-    left_out: list[LeftOut] = []
-    for number in reversed(share(_numbers(folder))):
+    sharding = sharding or SingleDeviceSharding(jax.devices()[0])
+    rejected: list[Rejected] = []
+    for number in reversed(gather(_numbers(folder))[0]):
         path = folder / str(number)
 
         def read(number=number, path=path):
-            return _read_whole(folder, number, run, _describe(template), accept)
+            try:
+                info = _read_info(folder, number, READABLE)
+            except _DamagedError as error:
+                return None, str(error)
+            if resume:
+                check_format(path, info)
+            accept(path, info)
+            if _hash_files(path) != info["files"]:
+                return None, f"{path}: its files have changed since they were written"
+            return info, ""
 
-        info, reason = share(together(read, first_only=True))
+        info, reason = first_value(read)
         if info is not None:
             try:
-                arrays = together(lambda path=path: ocp.load(path, template))
-            except Exception as error:  # whatever Orbax raises
+                template = {
+                    name: jax.ShapeDtypeStruct(**array, sharding=sharding)
+                    for name, array in info["arrays"].items()
+                }
+                progress = _read_progress(info)
+                arrays = together(lambda path=path, t=template: ocp.load(path, t))
+                found = Checkpoint(arrays, progress, info["run"], info["made_by"])
+                return found, rejected
+            except Exception as error:  # Orbax raises many types
                 reason = f"{path}: {error}"
-        if reason:
-            left_out.append(LeftOut(number, reason))
-            continue
-        leaves = [arrays[name] for name in template]
-        state = jax.tree.unflatten(jax.tree.structure(like), leaves)
-        restored = Checkpoint(state, info["progress"], info["run"], info["made_by"])
-        return restored, left_out
-    return None, left_out
+        rejected.append(Rejected(number, reason))
+    return None, rejected
 
 
-def _read_whole(
-    folder: pathlib.Path,
-    number: int,
-    run: dict[str, Any] | None,
-    arrays: dict[str, Any],
-    accept: Callable[[dict[str, Any]], None],
-) -> tuple[dict[str, Any] | None, str]:
-    """The info of a checkpoint whose files are whole; else None, and the reason."""
-    path = folder / str(number)
-    try:
-        info = _read_info(folder, number)
-    except _DamagedError as error:
-        return None, str(error)
-    if run is not None:
-        check_same(path, info["run"], run)
-    check_same(path, info["arrays"], arrays)
-    try:
-        if _hash_files(path) != info["files"]:
-            raise ValueError("its files have changed since they were written")
-        accept(info["progress"])
-    except Exception as error:  # whatever a file holds
-        return None, f"{path}: {error}"
-    return info, ""
-
-
-def recorded_run(folder: pathlib.Path) -> dict[str, Any] | None:
-    """What the newest readable checkpoint says that it is of; None without one.
+def check_format(path: pathlib.Path, info: dict[str, Any]) -> None:
+    """Check that a run may be resumed from a checkpoint.
 
     Raises:
-      ValueError: it is of another layout.
+      ValueError: an older version wrote it; a resumed run would end differently.
+    """
+    if info["layout"] != FORMAT:
+        version = info["made_by"].get("versions", {}).get("noisejax", "?")
+        raise ValueError(
+            f"{path} is of run format {info['layout']}, written by noisejax {version}, "
+            f"and cannot be resumed: format {FORMAT} folds noise samples in another "
+            "order and runs steps differently, so that the run would end differently. "
+            "Finish it with that version, or start again in another workdir; its "
+            "network can be loaded"
+        )
+
+
+def recorded_info(folder: pathlib.Path) -> dict[str, Any] | None:
+    """Read the JSON file of the newest checkpoint whose JSON file is undamaged.
+
+    Raises:
+      ValueError: it is of an unknown format.
     """
     for number in reversed(_numbers(folder)):
         try:
-            return _read_info(folder, number)["run"]
+            return _read_info(folder, number, READABLE)
         except _DamagedError:
             continue
     return None
 
 
-def tidy(folder: pathlib.Path, left_out: list[LeftOut]) -> None:
-    """Sets damaged checkpoints aside and removes what a kill left half written."""
-    for bad in left_out:
+def tidy(folder: pathlib.Path, rejected: list[Rejected]) -> None:
+    """Rename damaged checkpoints, and remove partial files of a killed process."""
+    for bad in rejected:
         for path in (folder / str(bad.number), _info_path(folder, bad.number)):
             aside = path.with_name(f"{path.name}.damaged")
             if aside.is_dir():
@@ -182,45 +224,22 @@ def tidy(folder: pathlib.Path, left_out: list[LeftOut]) -> None:
     if folder.exists():
         for path in folder.glob("*.orbax-checkpoint-tmp*"):
             shutil.rmtree(path, ignore_errors=True)
-        for path in folder.glob("*.partial"):
+        for path in folder.glob(".*.partial"):
             path.unlink()
 
 
-class _DamagedError(Exception):
-    """An info file that is damaged, or not there."""
-
-
-def _read_info(folder: pathlib.Path, number: int) -> dict[str, Any]:
-    """The info file of a checkpoint.
+def check_arrays(path: pathlib.Path, info: dict[str, Any], like: Any) -> None:
+    """Check that a checkpoint holds the arrays of a network, as `like` describes them.
 
     Raises:
-      _DamagedError: it is not there, or not what `save_checkpoint` wrote.
-      ValueError: it is whole, and of another layout.
+      ValueError: it holds others; the message says where.
     """
-    path = _info_path(folder, number)
-    try:
-        info = read_json(path)
-    except ValueError as error:
-        raise _DamagedError(str(error)) from error
-    if info.get("layout") != LAYOUT:
-        raise ValueError(
-            f"the checkpoint {path} is of layout {info.get('layout')!r}, this "
-            f"noisejax reads layout {LAYOUT}; start again in another workdir"
-        )
-    for name in ("progress", "run", "made_by", "arrays", "files"):
-        if not isinstance(info.get(name), dict):
-            raise _DamagedError(f"{path} holds no {name}")
-    return info
+    arrays = {k: v for k, v in info["arrays"].items() if not k.startswith("table")}
+    check_same(path, arrays, like)
 
 
-def _as_dict(tree: PyTree[Array]) -> dict[str, Array]:
-    """A tree as a flat dict, in order: no class of ours is needed to read it."""
-    leaves = jax.tree_util.tree_leaves_with_path(tree)
-    return {jax.tree_util.keystr(path): leaf for path, leaf in leaves}
-
-
-def _describe(arrays: dict[str, Any]) -> dict[str, Any]:
-    """Name -> shape and dtype."""
+def describe_arrays(arrays: dict[str, Any]) -> dict[str, Any]:
+    """The shape and dtype of each array, by name."""
     return finite(
         {
             name: {"shape": array.shape, "dtype": str(array.dtype)}
@@ -229,14 +248,49 @@ def _describe(arrays: dict[str, Any]) -> dict[str, Any]:
     )
 
 
+class _DamagedError(Exception):
+    """The JSON file of a checkpoint is damaged or missing."""
+
+
+def _read_info(
+    folder: pathlib.Path, number: int, formats: tuple[int, ...]
+) -> dict[str, Any]:
+    path = _info_path(folder, number)
+    try:
+        info = read_json(path)
+    except ValueError as error:
+        raise _DamagedError(str(error)) from error
+    if info.get("layout") not in formats:
+        raise ValueError(
+            f"the checkpoint {path} is of layout {info.get('layout')!r}, this "
+            f"noisejax reads layouts {', '.join(map(str, formats))}; start again in "
+            "another workdir"
+        )
+    for name in ("progress", "run", "made_by", "arrays", "files"):
+        if not isinstance(info.get(name), dict):
+            raise _DamagedError(f"{path} holds no {name}")
+    return info
+
+
+def _read_progress(info: dict[str, Any]) -> Progress:
+    progress = info["progress"]
+    if info["layout"] != FORMAT:  # loaded, never resumed
+        progress = {name: progress.get(name) for name in ("phase", "epoch")}
+    return Progress(**progress)
+
+
 def _hash_files(folder: pathlib.Path) -> dict[str, str]:
-    """Path within a folder -> hash, of all files."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {str(path.relative_to(folder)): sha256_of_file(path) for path in files}
+    """The SHA-256 of all files of a folder, by relative path."""
+    hashes = {}
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256")
+        hashes[str(path.relative_to(folder))] = digest.hexdigest()
+    return hashes
 
 
 def _numbers(folder: pathlib.Path) -> list[int]:
-    """Of what may be checkpoints: a folder, its info file, or both."""
+    """The numbers of all checkpoints: a folder, its JSON file, or both."""
     if not folder.is_dir():
         return []
     names = {path.name.removesuffix(".json") for path in folder.iterdir()}

@@ -1,47 +1,82 @@
-"""The fields of a training run: typed, each with its doc. `_check` checks values."""
+"""Fields of a training run: typed, each with default, meaning and possible values."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 
-def field(default: Any, doc: str) -> Any:
-    """A field of a section, with what it means."""
-    return dataclasses.field(default=default, metadata={"doc": doc})
+def field(
+    default: Any,
+    doc: str,
+    *,
+    choices: Sequence[Any] = (),
+    least: float | None = None,
+    positive: bool = False,
+) -> Any:
+    """A field.
+
+    Args:
+      default: default value.
+      doc: description, to which the choices are appended.
+      choices: possible values.
+      least: smallest value of a finite number.
+      positive: True for a positive, finite number.
+    """
+    doc += f": {', '.join(map(str, choices))}" if choices else ""
+    rules = {"doc": doc, "choices": choices, "least": least, "positive": positive}
+    return dataclasses.field(default=default, metadata=rules)
+
+
+class _Fields:
+    """Base class that rejects the assignment of an unknown field."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Sets a field.
+
+        Raises:
+          ValueError: the field does not exist; the message lists the fields.
+        """
+        if name not in self.__dataclass_fields__:
+            section = {cls: key for key, cls in sections().items()}.get(type(self))
+            raise ValueError(unknown_field(f"{section}.{name}" if section else name))
+        super().__setattr__(name, value)
 
 
 @dataclasses.dataclass
-class DataConfig:
-    """What to learn from."""
+class DataConfig(_Fields):
+    """Training and test examples."""
 
     name: str = field(
         "digits",
         "digits (embedded), mnist, fashion_mnist, cifar10, cifar100, svhn_cropped, "
         "svhn_cropped_extra (train + extra), splicing_stand_in (GENERATED soft "
-        "targets), or the path of an .npz file: of x_train, y_train, x_test, y_test, "
-        "or, of soft targets, x, y, partition",
+        "targets), or the path of an .npz file with x_train, y_train, x_test, y_test, "
+        "or, for soft targets, with x, y, partition",
     )
     inverted: bool = field(False, "invert the encoding: x becomes 1 - x")
     validation: float = field(
-        0.1, "held out for validation: a share in [0, 1), or a number of examples"
+        0.1, "share of the training part held out, in [0, 1); or number of it", least=0
     )
     validation_per_class: tuple[int, ...] = field(
         (),
-        "held out per class, in place of validation: one number for each part of the "
-        "training data, such as (400, 200) of svhn_cropped_extra",
+        "number held out per class, instead of validation: one for each part of the "
+        "training data, such as (400, 200) for svhn_cropped_extra",
     )
     test_partition: int = field(
-        0, "of soft targets: the partition that is tested on, the others are trained on"
+        0, "partition of soft targets to test on; the others are trained on", least=0
     )
     preprocess: tuple[str, ...] = field(
-        (),
-        "steps, in order: gcn, zca, pca, standardise; fitted on the training examples",
+        (), "steps, in order, fitted on the training part: gcn, zca, pca, standardise"
     )
-    components: int = field(781, "principal components that the step pca keeps")
+    components: int = field(
+        781, "principal components that the step pca keeps", least=1
+    )
     stream: str = field(
         "auto",
-        "where the examples are: resident (on every device), stream (on the host, read "
-        "ahead by grain), or auto: stream where they take half of a device's memory; "
-        "the batches are the same",
+        "memory that holds the examples; resident: every device, stream: the host, "
+        "prefetched by grain, auto: the host if they need more than half of a device's "
+        "memory; batches are the same",
+        choices=("auto", "resident", "stream"),
     )
     augment: bool = field(
         False, "random flips and 4-pixel crops of training images, on the device"
@@ -49,160 +84,220 @@ class DataConfig:
 
 
 @dataclasses.dataclass
-class ModelConfig:
-    """The network."""
+class ModelConfig(_Fields):
+    """Network."""
 
     name: str = field(
         "mlp",
-        "mlp, autoencoder (a learning rate near 0.001 suits it), soft_targets (an mlp "
-        "with a distribution per tissue), wide_resnet, or a convolutional network: "
-        "cnn, maxout_cifar, maxout_svhn, vgg, four_conv",
+        "network (a learning rate near 0.001 suits autoencoder; soft_targets is an mlp "
+        "with a distribution per tissue; those after wide_resnet are convolutional)",
+        choices=("mlp", "autoencoder", "soft_targets", "wide_resnet", "cnn")
+        + ("maxout_cifar", "maxout_svhn", "vgg", "four_conv"),
     )
     widths: tuple[int, ...] = field(
         (1000, 1000), "units of the hidden layers of mlp, autoencoder, soft_targets"
     )
-    depth: int = field(28, "of a wide_resnet: 6 n + 4")
+    depth: int = field(28, "depth of a wide_resnet: 6 n + 4", least=10)
     width_factor: float = field(
-        1.0, "of a wide_resnet; of a convolutional network, times the published widths"
+        1.0,
+        "width factor of a wide_resnet; multiple of the published widths of a "
+        "convolutional network",
+        positive=True,
     )
-    batch_norm: bool = field(False, "normalise net values over the batch")
-    pieces: int = field(1, "linear pieces of an mlp's maxout units; 1: activation")
+    batch_norm: bool = field(False, "normalise pre-activations over the batch")
+    pieces: int = field(
+        1, "linear pieces of an mlp's maxout units; 1: activation", least=1
+    )
     activation: str = field(
-        "relu", "relu, tanh, sigmoid, gelu, silu, softplus or linear"
+        "relu",
+        "activation of the hidden layers",
+        choices=("relu", "tanh", "sigmoid", "gelu", "silu", "softplus", "linear"),
     )
     gaaf: bool = field(
         False, "add gradient acceleration to the activation (Hahn, eq. 8)"
     )
     kernel_init: str = field(
         "lecun_normal",
-        "lecun_normal, he_normal or glorot_uniform (a wide_resnet has its own)",
+        "initial kernels (a wide_resnet has its own)",
+        choices=("he_normal", "glorot_uniform", "lecun_normal"),
     )
 
 
 @dataclasses.dataclass
-class NoiseConfig:
-    """The noise on the input and on each hidden layer."""
+class NoiseConfig(_Fields):
+    """Noise on the input and on each hidden layer."""
 
     scheme: str = field(
         "dropout",
-        "none, dropout, random_dropout, random_dropout_per_batch, gaussian_dropout or "
-        "gaussian_noise (whose rates are standard deviations)",
+        "noise scheme (the rates of gaussian_noise are standard deviations)",
+        choices=("none", "dropout", "random_dropout", "random_dropout_per_batch")
+        + ("gaussian_dropout", "gaussian_noise"),
     )
     input_rate: float = field(0.2, "rate on the input")
     hidden_rate: float = field(0.5, "rate on the hidden layers")
     hidden_rates: tuple[float, ...] = field(
-        (), "rates of the hidden layers one by one, in place of hidden_rate"
+        (), "rates of the single hidden layers, instead of hidden_rate"
     )
     shift: str = field(
         "none",
-        "invariant dropout (Ba): none, input, hidden, both, or running_average (the "
-        "baseline that subtracts it everywhere)",
+        "shifts of invariant dropout (Ba); running_average is the baseline that "
+        "subtracts it everywhere",
+        choices=("none", "input", "hidden", "both", "running_average"),
     )
-    bits: int = field(32, "random bits per unit: 32, or 8")
+    bits: int = field(32, "random bits per unit", choices=(32, 8))
     scale: bool = field(True, "scale kept units by 1 / (1 - rate) while training")
 
 
 @dataclasses.dataclass
-class ObjectiveConfig:
-    """What is maximised (Noh et al. 2017)."""
+class ObjectiveConfig(_Fields):
+    """Objective (Noh et al. 2017)."""
 
-    num_samples: int = field(1, "noise samples per example, S")
-    strategy: str = field("fold", "how S samples are run: fold, vmap, map or resample")
-    weighting: str = field("importance", "importance (IWSGD) or equal (its control)")
+    num_samples: int = field(1, "noise samples per example, S", least=1)
+    strategy: str = field(
+        "fold", "way to run S samples", choices=("fold", "vmap", "map", "resample")
+    )
+    weighting: str = field(
+        "importance",
+        "weights of the samples (equal is the control of IWSGD)",
+        choices=("importance", "equal"),
+    )
 
 
 @dataclasses.dataclass
-class OptimizerConfig:
-    """How it is maximised."""
+class OptimizerConfig(_Fields):
+    """Optimizer."""
 
-    name: str = field("sgd", "sgd, adam or adamw")
-    learning_rate: float = field(0.05, "at the start, or after the warm-up")
+    name: str = field("sgd", "optimizer", choices=("sgd", "adam", "adamw"))
+    learning_rate: float = field(
+        0.05, "learning rate at the start, or after the warm-up", positive=True
+    )
     schedule: str = field(
         "cosine",
-        "of the learning rate over training.epochs: constant, linear, cosine, or steps",
+        "schedule of the learning rate over training.epochs",
+        choices=("constant", "linear", "cosine", "steps"),
     )
     milestones: tuple[float, ...] = field(
         (0.3, 0.6, 0.8), "shares of the epochs after which the schedule steps falls"
     )
-    step_factor: float = field(0.2, "by which it falls")
-    warmup_epochs: float = field(0.0, "epochs of linear warm-up")
-    momentum: float = field(0.9, "of sgd; b1 of adam and adamw")
+    step_factor: float = field(
+        0.2, "factor of each fall of the schedule steps", positive=True
+    )
+    warmup_epochs: float = field(0.0, "epochs of linear warm-up", least=0)
+    momentum: float = field(0.9, "momentum of sgd; b1 of adam and adamw")
     nesterov: bool = field(True, "Nesterov's momentum")
     weight_decay: float = field(
-        0.0, "of weights (kernels): added to the gradient; decoupled with adamw"
+        0.0,
+        "decay of weights (kernels): added to the gradient; decoupled with adamw",
+        least=0,
     )
     decay: str = field(
-        "kernels", "what weight_decay acts on: kernels, or all parameters but shifts"
+        "kernels",
+        "parameters that weight_decay acts on (all: all but shifts)",
+        choices=("kernels", "all"),
     )
     shift_decay: float = field(
-        0.1, "of shifts, added to the gradient of the batch's summed loss (Ba: 0.1)"
+        0.1,
+        "decay of shifts, added to the gradient of the batch's summed loss (Ba)",
+        least=0,
     )
     shift_rate: float = field(
-        1.0, "learning rate of the shifts, as a multiple of learning_rate"
+        1.0, "learning rate of the shifts, as a multiple of learning_rate", positive=True
     )
     max_norm: float = field(
-        0.0, "largest L2 norm of a unit's incoming weights; 0: none"
+        0.0, "largest L2 norm of a unit's incoming weights; 0: no limit", least=0
     )
 
 
 @dataclasses.dataclass
-class TrainingConfig:
-    """How long, and how it is judged."""
+class TrainingConfig(_Fields):
+    """Length, seeds and checks of the training."""
 
-    epochs: int = field(100, "passes over the training part")
+    epochs: int = field(100, "passes over the training part", least=1)
     batch_size: int = field(
-        100, "examples per step; the last, smaller batch is left out"
+        100, "examples per step; a last, smaller batch is not trained on", least=1
     )
     microbatches: int = field(
         1,
         "parts of a batch that run one after another, to save memory: gradients are "
         "averaged, noise is new in each, batch statistics are of each",
+        least=1,
     )
-    seed: int = field(0, "of the first run; the others follow, one by one")
-    num_seeds: int = field(1, "runs at once, in one program")
-    mode: str = field("noise", "noise, or back_projection (train on x and x*)")
+    steps_per_call: int = field(
+        0,
+        "steps per compiled call; 1 calls the step directly, more scan it; 0: 1 on a "
+        "CPU, 32 on accelerators",
+        least=0,
+    )
+    checkpoint_steps: int = field(
+        0,
+        "steps between checkpoints within an epoch, for preemptible machines; 0: "
+        "checkpoints at the end of each epoch only",
+        least=0,
+    )
+    seed: int = field(
+        0, "seed of the first run; the others follow, one by one", least=0
+    )
+    num_seeds: int = field(1, "runs at once, with consecutive seeds", least=1)
+    mode: str = field(
+        "noise",
+        "way to train (back_projection trains on x and x*)",
+        choices=("noise", "back_projection"),
+    )
     retrain_epochs: int = field(
-        0, "train the chosen model further on train + validation, for so many epochs"
+        0,
+        "epochs of further training of the chosen model on train + validation",
+        least=0,
     )
-    patience: int = field(0, "stop after so many epochs without a better one; 0: never")
-    on_nan: str = field("stop", "when a loss is not finite: stop, or skip the step")
-    precision: str = field("float32", "float32, or bfloat16 products with float32 sums")
+    patience: int = field(
+        0, "epochs without a better one after which a seed stops; 0: never", least=0
+    )
+    on_nan: str = field(
+        "stop", "reaction to a loss that is not finite", choices=("stop", "skip")
+    )
+    precision: str = field(
+        "float32",
+        "precision of products (sums are float32)",
+        choices=("float32", "bfloat16"),
+    )
     gradients: bool = field(
-        False, "write mean |gradient| of every weight matrix, too (Hahn, eq. 5)"
+        False, "also write mean |gradient| of every weight matrix (Hahn, eq. 5)"
     )
-    tensorboard: bool = field(False, "write event files, too (needs tensorboardX)")
+    tensorboard: bool = field(False, "also write event files (needs tensorboardX)")
 
 
 @dataclasses.dataclass
-class ProjectionConfig:
-    """How x* is found where training.mode is back_projection (Bouthillier et al.)."""
+class ProjectionConfig(_Fields):
+    """Search for x* if training.mode is back_projection (Bouthillier et al.)."""
 
-    num_steps: int = field(20, "descent steps on the input")
+    num_steps: int = field(20, "descent steps on the input", least=1)
     method: str = field(
         "stable",
-        "stable (the step from Lanczos' iteration), preconditioned, or "
-        "gradient_descent (with learning_rates)",
+        "method (stable finds its step by Lanczos' iteration; gradient_descent takes "
+        "learning_rates)",
+        choices=("stable", "preconditioned", "gradient_descent"),
     )
     learning_rates: tuple[float, ...] = field(
-        (300.0, 30.0), "of gradient_descent, one per hidden layer (the paper's)"
+        (300.0, 30.0), "rates of gradient_descent, one per hidden layer (the paper's)"
     )
     per_layer: bool = field(
-        False, "an x* for each hidden layer, in place of a joint one"
+        False, "an x* for each hidden layer, instead of a joint one"
     )
     bounded: bool = field(False, "keep x* within [0, 1]")
 
 
 @dataclasses.dataclass
-class MeshConfig:
-    """Over which devices."""
+class MeshConfig(_Fields):
+    """Devices."""
 
-    data: int = field(1, "devices that share a batch")
-    samples: int = field(1, "devices that share the noise samples or the seeds")
+    data: int = field(1, "devices that share a batch", least=1)
+    samples: int = field(
+        1, "devices that share the noise samples or the seeds", least=1
+    )
 
 
 @dataclasses.dataclass
-class Config:
-    """Everything that a run depends on, besides the code and the data."""
+class Config(_Fields):
+    """Configuration of a run: all that it depends on, besides the code and the data."""
 
     data: DataConfig = dataclasses.field(default_factory=DataConfig)
     model: ModelConfig = dataclasses.field(default_factory=ModelConfig)
@@ -219,8 +314,17 @@ def sections() -> dict[str, type]:
     return {f.name: f.type for f in dataclasses.fields(Config)}
 
 
+def all_fields() -> dict[str, dataclasses.Field]:
+    """The fields of all sections, by path, such as "model.name"."""
+    return {
+        f"{section}.{f.name}": f
+        for section, cls in sections().items()
+        for f in dataclasses.fields(cls)
+    }
+
+
 def describe() -> str:
-    """All fields with type, default and meaning, one a line."""
+    """Describe all fields, one per line, with default and meaning."""
     lines = []
     for section, cls in sections().items():
         lines.append(f"{section}: {cls.__doc__}")
@@ -230,42 +334,35 @@ def describe() -> str:
 
 
 def to_dict(config: Config) -> dict[str, dict[str, Any]]:
-    """A configuration as plain values, as config.json holds them."""
+    """Convert a configuration to plain values, as config.json holds them."""
     return dataclasses.asdict(config)
 
 
 def from_dict(values: dict[str, dict[str, Any]]) -> Config:
-    """The configuration that `to_dict` gave.
+    """Convert plain values back to a configuration (the inverse of `to_dict`).
 
     Raises:
-      ValueError: no sections of fields, or an unknown section or field.
+      ValueError: the values are no sections of fields, or a name is unknown.
     """
     config = Config()
-    known = sections()
     if not isinstance(values, dict):
         raise ValueError(f"a configuration is sections of fields, got {values!r}")
     for section, entries in values.items():
-        if section not in known:
+        if section not in sections():
             raise ValueError(
-                f"unknown section {section!r}; the sections are {', '.join(known)}"
+                f"unknown section {section!r}; the sections are {', '.join(sections())}"
             )
         if not isinstance(entries, dict):
             raise ValueError(f"the section {section!r} holds fields, got {entries!r}")
         for name, value in entries.items():
-            names = [f.name for f in dataclasses.fields(known[section])]
-            if name not in names:
-                raise ValueError(unknown_field(f"{section}.{name}"))
-            if isinstance(value, list):
-                value = tuple(value)
+            value = tuple(value) if isinstance(value, list) else value
             setattr(getattr(config, section), name, value)
     return config
 
 
 def unknown_field(path: str) -> str:
-    """What to say of a field that there is not."""
+    """The error message for the path of a field that does not exist."""
     section, _, _ = path.partition(".")
-    if section in sections():
-        names = [f"{section}.{f.name}" for f in dataclasses.fields(sections()[section])]
-    else:
-        names = [f"{name}.*" for name in sections()]
+    names = [name for name in all_fields() if name.startswith(f"{section}.")]
+    names = names or [f"{name}.*" for name in sections()]
     return f"there is no field {path!r}; there are {', '.join(names)}"

@@ -1,189 +1,181 @@
-"""An epoch as one program: data on the device, shuffled there, all seeds."""
+"""An epoch: the one loop over steps, and the search for a step that went wrong."""
 
-import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import jax
+import numpy as np
+from flax import linen as nn
 from jax import lax
 from jax import numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, PyTree, UInt8
+from jaxtyping import Array, Float
 
-from noisejax import data, noise
-from noisejax.training._mesh import ONE_DEVICE, Placement
-from noisejax.training._over_seeds import over_seeds
-from noisejax.training._state import TrainState, seed_key
-from noisejax.training._step import Step, StepConfig
+from noisejax.training._batches import (
+    Batches,
+    as_seen,
+    plan_calls,
+    read_rows,
+    rows_in_order,
+    to_float,
+)
+from noisejax.training._mesh import Placement
+from noisejax.training._processes import on_host
+from noisejax.training._state import TrainState, step_key
+from noisejax.training._step import Step
+from noisejax.training._task import Task
 
+IN_FLIGHT = 2
+"""Calls on streamed batches that may wait on the device: each holds its batches."""
 
-def to_float(
-    x: UInt8[Array, "..."] | Float[Array, "..."], *, inverted: bool
-) -> Float[Array, "..."]:
-    """Examples as the network sees them: pixels in [0, 1], inverted if asked for."""
-    if x.dtype == jnp.uint8:
-        x = x.astype(jnp.float32) * (1 / 255)
-    return 1.0 - x if inverted else x
+Table = dict[str, Float[Array, "seeds steps"]]
+"""Metrics of the steps of an epoch."""
 
-
-def epoch_batches(
-    indices: Int[Array, " n"],
-    seed: Int[Array, ""],
-    number: Int[Array, ""],
-    *,
-    batch_size: int,
-) -> Int[Array, "steps batch"]:
-    """The examples of each step of an epoch; the last, smaller batch is left out."""
-    key = jax.random.fold_in(seed_key(seed, "order"), number)
-    steps = indices.shape[0] // batch_size
-    order = jax.random.permutation(key, indices)[: steps * batch_size]
-    return order.reshape(steps, batch_size)
+Call = Callable[..., tuple[TrainState, Table]]
 
 
-def step_key(
-    seed: Int[Array, ""],
-    number: Int[Array, ""],
-    i: Int[Array, ""],
-    purpose: str = "noise",
-) -> noise.Key:
-    """The key of step `i` of epoch `number` for one purpose."""
-    key = jax.random.fold_in(seed_key(seed, purpose), number)
-    return jax.random.fold_in(key, i)
+def make_call(
+    step: Step, *, inverted: bool, augment: bool, placement: Placement
+) -> Call:
+    """Compile K steps of a group of seeds: the step itself, or a scan of it.
 
-
-def as_seen(
-    x: UInt8[Array, "batch ..."] | Float[Array, "batch ..."],
-    seed: Int[Array, ""],
-    number: Int[Array, ""],
-    i: Int[Array, ""],
-    *,
-    inverted: bool,
-    augment: bool,
-) -> Float[Array, "batch ..."]:
-    """The examples of a step, as the network sees them."""
-    examples = to_float(x, inverted=inverted)
-    if augment:
-        return data.augment(step_key(seed, number, i, "augmentation"), examples)
-    return examples
-
-
-def make_epoch(
-    step: Step,
-    *,
-    batch_size: int,
-    inverted: bool,
-    augment: bool = False,
-    shared: bool = True,
-    placement: Placement = ONE_DEVICE,
-) -> Callable[..., tuple[TrainState, dict[str, Array]]]:
-    """An epoch of all seeds at once.
+    A scan of length 1 would not do: within any loop, XLA on a CPU runs the gradients of
+    convolutions many times slower.
 
     Args:
-      step: of one seed.
-      batch_size: examples per step.
-      inverted: whether examples are inverted.
-      augment: whether they are flipped and cropped.
-      shared: whether all seeds see the same examples; else x, y lead with the seeds.
-      placement: of the batches and the seeds.
+      step: step of one seed.
+      inverted: True to invert the examples.
+      augment: True to flip and crop them.
+      placement: sharding of the batches and the seeds.
 
     Returns:
-      epoch(states, x, y, indices, seeds, number) -> (states, metrics), compiled, the
-      old states donated.
-        states: of the seeds, stacked.
-        x, y: all training examples, shared.
-        indices: [N, n], the examples that each seed trains on.
-        seeds: int32 [N].
-        number: of the epoch, counted over phases; decides the order.
-        metrics: of the step, [N, steps] each.
+      call(states, x, y, seeds, epoch, first) -> (states, metrics [seeds, K]), for the
+      batches [seeds, K, batch, ...] of the steps `first`, `first` + 1, ... of an epoch,
+      counted over phases. It donates the states.
     """
 
-    def one_seed(state, x, y, indices, seed, number):
-        batches = epoch_batches(indices, seed, number, batch_size=batch_size)
+    def one_seed(state, x, y, seed, epoch, first):
+        def body(state, batch):
+            i, x, y = batch
+            x = as_seen(x, seed, epoch, i, inverted=inverted, augment=augment)
+            x, y = placement.batch((x, y))
+            return step(state, x, y, step_key(seed, epoch, i))
 
-        def body(state, numbered_batch):
-            i, batch = numbered_batch
-            examples = as_seen(
-                x[batch], seed, number, i, inverted=inverted, augment=augment
-            )
-            examples, labels = placement.batch((examples, y[batch]))
-            return step(state, examples, labels, step_key(seed, number, i))
+        if len(x) > 1:
+            return lax.scan(body, state, (first + jnp.arange(len(x)), x, y))
+        state, metrics = body(state, (first, x[0], y[0]))
+        return state, jax.tree.map(lambda m: m[None], metrics)
 
-        return lax.scan(body, state, (jnp.arange(len(batches)), batches))
+    mapped = placement.over_seeds(one_seed, (0, 0, 0, 0, None, None))
 
-    examples = None if shared else 0
-    mapped = over_seeds(
-        one_seed, (0, examples, examples, 0, 0, None), placement=placement
-    )
-
-    def epoch(*arguments):
+    def call(*arguments):
         return placement.keep_by_seed(mapped(*arguments))
 
-    return jax.jit(epoch, donate_argnums=0)
+    return jax.jit(call, donate_argnums=0)
+
+
+def run_epoch(
+    call: Call,
+    state: TrainState,
+    batches: Batches,
+    epoch: int,
+    *,
+    steps_per_call: int,
+    begin: int = 0,
+    table: Table | None = None,
+    after_call: Callable[[int, Callable[[], Any]], None] = lambda step, reached: None,
+) -> tuple[TrainState, Table]:
+    """Train all seeds for an epoch, without waiting for the device.
+
+    Args:
+      call: compiled steps, see `make_call`.
+      state: states of all seeds; they are copied, since a call donates them.
+      batches: batches of the epoch.
+      epoch: number of the epoch, counted over phases.
+      steps_per_call: largest number of steps of a call.
+      begin: steps of this epoch that `state` has made.
+      table: metrics of those steps.
+      after_call: called with the number of steps made, and a function that returns
+        (state, table) so far.
+
+    Returns:
+      The states, and the metrics of all steps; both are on the device.
+    """
+    placement = batches.placement
+    groups, parts = placement.split(copy(state)), batches.split()
+    calls = plan_calls(batches.steps, steps_per_call, begin)
+    tables: list[list[Table]] = [[] for _ in groups]
+
+    def reached():
+        new = [placement.join([_concatenate(t) for t in tables])] if tables[0] else []
+        old = [table] if table else []
+        return placement.join(groups), _concatenate([*old, *new])
+
+    sources = [part.read(epoch, calls) for part in parts]
+    for (first, count), *examples in zip(calls, *sources, strict=True):
+        numbers = np.int32(epoch), np.int32(first)
+        for g, (x, y) in enumerate(examples):
+            groups[g], metrics = call(groups[g], x, y, parts[g].seeds, *numbers)
+            tables[g].append(metrics)
+        if batches.is_streamed and len(tables[0]) > IN_FLIGHT:
+            jax.block_until_ready(tables[0][-IN_FLIGHT - 1])  # bounds the memory used
+        after_call(first + count, reached)
+    return reached()
+
+
+copy = jax.jit(lambda tree: jax.tree.map(jnp.copy, tree))
+"""Copy a tree, so that the original survives the donation to a call."""
+
+
+def _concatenate(tables: Sequence[Table]) -> Table:
+    if len(tables) == 1:
+        return tables[0]
+    return jax.tree.map(lambda *parts: jnp.concatenate(parts, axis=1), *tables)
 
 
 def make_evaluate(
-    config: StepConfig,
+    model: nn.Module,
+    task: Task,
     *,
     batch_size: int,
     inverted: bool,
-    placement: Placement = ONE_DEVICE,
-) -> Callable[..., dict[str, Float[Array, " seeds"]]]:
-    """Noise-free evaluation of all seeds at once.
+    placement: Placement,
+) -> Callable[..., dict[str, Float[np.ndarray, " seeds"]]]:
+    """Make the evaluation without noise of all seeds.
 
     Returns:
-      evaluate(params, batch_stats, x, y, indices) -> {"loss", "error"}, [N] each: means
-      over the examples `indices` [N, n] of each seed. Compiled.
+      evaluate(state, x, y, indices) -> {"loss", "error"}, means over the examples
+      `indices` [seeds, n] of each seed. `state` has `params` and `batch_stats`.
     """
 
-    def one_seed(params, batch_stats, x, y, indices):
-        n = indices.shape[0]
+    def one_seed(totals, params, batch_stats, x, y, counted):
+        x, y = placement.batch((to_float(x[0], inverted=inverted), y[0]))
+        variables = {"params": params, "batch_stats": batch_stats}
+        outputs, _ = model.apply(variables, x, train=False)
+        sums = [
+            jnp.sum(jnp.where(counted, values, 0.0))
+            for values in (-task.log_prob(outputs, x, y), task.error(outputs, x, y))
+        ]
+        return totals + jnp.stack(sums)
 
-        def body(totals, batch):
-            rows, counted = batch
-            examples, labels = placement.batch(
-                (to_float(x[rows], inverted=inverted), y[rows])
-            )
-            sums = sums_of(config, params, batch_stats, examples, labels, counted)
-            return [total + s for total, s in zip(totals, sums, strict=True)], ()
+    mapped = placement.over_seeds(one_seed, (0, 0, 0, 0, 0, None))
+    add = jax.jit(lambda *arguments: placement.keep_by_seed(mapped(*arguments)))
+    size = batch_size + -batch_size % placement.num_data  # each device has its share
 
-        batches = evaluation_batches(indices, batch_size)
-        (loss, error), _ = lax.scan(body, [jnp.float32(0)] * 2, batches)
-        return {"loss": loss / n, "error": error / n}
+    def evaluate(state, x, y, indices):
+        results = []
+        variables = (state.params, state.batch_stats, indices)
+        for params, batch_stats, own in placement.split(variables):
+            rows = rows_in_order(own, batch_size=size)
+            counted = np.arange(rows.shape[1] * size) < own.shape[1]
+            totals: Any = np.zeros((len(own), 2), np.float32)
+            calls = plan_calls(rows.shape[1], 1)
+            batches = read_rows((x, y), rows, calls, sharding=placement.batch_sharding)
+            for (i, _), batch in zip(calls, batches, strict=True):
+                totals = add(
+                    totals, params, batch_stats, *batch, counted[i * size :][:size]
+                )
+            results.append(totals)
+        loss, error = np.concatenate(on_host(results)).T / indices.shape[1]
+        return {"loss": loss, "error": error}
 
-    return jax.jit(over_seeds(one_seed, (0, 0, None, None, 0), placement=placement))
-
-
-def evaluation_batches(
-    indices: Int[Array, " n"], batch_size: int
-) -> tuple[Int[Array, "steps batch"], Bool[Array, "steps batch"]]:
-    """Examples in order, the last batch filled up; and which of them count."""
-    n = indices.shape[0]
-    steps = -(-n // batch_size)
-    padded = jnp.pad(indices, (0, steps * batch_size - n))
-    counts = jnp.arange(steps * batch_size) < n
-    shape = (steps, batch_size)
-    return padded.reshape(shape), counts.reshape(shape)
-
-
-def sums_of(
-    config: StepConfig,
-    params: PyTree[Array],
-    batch_stats: PyTree[Array],
-    examples: Float[Array, "batch ..."],
-    labels: Array,
-    counted: Bool[Array, " batch"],
-) -> list[Float[Array, ""]]:
-    """Loss and error of a batch, summed over the examples that count; no noise."""
-    variables = {"params": params, "batch_stats": batch_stats}
-    outputs, _ = config.model.apply(variables, examples, train=False)
-    return [
-        jnp.sum(jnp.where(counted, values, 0.0))
-        for values in (
-            -config.task.log_prob(outputs, examples, labels),
-            config.task.error(outputs, examples, labels),
-        )
-    ]
-
-
-@functools.partial(jax.jit, static_argnums=1)
-def all_indices(seeds: Int[Array, " seeds"], n: int) -> Int[Array, "seeds n"]:
-    """Every example, for each seed."""
-    return jnp.broadcast_to(jnp.arange(n, dtype=jnp.int32), (seeds.shape[0], n))
+    return evaluate

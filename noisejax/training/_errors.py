@@ -1,13 +1,13 @@
-"""What ends a run before its time."""
+"""Errors that end a run early."""
 
 
 class TrainingError(RuntimeError):
-    """Training cannot go on; what was reached is kept."""
+    """Training cannot continue; the last checkpoint is kept."""
 
 
 class ProcessLost(TrainingError):
-    """Another process of the run ended: none can go on, nor leave in order."""
+    """Another process ended: the run cannot continue or shut down cleanly."""
 
 
 class TrainingStopped(TrainingError):
-    """Training was asked to stop; the checkpoint of its last epoch is kept."""
+    """Training was asked to stop; its checkpoint is saved."""

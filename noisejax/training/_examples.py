@@ -1,32 +1,39 @@
-"""Examples as a run sees them: inverted and preprocessed before the first epoch."""
+"""Examples of a run: loaded, checked, split, and preprocessed on the host."""
 
 import dataclasses
 import os
+import zlib
 from collections.abc import Callable, Sequence
+from typing import Any
 
+import jax
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Array, Float, Int, UInt8
 
 from noisejax import data
 from noisejax.training._config import Config
 
 PADDING = 4
-"""Pixels by which `data.augment` moves an image at most."""
+"""Largest shift of `data.augment`, in pixels."""
 
 FLAT_NETWORKS = ("mlp", "autoencoder", "soft_targets")
-"""Networks that flatten whatever they get."""
+"""Networks that flatten their input."""
 
 
 def load_examples(
     config: Config, data_dir: str | os.PathLike | None = None
 ) -> data.Dataset | data.SoftTargets:
-    """The data set that a configuration names, as `data.load_dataset` finds it."""
+    """Load the data set that a configuration names."""
     partition = config.data.test_partition
     return data.load_dataset(config.data.name, data_dir, test_partition=partition)
 
 
 def check_examples(config: Config, dataset: data.Dataset | data.SoftTargets) -> None:
-    """Raises a ValueError where the examples are none that the network can take."""
+    """Check that the network can take the examples.
+
+    Raises:
+      ValueError: it cannot.
+    """
     is_soft = isinstance(dataset, data.SoftTargets)
     if is_soft != (config.model.name == "soft_targets"):
         raise ValueError(
@@ -56,10 +63,10 @@ def check_examples(config: Config, dataset: data.Dataset | data.SoftTargets) -> 
 def split_examples(
     config: Config, dataset: data.Dataset | data.SoftTargets, seeds: Sequence[int]
 ) -> list[tuple[Int[np.ndarray, " train"], Int[np.ndarray, " held_out"]]]:
-    """The examples that each seed trains on, and those that it is validated on.
+    """Split the training part into training and validation examples, for each seed.
 
     Raises:
-      ValueError: nothing would be left, or the data have not that many.
+      ValueError: a part would be empty, or the data have too few examples.
     """
     n, per_class = len(dataset.train_x), config.data.validation_per_class
     if not per_class:
@@ -99,54 +106,108 @@ def _describe(config: Config, dataset: data.Dataset) -> str:
     return f"of shape {dataset.shape}"
 
 
+@jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
-class Prepared:
-    """Examples as a run sees them.
+class Examples:
+    """Arrays on the device; NumPy arrays if they are streamed.
 
     Attributes:
-      dataset: preprocessed.
-      inverted: whether its examples are still to be inverted on the device.
-      pictures: what the network sees, [N, ...] -> images of the data set, in [0, 1]
-        where they were pixels; None where a step of the preprocessing has no way back.
+      x: examples, [N, *shape].
+      y: labels, [N].
+    """
+
+    x: UInt8[Array, "..."] | Float[Array, "..."]
+    y: Int[Array, " examples"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Prepared:
+    """Preparation of a run's examples, from files to the device.
+
+    Attributes:
+      dataset: data set, preprocessed.
+      inverted: True if examples are still to be inverted on the device.
+      pictures: inverse of the preparation, from network inputs [N, ...] to images in
+        [0, 1]; None if a step of the preprocessing has no inverse.
+      convert: preparation of raw examples [N, ...], apart from `inverted`.
+      fitted: fitted preprocessing steps.
     """
 
     dataset: data.Dataset
     inverted: bool
     pictures: Callable[[np.ndarray], np.ndarray] | None
+    convert: Callable[[np.ndarray], np.ndarray] = np.asarray
+    fitted: data.Preprocessing = data.Preprocessing(())
 
 
-def prepare_examples(config: Config, dataset: data.Dataset) -> Prepared:
-    """Preprocesses on the host what the configuration says.
+def fit_examples(config: Config, dataset: data.Dataset) -> data.Preprocessing:
+    """Fit the preprocessing of a run on its training examples.
 
-    The steps are fitted on all training examples, those held out for validation
-    included (labels play no part), so that runs of several seeds share their data.
+    Validation examples are included (labels play no part), so that runs of several
+    seeds share their data.
     """
-    inverted, shape = config.data.inverted, dataset.shape
-    if not config.data.preprocess:
+    x = dataset.train_x
+    if config.data.preprocess and config.data.inverted:
+        x = _invert(x)
+    components = config.data.components
+    return data.fit_preprocessing(x, config.data.preprocess, num_components=components)
 
-        def as_they_are(x):
+
+def prepare_examples(
+    config: Config,
+    fitted: data.Preprocessing,
+    dataset: data.Dataset | None,
+    *,
+    shape: tuple[int, ...],
+) -> Prepared:
+    """Apply the fitted preprocessing of a run.
+
+    Args:
+      config: configuration of the run.
+      fitted: fitted steps.
+      dataset: data set to prepare; None: none at hand.
+      shape: shape of a raw example.
+    """
+    inverted, inverse = config.data.inverted, fitted.inverse
+    if not fitted.steps:
+
+        def pictures(x):
             x = np.asarray(x).reshape(-1, *shape)
             return 1 - x if inverted else x
 
-        return Prepared(dataset, inverted, as_they_are)
-    if inverted:
-        dataset = _invert(dataset)
-    done = data.preprocess(
-        dataset, config.data.preprocess, num_components=config.data.components
-    )
-    undo = done.inverse
-    if undo is None:
-        return Prepared(done.dataset, False, None)
+        return Prepared(dataset, inverted, pictures)
 
-    def as_they_were(x):
-        images = np.asarray(undo(np.asarray(x))).reshape(-1, *shape)
+    def convert(x):
+        return fitted.transform(_invert(x) if inverted else np.asarray(x))
+
+    def invert_preprocessing(x):
+        images = np.asarray(inverse(np.asarray(x))).reshape(-1, *shape)
         return 1 - images if inverted else images
 
-    return Prepared(done.dataset, False, as_they_were)
+    if dataset is not None:
+        dataset = dataclasses.replace(
+            dataset,
+            train_x=convert(dataset.train_x),
+            test_x=convert(dataset.test_x),
+        )
+    pictures = None if inverse is None else invert_preprocessing
+    return Prepared(dataset, False, pictures, convert, fitted)
 
 
-def _invert(dataset: data.Dataset) -> data.Dataset:
-    top = 255 if dataset.train_x.dtype == np.uint8 else np.float32(1)
-    return dataclasses.replace(
-        dataset, train_x=top - dataset.train_x, test_x=top - dataset.test_x
-    )
+def _invert(x: np.ndarray) -> np.ndarray:
+    return (255 if x.dtype == np.uint8 else np.float32(1)) - x
+
+
+def describe_dataset(dataset: data.Dataset | data.SoftTargets) -> dict[str, Any]:
+    """Describe a data set: shapes, and the dtype and checksum of each array."""
+    described: dict[str, Any] = {
+        "outputs": dataset.num_classes,
+        "shape": list(dataset.shape),
+    }
+    for field in dataclasses.fields(dataset):
+        array = getattr(dataset, field.name)
+        if isinstance(array, np.ndarray):
+            checksum = zlib.crc32(np.ascontiguousarray(array))
+            kind = f"{array.dtype}{list(array.shape)}"
+            described[field.name] = f"{kind} crc32 {checksum:08x}"
+    return described

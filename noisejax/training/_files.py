@@ -1,15 +1,120 @@
-"""Small files, written whole or not at all, and known when damaged."""
+"""Files of a run: its folder with a lock, atomic writes, JSON with a checksum."""
 
+import errno
+import fcntl
 import hashlib
+import io
 import json
 import math
 import os
 import pathlib
-from typing import Any
+from typing import IO, Any
+
+import numpy as np
+from absl import logging
+
+from noisejax import data
+
+
+class RunFolder:
+    """Paths of a run's files.
+
+    Attributes:
+      path: path of the folder.
+    """
+
+    def __init__(self, path: str | os.PathLike):
+        """Changes nothing on disk.
+
+        Raises:
+          ValueError: the path is a URL.
+        """
+        self.path = data.local_path(path, "the run folder").absolute()
+        self.config_path = self.path / "config.json"
+        self.metrics_path = self.path / "metrics.jsonl"
+        self.summary_path = self.path / "summary.json"
+        self.checkpoints_path = self.path / "checkpoints"
+        self.preprocessing_path = self.path / "preprocessing.npz"
+
+    def finished_summary(self) -> dict[str, Any] | None:
+        """Read summary.json, if it and the metrics that it sums up are undamaged."""
+        if not self.summary_path.exists():
+            return None
+        try:
+            summary = read_json(self.summary_path)
+            sha256 = hashlib.sha256(self.metrics_path.read_bytes()).hexdigest()
+            if "config" in summary and summary["metrics_sha256"] == sha256:
+                return summary
+            reason = f"{self.metrics_path} has changed since it was written"
+        except (ValueError, KeyError, OSError) as error:
+            reason = str(error)
+        logging.warning("ignored %s: %s", self.summary_path, reason)
+        return None
+
+
+class Workdir(RunFolder):
+    """A folder that is locked by this process."""
+
+    def __init__(self, path: str | os.PathLike):
+        """Create the folder and lock it; the lock dies with the process.
+
+        As a context manager it releases the lock at its end.
+
+        Raises:
+          ValueError: the folder cannot be written or locked, or another process holds
+            the lock.
+        """
+        super().__init__(path)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._lock: IO[str] = (self.path / ".lock").open("w")
+        except OSError as error:
+            raise ValueError(
+                f"the workdir {self.path} cannot be written: {error}; choose another"
+            ) from error
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self._lock.close()
+            if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
+                raise ValueError(
+                    f"the workdir {self.path} is in use by another process; wait for "
+                    "it, or choose another"
+                ) from error
+            raise ValueError(
+                f"the workdir {self.path} cannot be locked: its file system has no "
+                f"locks ({error}); mount it with locks (Lustre: -o flock), or choose "
+                "a workdir on another file system"
+            ) from error
+
+    def __enter__(self) -> "Workdir":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._lock.close()
+
+    def check_free(self) -> None:
+        """Check that the folder holds no run, nor parts of one.
+
+        Raises:
+          ValueError: it does.
+        """
+        parts = (
+            self.config_path,
+            self.metrics_path,
+            self.summary_path,
+            self.checkpoints_path,
+        )
+        existing = [path.name for path in parts if path.exists()]
+        if existing:
+            raise ValueError(
+                f"the workdir {self.path} holds a run already ({', '.join(existing)}); "
+                "continue it with --resume, or choose another workdir"
+            )
 
 
 def write_bytes(path: pathlib.Path, content: bytes) -> None:
-    """Writes a file whole or not at all; on disk when it returns."""
+    """Write a file atomically; it is on disk when this returns."""
     partial = path.with_name(f".{path.name}.partial")
     with partial.open("wb") as file:
         file.write(content)
@@ -18,18 +123,25 @@ def write_bytes(path: pathlib.Path, content: bytes) -> None:
     partial.replace(path)
 
 
+def write_arrays(path: pathlib.Path, arrays: dict[str, np.ndarray]) -> None:
+    """Write an .npz file, whose format has checksums of its own."""
+    content = io.BytesIO()
+    np.savez(content, **arrays)
+    write_bytes(path, content.getvalue())
+
+
 def write_json(path: pathlib.Path, value: dict[str, Any]) -> None:
-    """Writes a JSON object with a checksum of its own."""
+    """Write a JSON object with a checksum: JSON does not notice a changed digit."""
     value = finite(value)
     sealed = {**value, "checksum": _checksum(value)}
     write_bytes(path, json.dumps(sealed, indent=2).encode() + b"\n")
 
 
 def read_json(path: pathlib.Path) -> dict[str, Any]:
-    """Reads what `write_json` wrote, without its checksum.
+    """Read what `write_json` wrote, without its checksum.
 
     Raises:
-      ValueError: the file is not there, or damaged.
+      ValueError: the file is missing or damaged.
     """
     try:
         value = json.loads(path.read_bytes())
@@ -43,18 +155,12 @@ def read_json(path: pathlib.Path) -> dict[str, Any]:
 
 
 def finite(value: Any) -> Any:
-    """JSON has no NaN and no infinity: null."""
+    """Replace NaN and infinity by None, as JSON has neither."""
     if isinstance(value, dict):
         return {key: finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [finite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def sha256_of_file(path: pathlib.Path) -> str:
-    """A hash of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _checksum(value: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""A trained run, read back from its folder."""
+"""Trained runs, read back from their folders, which are neither locked nor changed."""
 
 import dataclasses
 import os
@@ -7,34 +7,66 @@ from typing import Any
 
 import jax
 import numpy as np
+from absl import logging
 from flax import linen as nn
+from jax import numpy as jnp
 from jaxtyping import Array, Float, PyTree, UInt8
 
 from noisejax import data
+from noisejax.training._batches import to_float
+from noisejax.training._build import build_model
 from noisejax.training._check import check_config
+from noisejax.training._checkpoint import recorded_info, restore_checkpoint
 from noisejax.training._config import Config, from_dict
-from noisejax.training._epoch import to_float
-from noisejax.training._examples import Prepared, load_examples
-from noisejax.training._phases import Examples, build_program
-from noisejax.training._run import newest_state
-from noisejax.training._workdir import RunFolder, read_config
+from noisejax.training._examples import (
+    Examples,
+    Prepared,
+    check_examples,
+    describe_dataset,
+    fit_examples,
+    load_examples,
+    prepare_examples,
+)
+from noisejax.training._files import RunFolder
+from noisejax.training._mesh import ONE_DEVICE
+from noisejax.training._program import put_examples
+from noisejax.training._record import DATASET, check_same, read_config
+from noisejax.training._run import load_fitted
+
+
+class MissingData:
+    """Stands for data that are not at hand; any use of them is an error."""
+
+    def __init__(self, reason: str):
+        """Remembers why the data are missing."""
+        self._reason = reason
+
+    def __getattr__(self, name: str) -> Any:
+        """Raises a FileNotFoundError."""
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise FileNotFoundError(f"the data of the run are not at hand: {self._reason}")
 
 
 @dataclasses.dataclass(frozen=True)
 class TrainedRun:
-    """What a run trained, and on what.
+    """A trained network and its data.
+
+    If the data are not at hand, the network can be used all the same; `dataset`,
+    `train`, `test` and `prepared.dataset` then raise a FileNotFoundError when used.
 
     Attributes:
-      path: of the run's folder.
-      config: of the run.
-      dataset: that it was trained and tested on, as it was loaded.
-      train: the training examples, preprocessed, those held out for validation too.
-      test: the test examples, likewise.
-      prepared: how they were prepared.
-      model: called as model.apply(variables, x, train=...) -> (outputs, activations).
-      variables: {"params": ..., "batch_stats": ...} of one seed, of the epoch that its
+      path: path of the run's folder.
+      config: configuration of the run.
+      dataset: data set as it was loaded.
+      train: training examples, preprocessed; validation examples included.
+      test: test examples, preprocessed.
+      prepared: preparation of the examples.
+      model: network, called as model.apply(variables, x, train=...) -> (outputs,
+        activations).
+      variables: {"params": ..., "batch_stats": ...} of one seed, at the epoch that its
         test error is reported for.
-      seed: that one.
+      seed: that seed.
     """
 
     path: pathlib.Path
@@ -47,18 +79,24 @@ class TrainedRun:
     variables: dict[str, PyTree[Array]]
     seed: int
 
+    def prepare(
+        self, x: UInt8[np.ndarray, "batch ..."] | Float[np.ndarray, "batch ..."]
+    ) -> Float[Array, "batch ..."]:
+        """Convert raw examples [B, ...] to network inputs, as fitted in training."""
+        return self.inputs(jnp.asarray(self.prepared.convert(np.asarray(x))))
+
     def inputs(
         self, x: UInt8[Array, "batch ..."] | Float[Array, "batch ..."]
     ) -> Float[Array, "batch ..."]:
-        """What the network sees of examples [B, ...] out of `train` or `test`."""
+        """Convert examples [B, ...] of `train` or `test` to network inputs."""
         return to_float(x, inverted=self.prepared.inverted)
 
     def pictures(self, x: Float[Array, "batch ..."]) -> Float[np.ndarray, "batch ..."]:
-        """Images [B, height, width, channels] of what the network sees, [B, ...].
+        """Convert network inputs [B, ...] to images [B, height, width, channels].
 
         Raises:
           ValueError: the examples are no images, or a step of the preprocessing has no
-            way back.
+            inverse.
         """
         if len(self.dataset.shape) != 3:
             raise ValueError(
@@ -81,17 +119,21 @@ def load_run(
     dataset: data.Dataset | data.SoftTargets | None = None,
     seed: int | None = None,
 ) -> TrainedRun:
-    """Reads a run back: the network of its best epoch, or of the last retrained one.
+    """Load the network of a run's best epoch, or of its last retrained one.
+
+    Examples are preprocessed as they were in training. Without the data of the run its
+    network is loaded alone, with a warning.
 
     Args:
-      path: the run's folder, as `train` left it.
-      data_dir: the TFDS data directory.
-      dataset: in place of the one that the run's configuration names.
-      seed: of which network, where the run trained several; None: the first.
+      path: run folder, as `train` wrote it.
+      data_dir: TFDS data directory.
+      dataset: data set to use; None: the one that the configuration names.
+      seed: seed of the network; None: the first.
 
     Raises:
-      FileNotFoundError: there is no run in the folder, or no data.
-      ValueError: the run has no checkpoint yet, a damaged one, or no such seed.
+      FileNotFoundError: the folder holds no run; or an older run without its data.
+      ValueError: the run has no undamaged checkpoint or no such seed, or the named data
+        have changed since it was trained.
     """
     folder = RunFolder(path)
     path = folder.path
@@ -102,35 +144,177 @@ def load_run(
         )
     config = from_dict(read_config(folder.config_path))
     check_config(config)
-    if dataset is None:
-        dataset = load_examples(config, data_dir)
-    program = build_program(config, dataset)
-    seeds = [int(s) for s in program.seeds]
+    first = config.training.seed
+    seeds = range(first, first + config.training.num_seeds)
     if seed is not None and seed not in seeds:
         raise ValueError(
             f"{path} trained the seeds {', '.join(map(str, seeds))}; got seed {seed}"
         )
-    state, progress, _ = newest_state(program, folder)
-    if not progress.rows:
+    checkpoint, rejected = restore_checkpoint(
+        folder.checkpoints_path, None, resume=False
+    )
+    for bad in rejected:
+        logging.warning("ignored checkpoint %d: %s", bad.number, bad.reason)
+    if checkpoint is None or not (
+        checkpoint.progress.rows or checkpoint.progress.epoch
+    ):
         raise ValueError(
             f"{path} has no checkpoint yet; continue it with: python -m noisejax.train "
             f"--workdir={path} --resume"
         )
-    retraining = program.phases[progress.phase].name == "retrain"
-    chosen: Any = state.state if retraining else state.best
-    i = 0 if seed is None else seeds.index(seed)
-    params, batch_stats = jax.tree.map(
-        lambda leaf: leaf[i], (chosen.params, chosen.batch_stats)
+    described = checkpoint.run.get(DATASET, {})
+    dataset = _find_dataset(path, config, described, data_dir, dataset)
+    has_data = not isinstance(dataset, MissingData)
+    if has_data:
+        check_examples(config, dataset)
+        described = describe_dataset(dataset)
+    elif "shape" not in described:
+        raise FileNotFoundError(
+            f"{path} is of an older version, which needs its data to be loaded"
+        )
+    fitted = load_fitted(folder, config)
+    if fitted is None and has_data:
+        fitted = fit_examples(config, dataset)
+    elif fitted is None:
+        raise FileNotFoundError(
+            f"{path} has lost its preprocessing, which needs the data to be fitted"
+        )
+    prepared = prepare_examples(
+        config,
+        fitted,
+        dataset if has_data else None,
+        shape=tuple(described["shape"]),
+        is_bytes=described["is_bytes"],
     )
-    variables = {"params": params, "batch_stats": batch_stats}
+    train = test = dataset
+    if has_data:
+        train, test = put_examples(config, prepared.dataset, ONE_DEVICE)
+    else:
+        prepared = dataclasses.replace(prepared, dataset=dataset)
+    outputs = described["outputs"]
+    model = build_model(
+        config,
+        tuple(outputs) if isinstance(outputs, list) else outputs,
+        with_noise=config.training.mode != "back_projection",
+    )
+    example = np.zeros((1, *described["shape"]), np.float32)
+    if fitted.steps:
+        example = prepared.convert(example)
+    index = 0 if seed is None else seeds.index(seed)
     return TrainedRun(
         path=path,
         config=config,
         dataset=dataset,
-        train=program.train,
-        test=program.test,
-        prepared=program.prepared,
-        model=program.model,
-        variables=variables,
-        seed=seeds[i],
+        train=train,
+        test=test,
+        prepared=prepared,
+        model=model,
+        variables=_variables(path, model, example, checkpoint, index),
+        seed=seeds[index],
     )
+
+
+def _find_dataset(
+    path: pathlib.Path,
+    config: Config,
+    described: dict[str, Any],
+    data_dir: str | os.PathLike | None,
+    dataset: data.Dataset | data.SoftTargets | None,
+) -> data.Dataset | data.SoftTargets | MissingData:
+    """Load the data of a run, and compare them with those that it was trained on."""
+    given = dataset is not None
+    if not given:
+        try:
+            dataset = load_examples(config, data_dir)
+        except FileNotFoundError as error:
+            logging.warning("loading the network of %s alone: %s", path, error)
+            return MissingData(str(error))
+    found = {k: v for k, v in describe_dataset(dataset).items() if k in described}
+    try:
+        check_same(path, {DATASET: described}, {DATASET: found})
+    except ValueError as error:
+        if not given:
+            raise ValueError(
+                f"the data of {path} have changed since it was trained: {error}. "
+                "Restore them, or pass other data as `dataset`"
+            ) from error
+        logging.warning("%s was trained on other data: %s", path, error)
+    return dataset
+
+
+def _variables(
+    path: pathlib.Path, model: nn.Module, example: np.ndarray, checkpoint, index: int
+) -> dict[str, PyTree[Array]]:
+    """Choose the reported parameters of one seed out of a checkpoint."""
+    retraining = checkpoint.progress.phase > 0
+    which = ".state" if retraining else ".best"
+    key = jax.random.key(0)
+    like = jax.eval_shape(lambda: model.init(key, example, train=False))
+
+    def choose(keys, leaf):
+        collection, *rest = keys
+        name = f"{which}.{collection.key}{jax.tree_util.keystr(tuple(rest))}"
+        array = checkpoint.arrays.get(name)
+        if array is None or array.shape[1:] != leaf.shape or len(array) <= index:
+            raise ValueError(
+                f"{path} holds another network: its {name} is "
+                f"{'missing' if array is None else f'of shape {array.shape}'}"
+            )
+        return array[index]
+
+    variables = jax.tree_util.tree_map_with_path(choose, like)
+    return {
+        "params": variables["params"],
+        "batch_stats": variables.get("batch_stats", {}),
+    }
+
+
+def recorded_config(workdir: str | os.PathLike) -> Config | None:
+    """Read the configuration of the run in a folder; None if it holds no run.
+
+    Raises:
+      ValueError: config.json is damaged, and no checkpoint has a copy.
+    """
+    folder = RunFolder(workdir)
+    info = recorded_info(folder.checkpoints_path)
+    if info is not None:
+        return from_dict({k: v for k, v in info["run"].items() if k != DATASET})
+    if folder.config_path.exists():
+        return from_dict(read_config(folder.config_path))
+    return None
+
+
+def is_finished(workdir: str | os.PathLike) -> bool:
+    """True if a folder holds a finished run with undamaged metrics."""
+    return RunFolder(workdir).finished_summary() is not None
+
+
+def read_summary(workdir: str | os.PathLike) -> dict[str, Any]:
+    """Read the summary of a finished run.
+
+    Args:
+      workdir: folder of the run.
+
+    Returns:
+      The summary that `train` returned.
+
+    Raises:
+      ValueError: the folder holds no finished run, or it is damaged.
+
+    Example:
+      >>> import tempfile
+      >>> from noisejax import training
+      >>> config = training.Config()
+      >>> config.training.epochs = 1
+      >>> with tempfile.TemporaryDirectory() as folder:
+      ...     made = training.train(config, folder)
+      ...     training.read_summary(folder) == made
+      True
+    """
+    summary = RunFolder(workdir).finished_summary()
+    if summary is None:
+        raise ValueError(
+            f"{workdir} must hold a finished run, it has no whole summary.json; finish "
+            f"it with: python -m noisejax.train --workdir={workdir} --resume"
+        )
+    return summary

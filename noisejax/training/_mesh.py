@@ -1,15 +1,18 @@
-"""Over which devices a run's arrays lie: batches, noise samples, seeds.
+"""Devices of a run: shardings of batches, noise samples and seeds.
 
-The program is the same on one device and on many: shardings are asked for, and the
-compiler moves what must move. Masks are functions of keys alone, so that they do not
-depend on the mesh; sums over a batch do, to the order of the additions.
+The program is the same on one device and on many: it constrains shardings, and the
+compiler inserts the communication. Masks are functions of keys alone, so that they do
+not depend on the mesh; sums over a batch depend on it to the order of the additions.
 """
 
 import dataclasses
+import functools
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
 import numpy as np
+from jax import numpy as jnp
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, PyTree
 
@@ -20,51 +23,50 @@ DATA, SAMPLES = "data", "samples"
 
 @dataclasses.dataclass(frozen=True)
 class Placement:
-    """Where arrays lie.
+    """Shardings of a run's arrays.
 
     Attributes:
-      mesh: of the axes "data" and "samples"; None: one device.
-      splits_seeds: whether the axis "samples" shares the seeds, not the noise samples.
+      mesh: mesh with the axes "data" and "samples"; None: one device.
+      splits_seeds: True if the axis "samples" shards the seeds, not the noise samples.
     """
 
     mesh: Mesh | None = None
     splits_seeds: bool = False
 
-    def everywhere(self, tree: PyTree[Array]) -> PyTree[Array]:
-        """Puts the same on every device."""
-        return self._put(tree, PartitionSpec())
-
-    def by_seed(self, tree: PyTree[Array]) -> PyTree[Array]:
-        """Puts what leads with the seeds where they are trained."""
-        return self._put(tree, self._seeds)
+    @property
+    def num_data(self) -> int:
+        """Number of devices that share a batch."""
+        return self.mesh.shape[DATA] if self.mesh else 1
 
     @property
-    def sharding_by_seed(self) -> NamedSharding | None:
-        """Of what leads with the seeds; None: one device."""
+    def seed_sharding(self) -> NamedSharding | None:
+        """Sharding of arrays that lead with the seeds; None: one device."""
         return self.mesh and NamedSharding(self.mesh, self._seeds)
 
     @property
-    def sharding_of_batches(self) -> NamedSharding | None:
-        """Of batches that lead with the seeds, likewise."""
-        return self.mesh and NamedSharding(
-            self.mesh, PartitionSpec(SAMPLES if self.splits_seeds else None, DATA)
-        )
+    def batch_sharding(self) -> NamedSharding | None:
+        """Sharding of batches [seeds, steps, batch, ...]; None: one device."""
+        seeds = SAMPLES if self.splits_seeds else None
+        return self.mesh and NamedSharding(self.mesh, PartitionSpec(seeds, None, DATA))
 
-    @property
-    def num_data(self) -> int:
-        """Devices that share a batch."""
-        return self.mesh.shape[DATA] if self.mesh else 1
+    def replicate(self, tree: PyTree[Array]) -> PyTree[Array]:
+        """Put the same arrays on every device."""
+        return self._put(tree, PartitionSpec())
+
+    def put_by_seed(self, tree: PyTree[Array]) -> PyTree[Array]:
+        """Put arrays that lead with the seeds on the devices of their seeds."""
+        return self._put(tree, self._seeds)
 
     def keep_by_seed(self, tree: PyTree[Array]) -> PyTree[Array]:
-        """The same within a compiled function."""
+        """Constrain arrays that lead with the seeds, within a compiled function."""
         return self._constrain(tree, self._seeds)
 
     def batch(self, tree: PyTree[Array]) -> PyTree[Array]:
-        """Shares a batch among devices, within a compiled function."""
+        """Shard a batch [batch, ...], within a compiled function."""
         return self._constrain(tree, PartitionSpec(DATA))
 
     def copies(self, tree: PyTree[Array]) -> PyTree[Array]:
-        """Shards a batch of S copies of each example, which lie beside each other."""
+        """Shard a batch of S copies of each example, which are beside each other."""
         if self.splits_seeds:
             return self.batch(tree)
         return self._constrain(tree, PartitionSpec((DATA, SAMPLES)))
@@ -80,7 +82,7 @@ class Placement:
         if sharding.is_fully_addressable:
             return jax.device_put(tree, sharding)
 
-        def put(leaf):  # every process has the whole, and cuts out its own part
+        def put(leaf):  # every process has the whole array, and cuts out its part
             host = np.asarray(leaf)
             return jax.make_array_from_callback(
                 host.shape, sharding, lambda index: host[index]
@@ -93,84 +95,124 @@ class Placement:
             return tree
         return jax.lax.with_sharding_constraint(tree, NamedSharding(self.mesh, spec))
 
+    @property
+    def one_by_one(self) -> bool:
+        """True if seeds run one after another, each by the program of a single seed.
+
+        This is so on a CPU: vmap gains nothing there, and XLA fuses a program of
+        several seeds differently, which changes last bits.
+        """
+        return not self.splits_seeds and jax.default_backend() == "cpu"
+
+    def over_seeds(
+        self, function: Callable, in_axes: Sequence[int | None]
+    ) -> Callable[..., Any]:
+        """Map a function of one seed over the seeds of a group (see `split`).
+
+        Args:
+          function: function of one seed.
+          in_axes: 0 for arguments that lead with the seeds, None for shared ones.
+        """
+        if self.splits_seeds:
+            return jax.vmap(function, in_axes, spmd_axis_name=SAMPLES)
+        if not self.one_by_one:
+            return jax.vmap(function, in_axes)
+
+        def alone(*arguments):  # a group is one seed: drop its axis, and restore it
+            own = [
+                argument if axis is None else jax.tree.map(lambda a: a[0], argument)
+                for argument, axis in zip(arguments, in_axes, strict=True)
+            ]
+            return jax.tree.map(lambda a: jnp.asarray(a)[None], function(*own))
+
+        return alone
+
+    def split(self, tree: PyTree[Array]) -> list[PyTree[Array]]:
+        """Split arrays that lead with the seeds into groups that run together."""
+        count = len(jax.tree.leaves(tree)[0])
+        return _split(tree, count) if self.one_by_one and count > 1 else [tree]
+
+    @staticmethod
+    def join(groups: Sequence[PyTree[Array]]) -> PyTree[Array]:
+        """Concatenate what `split` has split."""
+        return groups[0] if len(groups) == 1 else _join(groups)
+
+
+@functools.partial(jax.jit, static_argnums=1)
+def _split(tree: PyTree[Array], count: int) -> list[PyTree[Array]]:
+    return [jax.tree.map(lambda a, i=i: a[i : i + 1], tree) for i in range(count)]
+
+
+@jax.jit
+def _join(groups: Sequence[PyTree[Array]]) -> PyTree[Array]:
+    return jax.tree.map(lambda *parts: jnp.concatenate(parts), *groups)
+
 
 ONE_DEVICE = Placement()
 
 
 def build_placement(config: Config) -> Placement:
-    """The devices that a configuration asks for.
+    """Build the mesh of a run.
 
     Raises:
-      ValueError: there are fewer, or they cannot share the batch, the samples, or the
-        seeds evenly.
+      ValueError: the machine has fewer devices, or the batch, the samples or the seeds
+        do not divide among them.
     """
     data, samples = config.mesh.data, config.mesh.samples
     if data * samples == 1 and jax.process_count() == 1:
-        return Placement()
+        return ONE_DEVICE
     devices = jax.devices()
-    _check(config, len(devices))
+    for holds, message in _rules(config, len(devices), jax.process_count()):
+        if not holds:
+            raise ValueError(message)
     mesh = jax.make_mesh(
         (data, samples),
         (DATA, SAMPLES),
         axis_types=(AxisType.Auto,) * 2,
         devices=devices[: data * samples],
     )
-    return Placement(
-        mesh,
-        splits_seeds=samples > 1 and config.objective.num_samples == 1,
+    return Placement(mesh, samples > 1 and config.objective.num_samples == 1)
+
+
+def _rules(config: Config, there: int, processes: int) -> Iterator[tuple[bool, str]]:
+    """All rules of a mesh: (holds, message)."""
+    data, samples = config.mesh.data, config.mesh.samples
+    training, objective = config.training, config.objective
+    batch, parts = training.batch_size, training.microbatches
+    yield (
+        data * samples <= there,
+        "mesh.data x mesh.samples must not exceed the number of devices; got "
+        f"{data} x {samples} for {there} devices "
+        "(XLA_FLAGS=--xla_force_host_platform_device_count=8 makes eight of a CPU)",
     )
-
-
-def _check(config: Config, there: int) -> None:
-    mesh, objective, training = config.mesh, config.objective, config.training
-    asked = mesh.data * mesh.samples
-    rules: list[tuple[bool, str, Any]] = [
-        (
-            asked <= there,
-            "mesh.data x mesh.samples devices must be there",
-            f"{mesh.data} x {mesh.samples} asked for, {there} there "
-            "(XLA_FLAGS=--xla_force_host_platform_device_count=8 makes eight of a CPU)",
-        ),
-        (
-            asked == there or jax.process_count() == 1,
-            "several processes use all their devices: mesh.data x mesh.samples must be "
-            f"{there}, those of {jax.process_count()} processes",
-            f"got {mesh.data} x {mesh.samples}",
-        ),
-        (
-            training.batch_size % mesh.data == 0,
-            "training.batch_size must be a multiple of mesh.data",
-            f"got {training.batch_size} and {mesh.data}",
-        ),
-        (
-            training.batch_size // training.microbatches % mesh.data == 0,
-            "a microbatch (training.batch_size / training.microbatches) must be a "
-            "multiple of mesh.data",
-            f"got {training.batch_size} / {training.microbatches} and {mesh.data}",
-        ),
-    ]
-    if mesh.samples > 1 and objective.num_samples > 1:
-        rules += [
-            (
-                objective.num_samples % mesh.samples == 0,
-                "objective.num_samples must be a multiple of mesh.samples",
-                f"got {objective.num_samples} and {mesh.samples}",
-            ),
-            (
-                objective.strategy == "fold",
-                "noise samples are shared among devices by objective.strategy=fold",
-                f"got {objective.strategy!r}",
-            ),
-        ]
-    elif mesh.samples > 1:
-        rules.append(
-            (
-                training.num_seeds % mesh.samples == 0,
-                "with one noise sample, mesh.samples shares the seeds: "
-                "training.num_seeds must be a multiple of it",
-                f"got {training.num_seeds} and {mesh.samples}",
-            )
+    yield (
+        data * samples == there or processes == 1,
+        "several processes use all their devices: mesh.data x mesh.samples must be "
+        f"{there}, those of {processes} processes; got {data} x {samples}",
+    )
+    yield (
+        batch % data == 0,
+        f"training.batch_size must be a multiple of mesh.data; got {batch} and {data}",
+    )
+    yield (
+        batch // parts % data == 0,
+        "a microbatch (training.batch_size / training.microbatches) must be a multiple "
+        f"of mesh.data; got {batch} / {parts} and {data}",
+    )
+    if objective.num_samples == 1:
+        yield (
+            training.num_seeds % samples == 0,
+            "with one noise sample, mesh.samples shards the seeds: training.num_seeds "
+            f"must be a multiple of it; got {training.num_seeds} and {samples}",
         )
-    for holds, rule, got in rules:
-        if not holds:
-            raise ValueError(f"{rule}; {got}")
+    elif samples > 1:
+        yield (
+            objective.num_samples % samples == 0,
+            "objective.num_samples must be a multiple of mesh.samples; got "
+            f"{objective.num_samples} and {samples}",
+        )
+        yield (
+            objective.strategy == "fold",
+            "mesh.samples shards the noise samples of objective.strategy=fold only; "
+            f"got {objective.strategy!r}",
+        )

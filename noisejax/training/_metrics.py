@@ -1,11 +1,14 @@
-"""metrics.jsonl: one JSON object a line, each measurement once."""
+"""metrics.jsonl and event files: one row per measurement, each once."""
 
 import contextlib
 import hashlib
+import importlib.util
 import json
 import os
 import pathlib
 from typing import Any
+
+from absl import logging
 
 from noisejax.training._files import finite, write_bytes
 
@@ -13,80 +16,74 @@ Row = dict[str, Any]
 
 
 class MetricsLog:
-    """Appends rows to a file and to its mirror, from which damage is repaired.
-
-    Attributes:
-      count: rows so far.
-      sha256: of them, as they are written.
-    """
+    """Appends rows to metrics.jsonl, and perhaps to event files for TensorBoard."""
 
     def __init__(
-        self, path: pathlib.Path, mirror: pathlib.Path, count: int = 0, sha256: str = ""
+        self,
+        path: pathlib.Path,
+        rows: list[Row],
+        *,
+        events: pathlib.Path | None = None,
+        first_epoch: int = 1,
     ):
-        """Opens both and cuts them to their first `count` rows.
+        """Write the rows of a checkpoint, so that no row is lost or doubled.
 
         Args:
-          path: of the log; created if absent.
-          mirror: of its copy; likewise.
-          count: rows that belong to the checkpoint that is continued.
-          sha256: of these.
-
-        Raises:
-          ValueError: neither file holds these rows.
+          path: path of the log.
+          rows: rows so far.
+          events: folder of event files; None: no event files.
+          first_epoch: next epoch; older events from it on are hidden.
         """
-        rows = first_rows(path, mirror, count, sha256) if count else b""
-        self.count = count
-        self._hash = hashlib.sha256(rows)
-        mirror.parent.mkdir(exist_ok=True)
-        for file in (path, mirror):
-            write_bytes(file, rows)
-        self._files = [file.open("ab") for file in (path, mirror)]
+        content = encode_rows(rows)
+        existing = path.read_bytes() if path.is_file() else b""
+        if rows and not existing.startswith(content):
+            logging.warning("%s was damaged: restored from the checkpoint", path)
+        if existing != content or not path.is_file():
+            write_bytes(path, content)
+        self._file = path.open("ab")
+        self._events: Any = None
+        if events is not None:
+            from tensorboardX import SummaryWriter  # optional
 
-    @property
-    def sha256(self) -> str:
-        """Of all rows so far."""
-        return self._hash.hexdigest()
+            self._events = SummaryWriter(str(events), purge_step=first_epoch)
 
-    def write(self, rows: list[Row]) -> None:
-        """Appends rows, and has them on disk when it returns."""
-        lines = b"".join(json.dumps(finite(row)).encode() + b"\n" for row in rows)
-        for file in self._files:
-            file.write(lines)
-            file.flush()
-            os.fsync(file.fileno())
-        self._hash.update(lines)
-        self.count += len(rows)
+    def write(self, rows: list[Row], epoch: int) -> None:
+        """Append the rows of an epoch, counted over phases, and flush them to disk."""
+        self._file.write(encode_rows(rows))
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        if self._events is None:
+            return
+        for row in rows:
+            for name in ("loss", "error_percent"):
+                if row[name] is not None:
+                    tag = f"{row['split']}/{name}/seed_{row['seed']}"
+                    self._events.add_scalar(tag, row[name], epoch)
+        self._events.flush()
 
     def close(self) -> None:
-        """Closes the files."""
-        for file in self._files:
-            with contextlib.suppress(OSError):  # a full disk was told of by `write`
-                file.close()
+        """Close the files."""
+        with contextlib.suppress(OSError):  # `write` has reported a full disk
+            self._file.close()
+        if self._events is not None:
+            self._events.close()
 
 
-def first_rows(
-    path: pathlib.Path, mirror: pathlib.Path, count: int, sha256: str
-) -> bytes:
-    """The first rows of a log, from whichever of its two files still has them.
+def encode_rows(rows: list[Row]) -> bytes:
+    """Encode rows as the lines of metrics.jsonl."""
+    return b"".join(json.dumps(finite(row)).encode() + b"\n" for row in rows)
 
-    Raises:
-      ValueError: neither has.
-    """
-    for file in (path, mirror):
-        lines = file.read_bytes().splitlines(keepends=True) if file.is_file() else []
-        rows = b"".join(lines[:count])
-        if hashlib.sha256(rows).hexdigest() == sha256:
-            return rows
-    raise ValueError(
-        f"neither {path} nor {mirror} holds the first {count} rows as they were written"
-    )
+
+def hash_rows(rows: list[Row]) -> str:
+    """The SHA-256 of the lines of metrics.jsonl."""
+    return hashlib.sha256(encode_rows(rows)).hexdigest()
 
 
 def read_metrics(path: pathlib.Path) -> list[Row]:
-    """The rows of a metrics.jsonl.
+    """Read the rows of a metrics.jsonl.
 
     Raises:
-      ValueError: a line that is no JSON object.
+      ValueError: a line is not a JSON object.
     """
     rows = []
     for number, line in enumerate(path.read_text().splitlines(), 1):
@@ -95,3 +92,16 @@ def read_metrics(path: pathlib.Path) -> list[Row]:
         except ValueError as error:
             raise ValueError(f"{path}, line {number}: {error}") from error
     return rows
+
+
+def require_tensorboard() -> None:
+    """Check that event files can be written.
+
+    Raises:
+      ValueError: tensorboardX is not installed.
+    """
+    if importlib.util.find_spec("tensorboardX") is None:
+        raise ValueError(
+            "training.tensorboard=True needs tensorboardX: pip install "
+            "'noisejax[tensorboard]'"
+        )

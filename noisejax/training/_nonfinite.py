@@ -1,136 +1,116 @@
-"""Where NaN or infinity first came up: looked for only once it is known to be there."""
-
-from collections.abc import Callable
-from typing import Any
+"""Search for the first value that is NaN or infinite, once a step has gone wrong."""
 
 import jax
 import numpy as np
-from jax import lax
+from flax import linen as nn
 from jax import numpy as jnp
 from jaxtyping import Array, Bool, Int, PyTree
 
-from noisejax.training._epoch import as_seen, epoch_batches, step_key
-from noisejax.training._microbatches import split_batch
+from noisejax.training._batches import Batches, as_seen, plan_calls
+from noisejax.training._epoch import Call, copy
 from noisejax.training._processes import on_host
-from noisejax.training._state import TrainState
-from noisejax.training._step import Step, StepConfig
+from noisejax.training._state import TrainState, step_key
+from noisejax.training._step import split_batch
+from noisejax.training._task import Task
 
 SHOWN = 5
-"""How many examples a message names."""
+"""Number of examples that a message names."""
 
 
-def all_finite(tree: PyTree[Array]) -> Bool[Array, ""]:
-    """Whether a tree holds neither NaN nor infinity."""
-    return jnp.all(jnp.asarray([jnp.isfinite(x).all() for x in jax.tree.leaves(tree)]))
+@jax.jit
+@jax.vmap
+def all_finite(state: TrainState) -> Bool[Array, " seeds"]:
+    """True for seeds whose parameters and running averages are all finite."""
+    leaves = jax.tree.leaves((state.params, state.batch_stats))
+    return jnp.all(jnp.asarray([jnp.isfinite(leaf).all() for leaf in leaves]))
 
 
-def make_search(
-    config: StepConfig,
-    step: Step,
+def find_nonfinite(
+    call: Call,
+    state: TrainState,
+    batches: Batches,
+    epoch: int,
+    i: int,
     *,
-    batch_size: int,
+    begin: int,
+    model: nn.Module,
+    task: Task,
+    microbatches: int,
     inverted: bool,
-    augment: bool = False,
-) -> Callable[..., tuple[int, str]]:
-    """Looks for the first bad step of an epoch of one seed.
+    augment: bool,
+) -> tuple[int, str] | None:
+    """Repeat an epoch step by step, up to the first value that is not finite.
+
+    Args:
+      call: compiled steps, see `make_call`.
+      state: states of all seeds at step `begin`.
+      batches: batches of the epoch.
+      epoch: number of the epoch, counted over phases.
+      i: index of the seed that went wrong.
+      begin: steps of this epoch that `state` has made.
+      model: network of the step.
+      task: likelihood of its outputs.
+      microbatches: parts of a batch.
+      inverted: True to invert the examples.
+      augment: True to flip and crop them.
 
     Returns:
-      search(state, x, y, indices, seed, number) -> (index of the step, what is not
-      finite); the arguments are those of an epoch (`make_epoch`), of one seed.
+      The index of the step and a description of the value; None if all are finite.
     """
-
-    def batch_of(x, y, batches, seed, number, i):
-        batch = batches[i]
-        examples = as_seen(
-            x[batch], seed, number, i, inverted=inverted, augment=augment
+    placement = batches.placement
+    group, i = (i, 0) if placement.one_by_one else (0, i)
+    state, batches = placement.split(state)[group], batches.split()[group]
+    calls, rows = plan_calls(batches.steps, 1, begin), batches.rows(epoch)
+    for (number, _), (x, y) in zip(calls, batches.read(epoch, calls), strict=True):
+        step = np.int32(number)
+        arguments = (x, y, batches.seeds, np.int32(epoch), step)
+        after, metrics = call(copy(state), *arguments)
+        finite = on_host((all_finite(after), jnp.isfinite(metrics["loss"][:, 0])))
+        if np.all(finite, axis=0)[i]:
+            state = after
+            continue
+        before, after, x, y, chosen, seed = jax.tree.map(
+            lambda leaf: jnp.asarray(leaf[i]),
+            on_host((state, after, x, y, rows[:, number], batches.seeds)),
         )
-        return examples, y[batch]
-
-    @jax.jit
-    def replay(state, x, y, batches, seed, number):
-        """The epoch until its first bad step: (index, state before, state after)."""
-
-        def go_on(carry):
-            i, _, _, bad = carry
-            return ~bad & (i < len(batches))
-
-        def body(carry):
-            i, _, state, _ = carry
-            key = step_key(seed, number, i)
-            new, metrics = step(state, *batch_of(x, y, batches, seed, number, i), key)
-            bad = ~(jnp.isfinite(metrics["loss"]) & all_finite(_kept(new)))
-            return i + 1, state, new, bad
-
-        start = (jnp.int32(0), state, state, jnp.asarray(False))
-        done, before, after, _ = lax.while_loop(go_on, body, start)
-        return done - 1, before, after
-
-    def search(state, x, y, indices, seed, number):
-        batches = epoch_batches(indices, seed, number, batch_size=batch_size)
-        i, before, after = replay(state, x, y, batches, seed, number)
-        examples, labels = batch_of(x, y, batches, seed, number, i)
-        key = step_key(seed, number, i)
-        where = _first_bad(
-            config, before, after, examples, labels, key, on_host(batches[i])
-        )
-        return int(i), where
-
-    return search
+        seen = as_seen(x[0], seed, epoch, step, inverted=inverted, augment=augment)
+        key = step_key(seed, epoch, step)
+        parts = [(seen, y[0], key, chosen)]
+        if microbatches > 1:
+            keys = jax.random.split(key, microbatches)
+            seen, y, chosen = split_batch((seen, y[0], chosen), microbatches)
+            parts = list(zip(seen, y, keys, chosen, strict=True))
+        for part in parts:
+            where = _first_nonfinite(model, task, before, *part)
+            if where:
+                return number, where
+        return number, _describe_gradients(after)
+    return None
 
 
-def _kept(state: TrainState) -> PyTree[Array]:
-    return (state.params, state.batch_stats)
-
-
-def _first_bad(
-    config: StepConfig,
-    before: TrainState,
-    after: TrainState,
+def _first_nonfinite(
+    model: nn.Module,
+    task: Task,
+    state: TrainState,
     x: Array,
     y: Array,
     key: Array,
-    rows: Int[np.ndarray, " batch"],
-) -> str:
-    """In the order of computation: activations, loss, gradients by layer."""
-    parts = [(x, y, key, rows)]
-    if config.microbatches > 1:
-        keys = jax.random.split(key, config.microbatches)
-        x, y, rows = split_batch((x, y, rows), config.microbatches)
-        parts = list(zip(x, y, keys, rows, strict=True))
-    for part in parts:
-        where = _first_bad_forward(config, before, *part)
-        if where:
-            return where
-    bad = [
-        name
-        for name, leaf in _named(_kept(after))
-        if not np.isfinite(on_host(leaf)).all()
-    ]
-    return f"the gradient of {', '.join(bad)} is not finite" if bad else "the loss"
-
-
-def _first_bad_forward(
-    config: StepConfig,
-    before: TrainState,
-    x: Array,
-    y: Array,
-    key: Array,
-    rows: Int[np.ndarray, " batch"],
+    rows: Int[Array, " batch"],
 ) -> str | None:
-    """The same without gradients; None where all is finite."""
-    variables = {"params": before.params, "batch_stats": before.batch_stats}
-    (outputs, activations), _ = config.model.apply(
+    """Describe the first value of a forward pass that is not finite, if any."""
+    variables = {"params": state.params, "batch_stats": state.batch_stats}
+    (outputs, activations), _ = model.apply(
         variables, x, train=True, rngs={"dropout": key}, mutable=["batch_stats"]
     )
     for name, values in activations.items():
-        if not all_finite(values):
+        if not jnp.isfinite(values).all():
             return f"the activations of layer {name} are not finite"
-    if not all_finite(outputs):
+    if not jnp.isfinite(outputs).all():
         return "the outputs are not finite"
-    log_probs = config.task.log_prob(outputs, x, y)
-    if all_finite(log_probs):
+    log_probs = task.log_prob(outputs, x, y)
+    bad = np.asarray(rows)[~np.isfinite(np.asarray(log_probs))]
+    if not bad.size:
         return None
-    bad = rows[~np.isfinite(on_host(log_probs))]
     shown = ", ".join(str(row) for row in bad[:SHOWN])
     more = f" and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
     return (
@@ -139,8 +119,13 @@ def _first_bad_forward(
     )
 
 
-def _named(tree: PyTree[Array]) -> list[tuple[str, Any]]:
-    """Leaves with their paths: layer/parameter."""
-    leaves = jax.tree_util.tree_leaves_with_path(tree)
-    keys = jax.tree_util.keystr
-    return [(keys(p[1:], simple=True, separator="/"), leaf) for p, leaf in leaves]
+def _describe_gradients(after: TrainState) -> str:
+    leaves: PyTree[Array] = jax.tree_util.tree_leaves_with_path(
+        (after.params, after.batch_stats)
+    )
+    bad = [
+        jax.tree_util.keystr(path[1:], simple=True, separator="/")
+        for path, leaf in leaves
+        if not jnp.isfinite(leaf).all()
+    ]
+    return f"the gradient of {', '.join(bad)} is not finite" if bad else "the loss"

@@ -1,11 +1,13 @@
-"""Several processes as one run: joined by `jax.distributed`, in step, of one mind.
+"""Multi-process runs: joining, one exchange of values, and agreement on errors.
 
-Each runs the same program over its own devices. The first one writes files; what goes
-wrong in one is an error in all, so that none waits for ever.
+Each process runs the same program over its own devices. Process 0 writes files. An
+error in one process is raised in all, so that none of them waits for ever.
 """
 
 import contextlib
+import itertools
 import json
+import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -21,7 +23,7 @@ from noisejax.training._errors import ProcessLost, TrainingError, TrainingStoppe
 T = TypeVar("T")
 
 ERRORS = (TrainingStopped, TrainingError, FileNotFoundError, TypeError, ValueError)
-"""Kinds that another process raises likewise; what is none of them is the last."""
+"""Error types that are re-raised on every process; any other becomes a ValueError."""
 
 
 def join_processes(
@@ -31,20 +33,20 @@ def join_processes(
     *,
     timeout: int = 300,
 ) -> None:
-    """Makes this process one of several; before anything is computed.
+    """Join this process to a multi-process run, before anything is computed.
 
-    Without arguments JAX finds them out: under SLURM, Open MPI, Kubernetes, on TPUs.
+    Without arguments JAX finds them: under SLURM, Open MPI, Kubernetes, on TPUs.
 
     Args:
       coordinator: "host:port" of process 0, the same for all.
-      num_processes: how many there are.
-      process_id: which this is, from 0 on.
-      timeout: seconds in which all must have come.
+      num_processes: number of processes.
+      process_id: number of this process, from 0 on.
+      timeout: seconds within which all processes must join.
 
     Raises:
-      ValueError: an address, number or id that cannot be, a port that is in use, or
-        nothing to find out from.
-      TimeoutError: the coordinator, or another process, did not come in time.
+      ValueError: the address, number or id is impossible, the port is in use, or JAX
+        finds no cluster.
+      TimeoutError: the coordinator or another process did not join in time.
 
     Example:
       >>> from noisejax import training
@@ -59,7 +61,7 @@ def join_processes(
 
     def join():
         try:
-            # Its own timeout ends the process with a stack trace: ours comes before.
+            # JAX's own timeout ends the process with a stack trace: ours comes first.
             jax.distributed.initialize(
                 coordinator,
                 num_processes,
@@ -82,23 +84,48 @@ def join_processes(
 
 
 def is_first() -> bool:
-    """Whether this process writes files and prints."""
+    """True in process 0, which writes files and prints."""
     return jax.process_index() == 0
 
 
 @contextlib.contextmanager
+def stop_on_sigterm() -> Iterator[Callable[[], bool]]:
+    """Catch SIGTERM; yields a function that says whether the run shall stop.
+
+    All processes must call the function equally often: it then stops all of them at
+    the same call. With several processes JAX catches the signal; threads other than
+    the main one cannot.
+    """
+    if jax.process_count() > 1:
+        calls = itertools.count()
+        yield lambda: multihost_utils.reached_preemption_sync_point(next(calls))
+        return
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    signals: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, _: signals.append(number))
+    try:
+        yield lambda: bool(signals)
+    finally:
+        # None: the handler before was installed by C code, which Python cannot restore.
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
+
+
+@contextlib.contextmanager
 def notice_lost() -> Iterator[None]:
-    """While open, a process that another one cannot reach is said to be lost.
+    """Convert JAX's runtime errors to errors that say what to do.
 
     Raises:
-      ProcessLost: it is.
+      ProcessLost: another process cannot be reached.
+      TrainingError: the memory of a device is full.
     """
     try:
         yield
     except jax.errors.JaxRuntimeError as error:
         if "RESOURCE_EXHAUSTED" in str(error):
             raise TrainingError(
-                f"a device's memory is full: {error}; take more training.microbatches, "
+                f"a device's memory is full: {error}; use more training.microbatches, "
                 "a smaller training.batch_size, or data.stream=stream. The last "
                 "checkpoint is kept"
             ) from error
@@ -111,7 +138,7 @@ def notice_lost() -> Iterator[None]:
 
 
 def on_host(tree: PyTree[Array]) -> PyTree[np.ndarray]:
-    """Arrays that may lie over the devices of several processes, as NumPy's."""
+    """Fetch arrays, perhaps sharded over several processes, as NumPy arrays."""
 
     def fetch(leaf):
         if isinstance(leaf, jax.Array) and not (
@@ -124,10 +151,10 @@ def on_host(tree: PyTree[Array]) -> PyTree[np.ndarray]:
 
 
 def together(function: Callable[[], T], *, first_only: bool = False) -> T | None:
-    """Calls a function in all processes, or in the first; it fails in all or in none.
+    """Call a function in all processes, or in process 0; it fails in all or in none.
 
     Raises:
-      What it raised here; else one of `ERRORS` with what it raised elsewhere.
+      The error of this process; else an error of `ERRORS` with another's message.
     """
     if jax.process_count() == 1:
         return function()
@@ -138,8 +165,8 @@ def together(function: Callable[[], T], *, first_only: bool = False) -> T | None
     except Exception as caught:
         error = caught
     kinds = [i for i, kind in enumerate(ERRORS) if isinstance(error, kind)]
-    told = None if error is None else [min(kinds, default=-1), str(error)]
-    failed = [(i, found) for i, found in enumerate(gather(told)) if found]
+    report = None if error is None else [min(kinds, default=-1), str(error)]
+    failed = [(i, other) for i, other in enumerate(gather(report)) if other]
     if error is not None:
         raise error
     if failed:
@@ -148,32 +175,36 @@ def together(function: Callable[[], T], *, first_only: bool = False) -> T | None
     return value
 
 
-def share(value: Any) -> Any:
-    """The first process's value, that JSON can hold, in all processes."""
-    return value if jax.process_count() == 1 else gather(value)[0]
+def first_value(function: Callable[[], T]) -> T:
+    """Call a function in process 0, and return its JSON-like value in all processes.
+
+    Raises:
+      As `together`.
+    """
+    return gather(together(function, first_only=True))[0]
 
 
 def gather(value: Any) -> list[Any]:
-    """Every process's value, that JSON can hold."""
+    """Gather the JSON-like values of all processes."""
     if jax.process_count() == 1:
         return [value]
-    own = json.dumps(value).encode()
-    sizes = multihost_utils.process_allgather(np.int32(len(own)))
+    encoded = json.dumps(value).encode()
+    sizes = multihost_utils.process_allgather(np.int32(len(encoded)))
     # Few sizes, as each is a program of its own.
     room = 1 << max(int(sizes.max()) - 1, 255).bit_length()
-    padded = np.frombuffer(own.ljust(room, b" "), np.uint8)
+    padded = np.frombuffer(encoded.ljust(room, b" "), np.uint8)
     rows = multihost_utils.process_allgather(padded)
     return [json.loads(row.tobytes()) for row in rows]
 
 
 def check_agreed(run: dict[str, dict[str, Any]]) -> None:
-    """Checks that all processes are asked for the same run.
+    """Check that all processes are asked for the same run.
 
     Args:
       run: sections of fields.
 
     Raises:
-      ValueError: they are not; in all processes, and says where they differ.
+      ValueError: they differ; raised in all processes, with the fields.
     """
     if jax.process_count() == 1:
         return
@@ -222,7 +253,7 @@ def _check_address(coordinator, num_processes, process_id, timeout) -> None:
 
 
 def _check_port(coordinator: str) -> None:
-    """Whether process 0 can listen; where it cannot, JAX may crash (0.10.2)."""
+    """Check that process 0 can listen; if it cannot, JAX may crash (0.10.2)."""
     port = int(coordinator.rpartition(":")[2])
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -236,12 +267,12 @@ def _check_port(coordinator: str) -> None:
 
 
 def _missing(coordinator, num_processes, process_id, timeout) -> str:
-    """Who did not come."""
+    """Explain which process failed to join."""
     if coordinator is None:
-        return f"the processes did not all come within {timeout} s"
+        return f"not all processes joined within {timeout} s"
     if process_id == 0:
         return (
-            f"not all of the {num_processes} processes came to the coordinator at "
+            f"not all of the {num_processes} processes joined the coordinator at "
             f"{coordinator} within {timeout} s; start each with its own process_id"
         )
     host, _, port = coordinator.rpartition(":")
@@ -253,6 +284,6 @@ def _missing(coordinator, num_processes, process_id, timeout) -> str:
             f"({error}); is process 0 running, and reachable from here?"
         )
     return (
-        f"the coordinator at {coordinator} is there, but not all of the "
-        f"{num_processes} processes came within {timeout} s"
+        f"the coordinator at {coordinator} answers, but not all of the "
+        f"{num_processes} processes joined within {timeout} s"
     )

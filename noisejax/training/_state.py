@@ -1,4 +1,4 @@
-"""What training carries from step to step, and what it remembers as the best."""
+"""State of a network in training, and its best epoch so far."""
 
 import chex
 import jax
@@ -10,14 +10,14 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 
 @chex.dataclass(frozen=True)
 class TrainState:
-    """One seed's network in training.
+    """Network of one seed in training.
 
     Attributes:
-      params: of the network.
-      batch_stats: its running averages, {} where it has none.
-      opt_state: of the optimizer.
-      step: steps made in this phase.
-      skipped: steps left out because a loss or gradient was not finite.
+      params: parameters of the network.
+      batch_stats: running averages of the network, {} if it has none.
+      opt_state: state of the optimizer.
+      step: number of steps in this phase.
+      skipped: number of steps that were skipped since a value was not finite.
     """
 
     params: PyTree[Array]
@@ -29,15 +29,15 @@ class TrainState:
 
 @chex.dataclass(frozen=True)
 class Best:
-    """One seed's best epoch so far, by its validation error.
+    """Best epoch of one seed so far, by its validation error.
 
     Attributes:
-      params: of the network at that epoch.
-      batch_stats: likewise.
-      score: its validation error; infinite before the first epoch.
-      epoch: its number, from 1 on.
-      stale: epochs since the score was last beaten.
-      stopped: whether patience has run out; then nothing changes any more.
+      params: parameters after that epoch.
+      batch_stats: running averages after that epoch.
+      score: validation error of that epoch; infinite before the first epoch.
+      epoch: number of that epoch, from 1 on.
+      stale: epochs since the score last improved.
+      stopped: True once patience has run out; then nothing changes any more.
     """
 
     params: PyTree[Array]
@@ -48,61 +48,92 @@ class Best:
     stopped: Bool[Array, ""]
 
 
+@chex.dataclass(frozen=True)
+class Seeds:
+    """States and best epochs of all seeds, stacked."""
+
+    state: TrainState
+    best: Best
+
+
 def seed_key(seed: Int[Array, ""], purpose: str) -> Array:
-    """The key of a seed for one purpose; steps and epochs are folded into it."""
+    """The key of a seed for one purpose; epochs and steps are folded into it."""
     purposes = ("parameters", "order", "noise", "augmentation", "projection")
     return jax.random.split(jax.random.key(seed), len(purposes))[
         purposes.index(purpose)
     ]
 
 
-def init_state(
+def step_key(
+    seed: Int[Array, ""],
+    epoch: Int[Array, ""],
+    step: Int[Array, ""],
+    purpose: str = "noise",
+) -> Array:
+    """The key of a step of an epoch, counted over phases, for one purpose."""
+    key = jax.random.fold_in(seed_key(seed, purpose), epoch)
+    return jax.random.fold_in(key, step)
+
+
+def init_seeds(
     model: nn.Module,
     optimizer: optax.GradientTransformation,
     x: Float[Array, "batch ..."],
-    seed: Int[Array, ""],
-) -> TrainState:
-    """A fresh network.
+    seeds: Int[Array, " seeds"],
+) -> Seeds:
+    """Initialise the networks of all seeds.
 
     Args:
-      model: called as model(x, train=...).
-      optimizer: of its parameters.
-      x: examples, for their shape.
-      seed: that decides.
+      model: network, called as model(x, train=...).
+      optimizer: optimizer of its parameters.
+      x: examples, used for their shape only.
+      seeds: seeds of the initial parameters.
     """
-    variables = model.init(seed_key(seed, "parameters"), x, train=False)
-    return TrainState(
-        params=variables["params"],
-        batch_stats=variables.get("batch_stats", {}),
-        opt_state=optimizer.init(variables["params"]),
-        step=jnp.int32(0),
-        skipped=jnp.int32(0),
-    )
+
+    def one_seed(seed):
+        variables = model.init(seed_key(seed, "parameters"), x, train=False)
+        params, batch_stats = variables["params"], variables.get("batch_stats", {})
+        state = TrainState(
+            params=params,
+            batch_stats=batch_stats,
+            opt_state=optimizer.init(params),
+            step=jnp.int32(0),
+            skipped=jnp.int32(0),
+        )
+        best = Best(
+            params=params,
+            batch_stats=batch_stats,
+            score=jnp.float32(jnp.inf),
+            epoch=jnp.int32(0),
+            stale=jnp.int32(0),
+            stopped=jnp.asarray(False),
+        )
+        return Seeds(state=state, best=best)
+
+    return jax.vmap(one_seed)(seeds)
 
 
-def restart(
-    state: TrainState, optimizer: optax.GradientTransformation, best: Best
+def restart(seeds: Seeds, optimizer: optax.GradientTransformation) -> TrainState:
+    """Start a new phase from the best epochs, with a fresh optimizer."""
+
+    def one_seed(state, best):
+        return TrainState(
+            params=best.params,
+            batch_stats=best.batch_stats,
+            opt_state=optimizer.init(best.params),
+            step=jnp.int32(0),
+            skipped=state.skipped,
+        )
+
+    return jax.vmap(one_seed)(seeds.state, seeds.best)
+
+
+def freeze_stopped(
+    stopped: Bool[Array, " seeds"], before: TrainState, after: TrainState
 ) -> TrainState:
-    """The best network at the start of a new phase, with a fresh optimizer."""
-    return TrainState(
-        params=best.params,
-        batch_stats=best.batch_stats,
-        opt_state=optimizer.init(best.params),
-        step=jnp.int32(0),
-        skipped=state.skipped,
-    )
-
-
-def first_best(state: TrainState) -> Best:
-    """Before any epoch."""
-    return Best(
-        params=state.params,
-        batch_stats=state.batch_stats,
-        score=jnp.float32(jnp.inf),
-        epoch=jnp.int32(0),
-        stale=jnp.int32(0),
-        stopped=jnp.asarray(False),
-    )
+    """Choose the state `before` for seeds that have stopped, else `after`."""
+    choose = jax.vmap(lambda s, b, a: jax.tree.map(lambda *x: jnp.where(s, *x), b, a))
+    return choose(stopped, before, after)
 
 
 def update_best(
@@ -113,14 +144,14 @@ def update_best(
     *,
     patience: int,
 ) -> Best:
-    """The better of `best` and the state after `epoch`.
+    """Choose the better of the best epoch so far and the new one.
 
     Args:
-      best: so far.
-      state: after the epoch.
-      score: the epoch's validation error; without validation minus the epoch, so that
-        the last is the best.
-      epoch: its number.
+      best: best epoch so far.
+      state: state after the new epoch.
+      score: validation error of the new epoch; minus its number if no examples are
+        held out, so that the last epoch is the best.
+      epoch: number of the new epoch.
       patience: epochs without a better one after which a seed stops; 0: never.
     """
     better = (score <= best.score) & ~best.stopped  # of equals the longer trained

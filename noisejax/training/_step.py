@@ -1,123 +1,117 @@
-"""One step of training: a pure function of state, batch and key."""
+"""One training step: a pure function of state, batch and key."""
 
-import dataclasses
 from collections.abc import Callable
 
 import jax
 import optax
 from flax import linen as nn
+from jax import lax
 from jax import numpy as jnp
-from jaxtyping import Array, Float, Int, PyTree
+from jaxtyping import Array, Float, Int, PyTree, Shaped
 
 from noisejax import noise, objectives
 from noisejax.training._mesh import ONE_DEVICE, Placement
-from noisejax.training._microbatches import accumulate
 from noisejax.training._optimizer import clip_norms
 from noisejax.training._state import TrainState
 from noisejax.training._task import Task
 
-
-@dataclasses.dataclass(frozen=True)
-class StepConfig:
-    """What a step needs besides its arguments; hashable, so that jit may close over it.
-
-    Attributes:
-      model: called as model(x, train=...) -> (outputs, activations).
-      task: how outputs are judged.
-      expected_samples: how many noise samples a forward pass must apply; 0: the
-        network trains without noise.
-      num_samples: S, noise samples per example.
-      strategy: how the S samples are run, as in `objectives.iwsgd`.
-      weighting: of the samples, "importance" or "equal".
-      max_norm: of a unit's incoming weights; 0: none.
-      skip_nonfinite: leave steps out whose loss or gradient is not finite.
-      placement: of the batch, or of its copies.
-      gradients: whether mean |gradient| of each kernel is among the metrics.
-      microbatches: M, parts of a batch that run one after another.
-    """
-
-    model: nn.Module
-    task: Task
-    expected_samples: int
-    num_samples: int = 1
-    strategy: str = "fold"
-    weighting: str = "importance"
-    max_norm: float = 0.0
-    skip_nonfinite: bool = False
-    placement: Placement = ONE_DEVICE
-    gradients: bool = False
-    microbatches: int = 1
-
-
 PER_SAMPLE = ("vmap", "map")
-"""Strategies that run each sample by itself, with batch statistics of its own."""
+"""Strategies with one forward pass per sample, so with batch statistics per sample."""
 
-StepMetrics = dict[str, Array]
+Metrics = dict[str, Float[Array, ""]]
 
 Step = Callable[
     [TrainState, Float[Array, "..."], Int[Array, " batch"], noise.Key],
-    tuple[TrainState, StepMetrics],
+    tuple[TrainState, Metrics],
 ]
 
 
-def make_step(config: StepConfig, optimizer: optax.GradientTransformation) -> Step:
-    """A step of IWSGD; with one noise sample per example, of ordinary noisy training.
+def make_step(
+    model: nn.Module,
+    optimizer: optax.GradientTransformation,
+    task: Task,
+    *,
+    expected_samples: int,
+    num_samples: int = 1,
+    strategy: str = "fold",
+    weighting: str = "importance",
+    microbatches: int = 1,
+    max_norm: float = 0.0,
+    skip_nonfinite: bool = False,
+    mean_gradients: bool = False,
+    placement: Placement = ONE_DEVICE,
+) -> Step:
+    """Make a step of IWSGD; with one noise sample, of ordinary noisy training.
 
-    (state, x, y, key) -> (state, metrics), the metrics:
-      loss: minus the mean over examples of the bound (Noh et al. 2017, eq. 4), [].
-      error: of the noisy network, mean over samples and examples, [].
-      loss_at_1, where S > 1: the loss of one sample, which `loss` improves on, [].
-      effective_samples, where S > 1: 1 / Σ w², mean over examples, [].
-      gradient/layer/kernel, where asked for: mean |∂E/∂W| (Hahn, eq. 5), [].
+    Args:
+      model: network, called as model(x, train=...) -> (outputs, activations).
+      optimizer: optimizer of its parameters.
+      task: likelihood and error of its outputs.
+      expected_samples: number of noise samples that a forward pass must apply; 0: the
+        network trains without noise.
+      num_samples: S, noise samples per example.
+      strategy: strategy of `objectives.iwsgd`.
+      weighting: weighting of the samples, "importance" or "equal".
+      microbatches: M, parts of a batch that run one after another.
+      max_norm: largest norm of a unit's incoming weights; 0: no limit.
+      skip_nonfinite: True to skip steps whose loss or gradient is not finite.
+      mean_gradients: True to measure mean |gradient| of each kernel.
+      placement: sharding of the batch and of its copies.
+
+    Returns:
+      step(state, x, y, key) -> (state, metrics), with the scalar metrics
+        loss: minus the mean over examples of the bound (Noh et al. 2017, eq. 4).
+        error: error of the noisy network, mean over samples and examples.
+        loss_at_1, if S > 1: loss of one sample, on which `loss` improves.
+        effective_samples, if S > 1: 1 / Σ w², mean over examples.
+        gradient/layer/kernel, if measured: mean |∂E/∂W| (Hahn, eq. 5).
 
     Raises:
-      RuntimeError: while tracing, where the network applies fewer noise samples than
-        `expected_samples`: its noise is off though it is asked for.
+      RuntimeError: while tracing, if the network applies fewer noise samples than
+        `expected_samples`.
     """
-    noisy = config.expected_samples > 0
-    folded = config.num_samples > 1 and config.strategy == "fold"
-    shard = config.placement.copies if folded else config.placement.batch
+    folded = num_samples > 1 and strategy == "fold"
+    shard = placement.copies if folded else placement.batch
 
     def gradients_of(params, batch_stats, x, y, key):
         def log_prob(params, key, x, y):
-            if config.strategy != "resample":  # there a call has one example
+            if strategy != "resample":  # it calls this for one example at a time
                 x, y = shard((x, y))
             variables = {"params": params, "batch_stats": batch_stats}
-            rngs = {"dropout": key} if noisy else None
+            rngs = {"dropout": key} if expected_samples else None
             with noise.count_samples() as count:
-                (outputs, _), updated = config.model.apply(
+                (outputs, _), updated = model.apply(
                     variables, x, train=True, rngs=rngs, mutable=["batch_stats"]
                 )
-            if count.applied < config.expected_samples:
+            if count.applied < expected_samples:
                 raise RuntimeError(
-                    f"the network applied {count.applied} noise samples where the "
-                    f"configuration asks for {config.expected_samples}: its noise is "
-                    "off"
+                    f"the network applied {count.applied} noise samples instead of "
+                    f"{expected_samples}: a noisy layer did not draw its noise"
                 )
-            error = config.task.error(outputs, x, y)
-            log_probs = config.task.log_prob(outputs, x, y)
+            error = task.error(outputs, x, y)
+            log_probs = task.log_prob(outputs, x, y)
             return log_probs, (error, updated.get("batch_stats", {}))
 
         loss_fn = objectives.iwsgd(
             log_prob,
-            num_samples=config.num_samples,
-            strategy=config.strategy,
-            weighting=config.weighting,
+            num_samples=num_samples,
+            strategy=strategy,
+            weighting=weighting,
             has_aux=True,
         )
         gradient_fn = jax.value_and_grad(loss_fn, has_aux=True)
         (loss, aux), gradients = gradient_fn(params, key, x, y)
         error, batch_stats = aux.user_aux
-        if config.strategy in PER_SAMPLE:  # running averages take the mean over samples
+        if strategy in PER_SAMPLE:  # running averages take the mean over samples
             batch_stats = jax.tree.map(lambda leaf: jnp.mean(leaf, axis=0), batch_stats)
         metrics = {"loss": loss, "error": jnp.mean(error)}
-        if config.num_samples > 1:
+        if num_samples > 1:
             metrics["loss_at_1"] = -jnp.mean(aux.bound_at_1)
             metrics["effective_samples"] = jnp.mean(aux.effective_samples)
         return gradients, batch_stats, metrics
 
-    if config.microbatches > 1:
-        gradients_of = accumulate(gradients_of, config.microbatches)
+    if microbatches > 1:
+        gradients_of = accumulate(gradients_of, microbatches)
 
     def step(state, x, y, key):
         gradients, batch_stats, metrics = gradients_of(
@@ -125,33 +119,80 @@ def make_step(config: StepConfig, optimizer: optax.GradientTransformation) -> St
         )
         updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
-        if config.max_norm:
-            params = clip_norms(params, config.max_norm)
+        if max_norm:
+            params = clip_norms(params, max_norm)
         new = state.replace(
             params=params,
             batch_stats=batch_stats,
             opt_state=opt_state,
             step=state.step + 1,
         )
-        if config.skip_nonfinite:
+        if skip_nonfinite:
             finite = jnp.isfinite(metrics["loss"]) & jnp.isfinite(
                 optax.tree.norm(gradients)
             )
             skipped = state.replace(step=state.step + 1, skipped=state.skipped + 1)
             new = jax.tree.map(lambda n, s: jnp.where(finite, n, s), new, skipped)
-        if config.gradients:
-            metrics |= _mean_gradients(gradients)
+        if mean_gradients:
+            metrics |= {
+                f"gradient/{jax.tree_util.keystr(path, simple=True, separator='/')}": (
+                    jnp.mean(jnp.abs(leaf))
+                )
+                for path, leaf in jax.tree_util.tree_leaves_with_path(gradients)
+                if leaf.ndim > 1
+            }
         return new, metrics
 
     return step
 
 
-def _mean_gradients(gradients: PyTree[Array]) -> StepMetrics:
-    """Of every kernel, by its path: of the batch's mean loss."""
-    return {
-        f"gradient/{jax.tree_util.keystr(path, simple=True, separator='/')}": jnp.mean(
-            jnp.abs(leaf)
+def accumulate(gradients_of: Callable, microbatches: int) -> Callable:
+    """Run a gradient function on M parts of a batch one after another.
+
+    g = (1/M) Σ g_m, and likewise the metrics. Parts have the same size, so that without
+    noise and batch statistics g is the gradient of the batch. Part m takes the noise of
+    split(key, M)[m]. Running averages pass from part to part.
+
+    Args:
+      gradients_of: (params, batch_stats, x [B, ...], y [B], key) -> (gradients,
+        batch_stats, metrics []), means over B.
+      microbatches: M, divides B.
+    """
+
+    def accumulated(params, batch_stats, x, y, key):
+        def body(carry, part):
+            sums, batch_stats = carry
+            x, y, key = part
+            gradients, batch_stats, metrics = gradients_of(
+                params, batch_stats, x, y, key
+            )
+            sums = jax.tree.map(jnp.add, sums, (gradients, metrics))
+            return (sums, batch_stats), ()
+
+        def first(parts):
+            return gradients_of(
+                params, batch_stats, *jax.tree.map(lambda leaf: leaf[0], parts)
+            )
+
+        keys = jax.random.split(key, microbatches)
+        parts = (*split_batch((x, y), microbatches), keys)
+        gradients, _, metrics = jax.eval_shape(first, parts)
+        zeros = jax.tree.map(
+            lambda s: jnp.zeros(s.shape, s.dtype), (gradients, metrics)
         )
-        for path, leaf in jax.tree_util.tree_leaves_with_path(gradients)
-        if leaf.ndim > 1
-    }
+        (sums, batch_stats), _ = lax.scan(body, (zeros, batch_stats), parts)
+        gradients, metrics = jax.tree.map(lambda s: s / microbatches, sums)
+        return gradients, batch_stats, metrics
+
+    return accumulated
+
+
+def split_batch(
+    tree: PyTree[Shaped[Array, "batch ..."]], microbatches: int
+) -> PyTree[Shaped[Array, "microbatches part ..."]]:
+    """Put every M-th example into a part, so that each device has a share of each."""
+
+    def split(leaf):
+        return leaf.reshape(-1, microbatches, *leaf.shape[1:]).swapaxes(0, 1)
+
+    return jax.tree.map(split, tree)

@@ -1,4 +1,4 @@
-"""What a run came to: test errors with their spread, and what they depend on."""
+"""Summary of a run: test errors with their spread, and their provenance."""
 
 import hashlib
 import math
@@ -8,19 +8,21 @@ import jax
 import numpy as np
 from jaxtyping import Array, PyTree
 
+from noisejax.training._checkpoint import Progress
 from noisejax.training._config import Config
 from noisejax.training._loop import evaluate
-from noisejax.training._phases import Program
+from noisejax.training._metrics import hash_rows
 from noisejax.training._processes import on_host
-from noisejax.training._progress import Progress, Seeds
-from noisejax.training._workdir import describe_run
+from noisejax.training._program import Program
+from noisejax.training._record import describe_run
+from noisejax.training._state import Seeds
 
 
 def spread(values: list[float]) -> dict[str, Any]:
-    """Mean, standard error and the values themselves.
+    """The mean, its standard error, and the values.
 
     Args:
-      values: one per seed.
+      values: values, one per seed.
 
     Returns:
       {"mean", "standard_error" (None for one seed), "per_seed"}.
@@ -36,7 +38,7 @@ def spread(values: list[float]) -> dict[str, Any]:
 
 
 def show_spread(values: dict[str, Any], unit: str = "%") -> str:
-    """A spread as people read it: "1.53 ± 0.04 % (n = 3)"."""
+    """Format a spread: "1.53 ± 0.04 % (n = 3)"."""
     n = len(values["per_seed"])
     error = values["standard_error"]
     plus_minus = "" if error is None else f" ± {error:.2f}"
@@ -46,12 +48,14 @@ def show_spread(values: dict[str, Any], unit: str = "%") -> str:
 def summarise(
     config: Config, program: Program, seeds: Seeds, progress: Progress
 ) -> dict[str, Any]:
-    """What summary.json holds."""
+    """The contents of summary.json."""
     retrained = len(program.phases) > 1
     chosen = seeds.state if retrained else seeds.best
     test = evaluate(program, chosen, program.test)
     errors = [100 * float(error) for error in test["error"]]
-    trained_on = evaluate(program, chosen, program.train, program.phases[-1].indices)
+    trained_on = evaluate(
+        program, chosen, program.train, program.phases[-1].batches.indices
+    )
     if retrained:  # the mean of the last half (Bouthillier et al. 2015, section 5.2)
         half = max(len(progress.retrain_errors) // 2, 1)
         errors = np.mean(progress.retrain_errors[-half:], axis=0).tolist()
@@ -78,7 +82,7 @@ def summarise(
         "num_parameters": sum(leaf[0].size for leaf in jax.tree.leaves(params)),
         "params_sha256": shas[0] if len(shas) == 1 else tree_sha256(params),
         "params_sha256_per_seed": shas,
-        "metrics_sha256": progress.metrics_sha256,
+        "metrics_sha256": hash_rows(progress.rows),
         "seconds": progress.seconds,
         **_seconds_apart(config, progress),
         **describe_run(config),
@@ -86,7 +90,7 @@ def summarise(
 
 
 def _seconds_apart(config: Config, progress: Progress) -> dict[str, float]:
-    """Where x* is found: the seconds of that, and of the training itself."""
+    """Seconds spent on finding x* and on training, in back-projection mode."""
     if config.training.mode != "back_projection":
         return {}
     return {
@@ -96,7 +100,7 @@ def _seconds_apart(config: Config, progress: Progress) -> dict[str, float]:
 
 
 def tree_sha256(tree: PyTree[Array]) -> str:
-    """A hash of all arrays of a tree, in order, with their shapes and dtypes."""
+    """The SHA-256 of all arrays of a tree, in order, with their shapes and dtypes."""
     digest = hashlib.sha256()
     for leaf in jax.tree.leaves(tree):
         array = np.ascontiguousarray(jax.device_get(leaf))

@@ -1,0 +1,31 @@
+"""Paths: noisejax reads and writes local files only."""
+
+import os
+import pathlib
+import re
+
+URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+"""Also "s3:/bucket", which pathlib makes of "s3://bucket"."""
+
+
+def local_path(path: str | os.PathLike, name: str) -> pathlib.Path:
+    """Convert to a path, with ~ expanded.
+
+    Args:
+      path: path of a file or folder.
+      name: name of the flag or argument, for the message.
+
+    Raises:
+      ValueError: the path looks like a URL.
+
+    Example:
+      >>> from noisejax import data
+      >>> data.local_path("runs/mnist", "--workdir").name
+      'mnist'
+    """
+    if URL.match(os.fspath(path)):
+        raise ValueError(
+            f"{name} must be a local path, got the URL {os.fspath(path)!r}; mount the "
+            "storage (s3fs, gcsfuse, ...) or copy the files, and give the local path"
+        )
+    return pathlib.Path(path).expanduser()

@@ -1,0 +1,273 @@
+"""The builder: from a configuration and a data set to all that a run computes with.
+
+Configurations end here: the functions below take plain arguments.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+import optax
+from flax import linen as nn
+from jax import numpy as jnp
+from jaxtyping import Array, Int
+
+from noisejax import data
+from noisejax.training._batches import Batches, is_streamed
+from noisejax.training._build import build_model, expected_samples, steps_per_epoch
+from noisejax.training._config import Config
+from noisejax.training._epoch import Call, make_call, make_evaluate
+from noisejax.training._examples import (
+    Examples,
+    Prepared,
+    check_examples,
+    fit_examples,
+    prepare_examples,
+    split_examples,
+)
+from noisejax.training._mesh import Placement, build_placement
+from noisejax.training._optimizer import build_optimizer, build_schedule
+from noisejax.training._projection import Project, check_rounds, make_project
+from noisejax.training._step import make_step
+from noisejax.training._task import Task, task_of
+
+EVALUATION_BATCH = 1000
+
+STEPS_PER_CALL = 32
+"""Default on accelerators, where the launch of each call limits small networks."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Phase:
+    """Epochs on the same examples under one learning-rate schedule.
+
+    Attributes:
+      name: "train" or "retrain".
+      epochs: number of epochs.
+      offset: number of epochs of the phases before.
+      batches: batches of an epoch.
+      optimizer: optimizer of this phase.
+      call: compiled steps, see `make_call`.
+      star_call: the same for x*.
+    """
+
+    name: str
+    epochs: int
+    offset: int
+    batches: Batches
+    optimizer: optax.GradientTransformation
+    call: Call
+    star_call: Call
+
+
+@dataclasses.dataclass(frozen=True)
+class Program:
+    """All that a run computes with.
+
+    Attributes:
+      model: network.
+      task: likelihood and error of its outputs.
+      seeds: int32 [seeds], on the device.
+      seed_numbers: the same numbers on the host.
+      train: training examples, validation included.
+      test: test examples.
+      validation: [seeds, m], indices of the validation examples; m may be 0.
+      phases: phases, in order.
+      evaluate: evaluation, see `make_evaluate`.
+      project: search for x*, see `make_project`; None: train on the examples only.
+      passes: epochs on x* in a round, besides one on x; 0 without a search.
+      prepared: preparation of the examples.
+      placement: sharding of the arrays.
+      steps_per_call: largest number of steps of a compiled call.
+      microbatches: parts of a batch.
+      augment: True to augment training examples.
+      save_steps: steps between checkpoints within an epoch; 0: none.
+      patience: epochs without a better one after which a seed stops; 0: never.
+      skips: True if steps whose values are not finite are skipped.
+    """
+
+    model: nn.Module
+    task: Task
+    seeds: Int[Array, " seeds"]
+    seed_numbers: tuple[int, ...]
+    train: Examples
+    test: Examples
+    validation: Int[Array, "seeds m"]
+    phases: tuple[Phase, ...]
+    evaluate: Callable[..., dict[str, Any]]
+    project: Project | None
+    passes: int
+    prepared: Prepared
+    placement: Placement
+    steps_per_call: int
+    microbatches: int
+    augment: bool
+    save_steps: int
+    patience: int
+    skips: bool
+
+
+def build_program(
+    config: Config,
+    dataset: data.Dataset | data.SoftTargets,
+    fitted: data.Preprocessing | None = None,
+) -> Program:
+    """Build the program of a run; nothing is traced.
+
+    Args:
+      config: configuration of the run.
+      dataset: its data set.
+      fitted: preprocessing that was fitted before; None: it is fitted here.
+
+    Raises:
+      ValueError: the configuration, the data and the devices do not fit together.
+    """
+    training = config.training
+    check_examples(config, dataset)
+    prepared = prepare_examples(
+        config,
+        fitted or fit_examples(config, dataset),
+        dataset,
+        shape=dataset.shape,
+        is_bytes=dataset.train_x.dtype == np.uint8,
+    )
+    dataset = prepared.dataset
+    placement = build_placement(config)
+    projects = training.mode == "back_projection"
+    noisy = build_model(config, dataset.num_classes)
+    model = noisy
+    if projects:
+        model = build_model(config, dataset.num_classes, with_noise=False)
+    train, test = put_examples(config, dataset, placement)
+    numbers = training.seed + np.arange(training.num_seeds, dtype=np.int32)
+    split = split_examples(config, dataset, numbers)
+    everything = np.arange(len(dataset.train_x), dtype=np.int32)
+    seeds = placement.put_by_seed(jnp.asarray(numbers))
+
+    def batches(indices):
+        indices = placement.put_by_seed(jnp.asarray(np.stack(indices)))
+        size = training.batch_size
+        return Batches(train.x, train.y, indices, seeds, size, placement)
+
+    passes = 0
+    if projects:
+        passes = model.num_hidden_places if config.projection.per_layer else 1
+        check_rounds("training.epochs", training.epochs, passes)
+        check_rounds("training.retrain_epochs", training.retrain_epochs, passes)
+    lengths = {
+        "train": (training.epochs, 0, [train for train, _ in split]),
+        "retrain": (
+            training.retrain_epochs,
+            training.epochs,
+            [everything] * len(split),
+        ),
+    }
+    task = task_of(config.model.name)
+    return Program(
+        model=model,
+        task=task,
+        seeds=seeds,
+        seed_numbers=tuple(numbers.tolist()),
+        train=train,
+        test=test,
+        validation=batches([held_out for _, held_out in split]).indices,
+        phases=tuple(
+            _build_phase(
+                config, name, epochs, offset, batches(indices), model, prepared
+            )
+            for name, (epochs, offset, indices) in lengths.items()
+            if epochs
+        ),
+        evaluate=make_evaluate(
+            model,
+            task,
+            batch_size=min(EVALUATION_BATCH, len(dataset.test_x)),
+            inverted=prepared.inverted,
+            placement=placement,
+        ),
+        project=make_project(
+            noisy.clone(input_noise=None),
+            model,
+            **dataclasses.asdict(config.projection),
+            inverted=prepared.inverted,
+            placement=placement,
+        )
+        if projects
+        else None,
+        passes=passes,
+        prepared=prepared,
+        placement=placement,
+        steps_per_call=training.steps_per_call
+        or (1 if jax.default_backend() == "cpu" else STEPS_PER_CALL),
+        microbatches=training.microbatches,
+        augment=config.data.augment,
+        save_steps=training.checkpoint_steps,
+        patience=training.patience,
+        skips=training.on_nan == "skip",
+    )
+
+
+def put_examples(
+    config: Config, dataset: data.Dataset, placement: Placement
+) -> tuple[Examples, Examples]:
+    """Put training and test examples on the devices, if they are not streamed."""
+    parts = (
+        Examples(dataset.train_x, dataset.train_y),
+        Examples(dataset.test_x, dataset.test_y),
+    )
+    if is_streamed(config.data.stream, dataset, mode=config.training.mode):
+        return parts
+    return tuple(placement.replicate(jax.tree.map(jnp.asarray, part)) for part in parts)
+
+
+def _build_phase(
+    config: Config,
+    name: str,
+    epochs: int,
+    offset: int,
+    batches: Batches,
+    model: nn.Module,
+    prepared: Prepared,
+) -> Phase:
+    training, objective = config.training, config.objective
+    schedule = build_schedule(
+        config.optimizer,
+        epochs=epochs,
+        steps_per_epoch=steps_per_epoch(batches.indices.shape[1], training.batch_size),
+        warmup=offset == 0,
+    )
+    optimizer = build_optimizer(
+        config.optimizer, schedule, batch_size=training.batch_size
+    )
+    step = make_step(
+        model,
+        optimizer,
+        task_of(config.model.name),
+        expected_samples=expected_samples(model),
+        num_samples=objective.num_samples,
+        # One sample is ordinary noisy training, whatever the strategy.
+        strategy=objective.strategy if objective.num_samples > 1 else "fold",
+        weighting=objective.weighting,
+        microbatches=training.microbatches,
+        max_norm=config.optimizer.max_norm,
+        skip_nonfinite=training.on_nan == "skip",
+        mean_gradients=training.gradients,
+        placement=batches.placement,
+    )
+    placement = batches.placement
+    return Phase(
+        name=name,
+        epochs=epochs,
+        offset=offset,
+        batches=batches,
+        optimizer=optimizer,
+        call=make_call(
+            step,
+            inverted=prepared.inverted,
+            augment=config.data.augment,
+            placement=placement,
+        ),
+        star_call=make_call(step, inverted=False, augment=False, placement=placement),
+    )

@@ -1,0 +1,104 @@
+"""Identity of a run: its configuration, versions and device, compared and recorded."""
+
+import json
+import pathlib
+import platform
+import subprocess
+from typing import Any
+
+import jax
+
+from noisejax._version import __version__
+from noisejax.training._config import Config, to_dict
+from noisejax.training._files import finite, read_json
+
+SCHEMA = 1
+"""Format of config.json and summary.json."""
+
+DATASET = "dataset"
+"""Section of a run's identity beside those of the configuration."""
+
+MAY_CHANGE = (
+    "mesh.data",
+    "mesh.samples",
+    "data.stream",
+    "training.steps_per_call",
+    "training.checkpoint_steps",
+)
+"""Fields that may change when a run is resumed: it stays the same, up to rounding."""
+
+
+def check_same(path: pathlib.Path, recorded: Any, requested: dict[str, Any]) -> None:
+    """Check that the run recorded in a file is the requested one.
+
+    A field that is newer than the file had its default then.
+
+    Args:
+      path: path of the file, for the message.
+      recorded: sections of fields in the file.
+      requested: requested sections of fields.
+
+    Raises:
+      ValueError: they differ; the message says where.
+    """
+    requested = json.loads(json.dumps(finite(requested)))
+    recorded = recorded if isinstance(recorded, dict) else {}
+    recorded = {k: v if isinstance(v, dict) else {} for k, v in recorded.items()}
+    defaults = json.loads(json.dumps(to_dict(Config())))
+    recorded = {k: {**defaults.get(k, {}), **v} for k, v in recorded.items()}
+    differences = []
+    for section in sorted({*recorded, *requested}):
+        old, new = recorded.get(section, {}), requested.get(section, {})
+        differences += [
+            f"{section}.{name} is {old.get(name)!r} there and {new.get(name)!r} here"
+            for name in sorted({*old, *new})
+            if old.get(name) != new.get(name) and f"{section}.{name}" not in MAY_CHANGE
+        ]
+    if differences:
+        raise ValueError(
+            f"{path} is of another run ({'; '.join(differences)}); choose another "
+            "workdir"
+        )
+
+
+def describe_run(config: Config) -> dict[str, Any]:
+    """Describe a configuration and everything else that its results may depend on."""
+    device = jax.devices()[0]
+    return {
+        "schema": SCHEMA,
+        "config": to_dict(config),
+        "versions": {
+            "noisejax": __version__,
+            "jax": jax.__version__,
+            "python": platform.python_version(),
+        },
+        "device": {"kind": device.device_kind, "count": jax.device_count()},
+        "commit": _commit(),
+    }
+
+
+def _commit() -> str | None:
+    """The commit of the sources, if they are a git checkout."""
+    command = ["git", "-C", str(pathlib.Path(__file__).parent), "rev-parse", "HEAD"]
+    try:
+        result = subprocess.run(command, capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return result.stdout.strip() or None
+
+
+def read_config(path: pathlib.Path) -> dict[str, Any]:
+    """Read the configuration in a run's config.json, as plain values.
+
+    Raises:
+      ValueError: the file is damaged, or of another format.
+    """
+    run = read_json(path)
+    if run.get("schema") != SCHEMA:
+        raise ValueError(
+            f"{path} is of layout {run.get('schema')!r}, this noisejax reads "
+            f"layout {SCHEMA}"
+        )
+    if not isinstance(run.get("config"), dict):
+        raise ValueError(f"{path} holds no configuration")
+    return run["config"]
