@@ -1,4 +1,4 @@
-"""What the commands share: flags of configurations, and errors that people can read."""
+"""Parts that the commands share: configuration flags and readable errors."""
 
 import inspect
 import os
@@ -12,34 +12,35 @@ import jax
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from noisejax import training
+from noisejax import data, training
 
 DEFAULT_CONFIG = pathlib.Path(__file__).parent / "_default_config.py"
 
 USER_ERRORS = (ValueError, TypeError, OSError, ImportError, FloatingPointError)
-"""What is said in a line, without a traceback."""
+"""Errors that are reported without a traceback."""
 
 EXIT_USER_ERROR = 2
 """Nothing was done: a flag, a field, the data or the folder is wrong."""
 
 EXIT_TRAINING_ERROR = 3
-"""Training cannot go on: NaN, or a full disk. Its checkpoints are kept."""
+"""Training cannot continue: NaN, or a full disk. Its checkpoints are kept."""
 
 EXIT_STOPPED = 75
-"""SIGTERM came, the epoch is saved: try again with --resume (EX_TEMPFAIL)."""
+"""SIGTERM came, the last step is saved: try again with --resume (EX_TEMPFAIL)."""
 
 EXIT_INTERRUPTED = 130
-"""Ctrl-C came: the last epoch that was finished is saved."""
+"""Ctrl-C came: the last checkpoint is kept."""
 
 
 def define_config() -> flags.FlagHolder:
-    """The flag --config, whose fields are flags: --config.section.field=value.
+    """Define the flag --config, whose fields are flags: --config.section.field=value.
 
-    Defining it reads the command line, so names of fields are checked before.
+    Defining it parses the command line, so the names of fields are checked before.
     """
     try:
-        check_fields(sys.argv[1:])
-    except ValueError as error:
+        arguments = flags.FLAGS.read_flags_from_files(sys.argv[1:], force_gnu=False)
+        check_fields(arguments)
+    except (ValueError, flags.Error) as error:
         _fail(error, EXIT_USER_ERROR)
     return config_flags.DEFINE_config_file(
         "config",
@@ -53,18 +54,19 @@ def define_config() -> flags.FlagHolder:
 def config_of(
     holder: flags.FlagHolder, *, recorded: training.Config | None = None
 ) -> training.Config:
-    """The configuration that the flags make.
+    """The configuration of the parsed flags, those of --flagfile included.
 
     Args:
-      holder: the flag --config.
-      recorded: taken instead where no flag gives a field or a file.
+      holder: flag --config.
+      recorded: configuration to use if no flag gives a file or a field.
 
     Raises:
-      ValueError: the file does not give one.
+      ValueError: the file does not give a configuration.
     """
     given = any(
-        argument.lstrip("-").startswith(("config", "noconfig"))
-        for argument in sys.argv[1:]
+        flags.FLAGS[name].present
+        for name in flags.FLAGS
+        if name == holder.name or name.startswith(f"{holder.name}.")
     )
     if recorded is not None and not given:
         return recorded
@@ -85,11 +87,11 @@ def config_of(
 def run(
     main: Callable[[], int | None] | Callable[[Sequence[str]], int | None],
 ) -> None:
-    """Runs a command: says errors in a line, sets exit codes.
+    """Run a command; report errors in a line and by exit codes.
 
     Args:
-      main: of the command. Where it takes an argument it gets those of the command
-        line that are no flags; else there must be none.
+      main: main function of the command. If it takes an argument it gets the arguments
+        that are no flags; else there must be none.
     """
     takes_arguments = bool(inspect.signature(main).parameters)
 
@@ -98,6 +100,7 @@ def run(
             rest = flags.FLAGS(argv)
             if len(rest) > 1 and not takes_arguments:
                 raise ValueError(f"unexpected arguments: {' '.join(rest[1:])}")
+            check_local(rest[1:])
             return rest
         except (ValueError, TypeError, flags.Error) as error:
             _fail(error, EXIT_USER_ERROR)
@@ -127,7 +130,11 @@ def run(
 
 
 def check_fields(arguments: Sequence[str]) -> None:
-    """Raises a ValueError for --config.section.field that there is not."""
+    """Check the names of fields in a command line.
+
+    Raises:
+      ValueError: --config.section.field does not exist.
+    """
     for argument in arguments:
         name, _, _ = argument.lstrip("-").partition("=")
         if argument.startswith("-") and name.startswith("config."):
@@ -138,8 +145,27 @@ def check_fields(arguments: Sequence[str]) -> None:
                 raise ValueError(training.unknown_field(path))
 
 
+def check_local(arguments: Sequence[str]) -> None:
+    """Check that no flag of a command, and no argument, is a URL.
+
+    Raises:
+      ValueError: one is.
+    """
+    for module, defined in flags.FLAGS.flags_by_module_dict().items():
+        if module.startswith(("absl", "jax", "tensorflow")):
+            continue
+        for flag in defined:
+            value = flag.value if isinstance(flag.value, str) else None
+            if flag.name == "config":
+                value = flag.config_filename
+            if value:
+                data.local_path(value, f"--{flag.name}")
+    for argument in arguments:
+        data.local_path(argument, "an argument")
+
+
 def use_compilation_cache() -> None:
-    """Compiled programs are kept from run to run, where the user has not chosen."""
+    """Keep compiled programs from run to run, if the user has not chosen."""
     if jax.config.jax_compilation_cache_dir is None:
         root = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
         folder = pathlib.Path(root).expanduser() / "noisejax" / "xla"
@@ -147,7 +173,7 @@ def use_compilation_cache() -> None:
 
 
 def _quieten_orbax() -> None:
-    """Orbax tells much, and logs a traceback of what it raises anyway."""
+    """Orbax logs verbosely, and logs a traceback of each error that it raises."""
     logging.set_verbosity(logging.WARNING)
     logging.get_absl_handler().addFilter(
         lambda record: f"{os.sep}orbax{os.sep}" not in record.pathname
@@ -155,10 +181,10 @@ def _quieten_orbax() -> None:
 
 
 def _describe(error: Exception) -> str:
-    """Kind, message and place of an exception."""
-    place = traceback.extract_tb(error.__traceback__)[-1]
+    """The type, message and position of an exception."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
     kind = "".join(traceback.format_exception_only(error)).strip()
-    return f"{kind} ({place.filename}, line {place.lineno})"
+    return f"{kind} ({frame.filename}, line {frame.lineno})"
 
 
 def _fail(error: object, status: int) -> NoReturn:

@@ -1,10 +1,10 @@
-"""The configuration of a run that names none."""
+"""Default configuration, used if --config is not given."""
 
 from noisejax import training
 
 
 def get_config(variant: str | None = None) -> training.Config:
-    """The defaults; there are no variants of them."""
+    """The default configuration; it has no variants."""
     if variant is not None:
         raise ValueError(f"the default configuration has no variants, got {variant!r}")
     return training.Config()

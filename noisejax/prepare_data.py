@@ -1,4 +1,4 @@
-"""Prepares a data set of TFDS:  python -m noisejax.prepare_data --dataset=NAME."""
+"""Prepare a data set of TFDS:  python -m noisejax.prepare_data --dataset=NAME."""
 
 from absl import flags
 
@@ -13,7 +13,7 @@ DATA_DIR = flags.DEFINE_string(
 
 
 def main() -> None:
-    """Prepares it, or says that it is there already."""
+    """Prepare the data set, if it is not prepared yet."""
     if not DATASET.value:
         names = ", ".join(data.preparable_names())
         raise ValueError(f"--dataset must be one of {names}")

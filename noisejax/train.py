@@ -1,4 +1,4 @@
-"""Trains a network with noise:  python -m noisejax.train --workdir=DIR [--helpfull]."""
+"""Train a network with noise:  python -m noisejax.train --workdir=DIR [--helpfull]."""
 
 import os
 import sys
@@ -15,27 +15,31 @@ DATA_DIR = flags.DEFINE_string(
 RESUME = flags.DEFINE_bool(
     "resume",
     False,
-    "Continue the run in the workdir, or begin it. Its configuration need not be given "
+    "Continue the run in the workdir, or start it. Its configuration need not be given "
     "again.",
 )
 COORDINATOR = flags.DEFINE_string(
-    "coordinator", None, "Several processes: HOST:PORT of process 0, for all the same."
+    "coordinator",
+    None,
+    "HOST:PORT of process 0 of several processes, the same for all.",
 )
-NUM_PROCESSES = flags.DEFINE_integer("num_processes", None, "How many there are.")
-PROCESS_ID = flags.DEFINE_integer("process_id", None, "Which this is, from 0 on.")
+NUM_PROCESSES = flags.DEFINE_integer("num_processes", None, "Number of processes.")
+PROCESS_ID = flags.DEFINE_integer(
+    "process_id", None, "Number of this process, from 0 on."
+)
 DISTRIBUTED = flags.DEFINE_bool(
     "distributed",
     False,
-    "Several processes, found out by JAX: under SLURM, Open MPI, Kubernetes, on TPUs.",
+    "Several processes that JAX finds: under SLURM, Open MPI, Kubernetes, on TPUs.",
 )
 JOIN_TIMEOUT = flags.DEFINE_integer(
-    "join_timeout", 300, "Seconds in which all processes must have come."
+    "join_timeout", 300, "Seconds within which all processes must join."
 )
 flags.adopt_module_key_flags(_commands)  # so that --help shows the fields
 
 
 def main() -> None:
-    """Trains, and says what came out and where it lies."""
+    """Train, then print the test error and the folder of the results."""
     if not WORKDIR.value:
         raise ValueError("--workdir must name the folder of the run")
     processes = (COORDINATOR.value, NUM_PROCESSES.value, PROCESS_ID.value)
@@ -51,7 +55,7 @@ def main() -> None:
             resume=RESUME.value,
         )
     except training.ProcessLost as error:
-        # To leave in order would be to wait for the process that is gone.
+        # A clean exit would wait for the lost process.
         print(f"error: {error}", file=sys.stderr, flush=True)
         os._exit(_commands.EXIT_TRAINING_ERROR)
     if not training.is_first():

@@ -295,7 +295,7 @@ def _check_finite(
     )
     step, what = found or (step, "the loss or a gradient is not finite")
     kept = "no epoch was finished before it"
-    if phase.offset + epoch > 1 or begin:
+    if phase.offset + epoch > 1 or run.progress.step:
         kept = f"the last checkpoint before it is kept in {run.folder.path}"
     raise TrainingError(
         f"{what} at step {step + 1} of epoch {epoch} ({phase.name}), seed "

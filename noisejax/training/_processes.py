@@ -140,14 +140,14 @@ def notice_lost() -> Iterator[None]:
 def on_host(tree: PyTree[Array]) -> PyTree[np.ndarray]:
     """Fetch arrays, perhaps sharded over several processes, as NumPy arrays."""
 
-    def fetch(leaf):
+    def gather_shards(leaf):
         if isinstance(leaf, jax.Array) and not (
             leaf.is_fully_addressable or leaf.is_fully_replicated
         ):
             return multihost_utils.process_allgather(leaf, tiled=True)
-        return np.asarray(leaf)
+        return leaf
 
-    return jax.tree.map(fetch, tree)
+    return jax.device_get(jax.tree.map(gather_shards, tree))
 
 
 def together(function: Callable[[], T], *, first_only: bool = False) -> T | None:

@@ -110,7 +110,7 @@ def _train(
 
     def begin():
         tidy(folder.checkpoints_path, rejected)
-        if config.data.preprocess and fitted is None:
+        if fitted is None:
             write_arrays(folder.preprocessing_path, program.prepared.fitted.to_arrays())
         if not folder.config_path.exists():
             write_json(folder.config_path, made_by)
@@ -199,6 +199,8 @@ def _find_finished(
 
 def load_fitted(folder: RunFolder, config: Config) -> data.Preprocessing | None:
     """Load the fitted preprocessing of a run; None if it is missing or damaged."""
+    if not config.data.preprocess:
+        return data.Preprocessing(())
     if not folder.preprocessing_path.exists():
         return None
     try:

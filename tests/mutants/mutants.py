@@ -333,8 +333,8 @@ RUNS = [
         "fitted_on_all",
         "preprocessing is fitted on the training examples only",
         "noisejax/data/_preprocess.py",
-        "train if fit_on is None else train[fit_on]",
-        "train",
+        "dataset.train_x if fit_on is None else dataset.train_x[fit_on]",
+        "dataset.train_x",
         ("data/preprocess_test.py::test_what_is_held_out_is_never_fitted_on",),
     ),
 ]

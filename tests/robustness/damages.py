@@ -7,8 +7,7 @@ import shutil
 import numpy as np
 
 from noisejax import training
-from noisejax.training import _run
-from tests.training.stopping import stop_before_epoch
+from tests.training.stopping import stop_at_save
 from tests.training.tiny import config, dataset
 
 FIELDS = {
@@ -18,27 +17,22 @@ FIELDS = {
 }
 
 STOPS = {"first phase": 1, "second phase": 3, "finished": None}
-"""State of a run -> epochs that are done; None: all, with a summary."""
+"""State of a run -> number of its checkpoints; None: finished, with a summary."""
 
 
 class Damages:
-    """Runs to damage, and what each must come to.
-
-    All runs share one compiled program: the same functions are called.
-    """
+    """Runs to damage, and the result that each must have."""
 
     def __init__(self, monkeypatch, folder: pathlib.Path):
         self.folder = folder
         self.config = config(**FIELDS)
         self.dataset = dataset()
-        program = _run.build_program(self.config, self.dataset)
-        monkeypatch.setattr(_run, "build_program", lambda *_: program)
         for name, epochs in STOPS.items():
             if epochs is None:
                 self.summary = self.resume(folder / name)
                 continue
             with monkeypatch.context() as patch:
-                stop_before_epoch(patch, epochs)
+                stop_at_save(patch, epochs)
                 try:
                     self.resume(folder / name)
                 except training.TrainingStopped:
@@ -47,11 +41,11 @@ class Damages:
         self.metrics = (folder / "finished" / "metrics.jsonl").read_bytes()
 
     def resume(self, folder: pathlib.Path) -> dict:
-        """Trains what is still to be trained."""
+        """Train the rest of the run."""
         return training.train(self.config, folder, dataset=self.dataset, resume=True)
 
     def survive(self, rng: np.random.Generator, number: int) -> list[str]:
-        """Damages a copy of a run, resumes it, and checks what it comes to."""
+        """Damage a copy of a run, resume it, and check its result."""
         name = list(STOPS)[number % len(STOPS)]
         copy = self.folder / f"copy {number}"
         shutil.copytree(self.folder / name, copy)
@@ -67,10 +61,10 @@ class Damages:
 
 
 def damage(folder: pathlib.Path, rng: np.random.Generator) -> str:
-    """Truncates, empties, lengthens or deletes a file, flips a byte, or takes a folder.
+    """Truncate, empty, lengthen or delete a file, flip a bit, or delete a folder.
 
     Returns:
-      What was done.
+      A description of the damage.
     """
     files = sorted(
         path for path in folder.rglob("*") if path.is_file() and path.name != ".lock"

@@ -2,11 +2,12 @@
 
 import dataclasses
 import math
+import pathlib
 import re
 
 import pytest
 
-from noisejax import training
+from noisejax import data, training
 from tests.training.tiny import config, dataset
 
 WRONG = {
@@ -90,6 +91,8 @@ WRONG = {
         (0, "1 or more"),
         (3, "must divide training.batch_size: got 3 and 20"),
     ],
+    "training.steps_per_call": [(-1, "0 or more"), (2.0, "of type int")],
+    "training.checkpoint_steps": [(-1, "0 or more"), (True, "of type int")],
     "training.seed": [(-1, "0 or more"), (2**31, "at most 2147483647")],
     "training.num_seeds": [(0, "1 or more"), ("3", "of type int")],
     "training.mode": [("sleep", "one of noise, back_projection")],
@@ -198,9 +201,10 @@ TOGETHER = {
             "objective.num_samples": 2,
             "data.augment": True,
             "data.stream": "stream",
+            "training.checkpoint_steps": 5,
         },
         "change noise.shift, model.batch_norm, objective.num_samples, data.augment, "
-        "data.stream=stream",
+        "data.stream=stream, training.checkpoint_steps",
     ),
     "back-projection rates per layer": (
         {
@@ -291,3 +295,50 @@ def test_every_field_is_described():
 def test_a_configuration_there_and_back():
     own = config(model__widths=(8, 4), noise__hidden_rates=(0.1, 0.2))
     assert training.from_dict(training.to_dict(own)) == own
+
+
+def test_an_unknown_field_cannot_be_assigned():
+    """The error is that of the command line: it lists the names."""
+    own = training.Config()
+    with pytest.raises(
+        ValueError, match="'model.width'; there are model.name, model.w"
+    ):
+        own.model.width = (3,)
+    with pytest.raises(ValueError, match=r"'modle'; there are data.\*, model.\*"):
+        own.modle = own.model
+    with pytest.raises(TypeError, match="unexpected keyword argument 'width'"):
+        type(own.model)(width=(3,))
+
+
+def test_a_section_of_another_type_is_refused(tmp_path):
+    own = config()
+    own.model = {"widths": (3,)}
+    with pytest.raises(TypeError, match="model must be a ModelConfig; got {'widths'"):
+        training.train(own, tmp_path / "run", dataset=dataset())
+
+
+URLS = ("s3://b/r", "gs://b/r", "https://host/r", "file:///tmp/r", "hdfs:/b/r")
+
+
+@pytest.mark.parametrize("url", URLS)
+def test_urls_are_no_paths(tmp_path, monkeypatch, url):
+    """Refused at once, with what to do; nothing is written."""
+    monkeypatch.chdir(tmp_path)
+    match = "must be a local path, got the URL .*; mount the storage"
+    npz, named = config(), config()
+    npz.data.name = f"{url}/a.npz"
+    named.data.name = "mnist"
+    for call in (
+        lambda: training.train(config(), url, dataset=dataset()),
+        lambda: training.train(config(), pathlib.Path(url), dataset=dataset()),
+        lambda: training.train(npz, tmp_path / "run"),
+        lambda: training.train(named, tmp_path / "run", data_dir=url),
+        lambda: training.load_run(url),
+        lambda: training.recorded_config(url),
+        lambda: training.read_summary(url),
+        lambda: training.Workdir(url),
+        lambda: data.prepare_dataset("mnist", url),
+    ):
+        with pytest.raises(ValueError, match=match):
+            call()
+    assert {path.name for path in tmp_path.rglob("*")} <= {"run", ".lock"}

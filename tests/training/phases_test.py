@@ -5,11 +5,8 @@ import importlib.util
 import jax
 import numpy as np
 import pytest
-from flax import linen as nn
 
-from noisejax import data, training
-from noisejax.training import _phases
-from noisejax.training._state import init_state
+from noisejax import data, layers, training
 from tests.data.synthetic import arrays
 from tests.training.tiny import config, dataset, read, rows, train
 
@@ -61,13 +58,15 @@ def test_the_mean_of_the_last_half_is_reported(tmp_path):
     assert summary["test_error_percent"]["mean"] == pytest.approx(np.mean(errors[2:]))
 
 
-def test_retraining_sees_the_validation_part():
-    program = _phases.build_program(config(training__retrain_epochs=1), dataset())
-    first, second = program.phases
-    held_out = set(np.asarray(program.validation[0]).tolist())
-    assert len(held_out) == 40
-    assert not held_out & set(np.asarray(first.indices[0]).tolist())
-    assert set(np.asarray(second.indices[0]).tolist()) == set(range(200))
+def test_retraining_sees_the_validation_part(tmp_path):
+    """A validation example that is NaN stops the retraining, not the training."""
+    own = dataset()
+    _, held_out = data.split_indices(200, 0.2, seed=0)
+    own.train_x[held_out[3]] = np.nan
+    fields = {"training__batch_size": 40, "noise__input_rate": 0.0}
+    with pytest.raises(training.TrainingError, match=r"epoch 1 \(retrain\)"):
+        train(tmp_path, on=own, training__retrain_epochs=1, **fields)
+    assert rows(tmp_path, phase="train", split="train")
 
 
 def test_mean_gradients(tmp_path):
@@ -80,23 +79,19 @@ def test_mean_gradients(tmp_path):
     measured = train(tmp_path / "measured", training__gradients=True, **fields)
     plain = train(tmp_path / "plain", **fields)
     assert measured["params_sha256"] == plain["params_sha256"]
-    program = _phases.build_program(config(**fields), dataset())
-    [phase] = program.phases
-    own, indices = dataset(), phase.indices[0]
-    state = init_state(
-        program.model, phase.optimizer, program.train.x[:1], program.seeds[0]
-    )
+    own, (indices, _) = dataset(), data.split_indices(200, 0.2, seed=0)
+    model = training.build_model(config(**fields), 3)
+    key = jax.random.split(jax.random.key(0), 5)[0]  # the parameters' key
+    params = model.init(key, own.train_x[:1], train=False)["params"]
 
     def loss(params):
-        logits, _ = program.model.apply(
-            {"params": params}, own.train_x[indices], train=False
-        )
+        logits, _ = model.apply({"params": params}, own.train_x[indices], train=False)
         log_probs = jax.nn.log_softmax(logits)
         return (
             -np.float32(1 / 160) * log_probs[np.arange(160), own.train_y[indices]].sum()
         )
 
-    gradients = jax.grad(loss)(state.params)
+    gradients = jax.grad(loss)(params)
     [row] = rows(tmp_path / "measured", split="train")
     for layer, leaves in gradients.items():
         expected = np.abs(leaves["kernel"]).mean()
@@ -137,24 +132,9 @@ def test_one_sample_has_no_such_metrics(tmp_path):
 
 
 def test_noise_that_is_off_is_an_error(tmp_path, monkeypatch):
-    """A network that forgets its noise does not train silently without it."""
-    build = _phases.build_model
-
-    def forgetful(own, num_classes, *, silent=False):
-        model = build(own, num_classes, silent=silent)
-        return Forgetful(model, model.input_noise, model.hidden_noise)
-
-    class Forgetful(nn.Module):
-        model: nn.Module
-        input_noise: object
-        hidden_noise: object
-
-        def __call__(self, x, *, train):
-            del train
-            return self.model(x, train=False)
-
-    monkeypatch.setattr(_phases, "build_model", forgetful)
-    with pytest.raises(RuntimeError, match=r"applied 0 noise samples .* asks for 2"):
+    """A layer that forgets its noise does not train without it."""
+    monkeypatch.setattr(layers.Noise, "__call__", lambda self, x, **_: x)
+    with pytest.raises(RuntimeError, match="applied 0 noise samples instead of 2"):
         train(tmp_path)
 
 
@@ -228,15 +208,6 @@ def test_event_files(tmp_path):
     pytest.importorskip("tensorboardX")
     train(tmp_path, training__tensorboard=True)
     assert list((tmp_path / "tensorboard").glob("events.out.tfevents.*"))
-
-
-def test_an_epoch_is_traced_once(tmp_path, monkeypatch):
-    """However many epochs and resumes of a process there are."""
-    program = _phases.build_program(config(), dataset())
-    epoch = program.phases[0].epoch
-    monkeypatch.setattr("noisejax.training._run.build_program", lambda *_: program)
-    train(tmp_path, training__epochs=2)
-    assert epoch._cache_size() == 1
 
 
 def test_metrics_that_are_damaged_are_said_so(tmp_path):

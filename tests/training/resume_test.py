@@ -1,16 +1,15 @@
-"""A run that was stopped and continued is the undisturbed run, bit for bit."""
+"""A run that was stopped and resumed is the undisturbed run, bit for bit."""
 
 import dataclasses
-import os
+import errno
+import fcntl
 import signal
 import threading
 
-import numpy as np
 import pytest
 
 from noisejax import training
-from noisejax.training import _loop
-from tests.training.stopping import stop_before_epoch, train_in_pieces
+from tests.training.stopping import stop_at_save, train_in_pieces
 from tests.training.tiny import config, dataset, rows, train
 
 FIELDS = {
@@ -29,7 +28,7 @@ def whole(tmp_path_factory):
 
 
 def same(summary, other):
-    """Whether two summaries tell of the same numbers."""
+    """Compare the results of two summaries."""
     for key in (
         "params_sha256",
         "params_sha256_per_seed",
@@ -42,13 +41,60 @@ def same(summary, other):
         assert summary[key] == other[key], key
 
 
-@pytest.mark.parametrize("pieces", [(0, 1), (2, 2), (3,), (4, 0, 1)], ids=str)
-def test_in_pieces(whole, tmp_path, monkeypatch, pieces):
-    """Stopped in the first phase, between phases, in the second, and before any."""
-    summary = train_in_pieces(monkeypatch, tmp_path, pieces, **FIELDS)
+PIECES = {
+    "epochs": (0, (1, 2)),
+    "phases": (0, (3, 2)),
+    "steps": (3, (1, 2, 4, 1)),
+    "every step": (1, (9, 1, 30)),
+}
+
+
+@pytest.mark.parametrize(("steps", "pieces"), PIECES.values(), ids=PIECES.keys())
+def test_in_pieces(whole, tmp_path, monkeypatch, steps, pieces):
+    """Stopped in each phase, between them, and within epochs."""
+    fields = {**FIELDS, "training__checkpoint_steps": steps}
+    summary = train_in_pieces(monkeypatch, tmp_path, pieces, **fields)
     same(summary, whole[1])
     metrics = (tmp_path / "metrics.jsonl").read_bytes()
     assert metrics == (whole[0] / "metrics.jsonl").read_bytes()
+
+
+def test_scanned_steps_resume_bit_for_bit(tmp_path, monkeypatch):
+    """Calls of a resumed epoch begin where those of an undisturbed one do."""
+    fields = {"training__steps_per_call": 3, "training__checkpoint_steps": 2}
+    expected = train(tmp_path / "whole", **fields)
+    same(train_in_pieces(monkeypatch, tmp_path / "run", (1, 2), **fields), expected)
+
+
+def test_seeds_that_have_stopped_stay_as_they_are(tmp_path, monkeypatch):
+    """Also if a checkpoint is saved within an epoch after they have stopped."""
+    fields = {
+        "training__num_seeds": 3,
+        "training__patience": 1,
+        "training__epochs": 6,
+        "training__checkpoint_steps": 3,
+    }
+    expected = train(tmp_path / "whole", **fields)
+    same(train_in_pieces(monkeypatch, tmp_path / "run", (7, 1), **fields), expected)
+
+
+def test_sigterm_saves_the_next_step(tmp_path, monkeypatch):
+    """A signal while step 3 is saved; afterwards signals do what they did."""
+    before = signal.getsignal(signal.SIGTERM)
+    stop_at_save(monkeypatch, 1)
+    message = "stopped by SIGTERM after step 4 of epoch 1; continue with --resume"
+    with pytest.raises(training.TrainingStopped, match=message):
+        train(tmp_path, training__checkpoint_steps=3)
+    assert signal.getsignal(signal.SIGTERM) is before
+    assert not rows(tmp_path)
+
+
+def test_sigterm_after_an_epoch(tmp_path, monkeypatch):
+    stop_at_save(monkeypatch, 1)
+    message = r"stopped by SIGTERM after epoch 1 \(train\) of 2; continue with"
+    with pytest.raises(training.TrainingStopped, match=message):
+        train(tmp_path)
+    assert {row["epoch"] for row in rows(tmp_path)} == {1}
 
 
 def test_a_finished_run_is_left_alone(whole):
@@ -61,11 +107,9 @@ def test_a_finished_run_is_left_alone(whole):
 
 
 def test_a_run_is_not_overwritten(whole):
-    folder, _ = whole
-    with pytest.raises(
-        ValueError, match=r"holds a run already \(config.json.*--resume"
-    ):
-        train(folder, **FIELDS)
+    match = r"holds a run already \(config.json.*--resume"
+    with pytest.raises(ValueError, match=match):
+        train(whole[0], **FIELDS)
 
 
 @pytest.mark.parametrize("name", ["metrics.jsonl", "summary.json", "checkpoints"])
@@ -82,7 +126,7 @@ def test_another_configuration_is_refused(whole, tmp_path, monkeypatch, finished
     fields = FIELDS
     if not finished:
         folder, fields = tmp_path, {}
-        stop_before_epoch(monkeypatch, 1)
+        stop_at_save(monkeypatch, 1)
         with pytest.raises(training.TrainingStopped):
             train(folder)
     other = {**fields, "noise__hidden_rate": 0.3, "training__batch_size": 10}
@@ -93,10 +137,9 @@ def test_another_configuration_is_refused(whole, tmp_path, monkeypatch, finished
 
 
 def test_other_data_are_refused(tmp_path, monkeypatch):
-    with monkeypatch.context() as patch:
-        stop_before_epoch(patch, 1)
-        with pytest.raises(training.TrainingStopped):
-            train(tmp_path)
+    with monkeypatch.context() as patch, pytest.raises(training.TrainingStopped):
+        stop_at_save(patch, 1)
+        train(tmp_path)
     own = dataset()
     labels = own.train_y.copy()
     labels[3] = (labels[3] + 1) % 3
@@ -106,7 +149,7 @@ def test_other_data_are_refused(tmp_path, monkeypatch):
 
 
 def test_the_configuration_is_remembered(tmp_path, monkeypatch):
-    stop_before_epoch(monkeypatch, 1)
+    stop_at_save(monkeypatch, 1)
     assert training.recorded_config(tmp_path) is None
     with pytest.raises(training.TrainingStopped):
         train(tmp_path, noise__hidden_rates=(0.25,))
@@ -116,25 +159,7 @@ def test_the_configuration_is_remembered(tmp_path, monkeypatch):
     assert not training.is_finished(tmp_path)
 
 
-def test_a_signal_saves_the_epoch(tmp_path, monkeypatch):
-    """A real SIGTERM while an epoch runs; afterwards signals do what they did."""
-    run_epoch = _loop._run_epoch
-    before = signal.getsignal(signal.SIGTERM)
-
-    def interrupted(*arguments):
-        os.kill(os.getpid(), signal.SIGTERM)
-        return run_epoch(*arguments)
-
-    monkeypatch.setattr(_loop, "_run_epoch", interrupted)
-    message = r"stopped by SIGTERM after epoch 1 \(train\) of 2; continue with --resume"
-    with pytest.raises(training.TrainingStopped, match=message):
-        train(tmp_path)
-    assert signal.getsignal(signal.SIGTERM) is before
-    assert {row["epoch"] for row in rows(tmp_path)} == {1}
-
-
-def test_outside_the_main_thread(tmp_path):
-    """Where signals cannot be handled, runs run."""
+def test_threads_train_without_signals(tmp_path):
     done = []
     thread = threading.Thread(
         target=lambda: done.append(train(tmp_path, training__epochs=1))
@@ -153,31 +178,17 @@ def test_a_folder_in_use_is_refused(tmp_path):
     assert train(tmp_path / "run", training__epochs=1)["epochs"] == 1
 
 
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_is_named(tmp_path, monkeypatch, number):
+    def flock(*arguments):
+        raise OSError(number, "no locks")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with pytest.raises(ValueError, match="its file system has no locks.*another"):
+        train(tmp_path)
+
+
 def test_a_folder_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("mine")
     with pytest.raises(ValueError, match="cannot be written.*choose another"):
         train(tmp_path / "file" / "run")
-
-
-def test_load_run_of_an_unfinished_run(tmp_path, monkeypatch):
-    np.savez(
-        tmp_path / "own.npz",
-        x_train=dataset().train_x,
-        y_train=dataset().train_y,
-        x_test=dataset().test_x,
-        y_test=dataset().test_y,
-    )
-    own = config(data__name=str(tmp_path / "own.npz"))
-    stop_before_epoch(monkeypatch, 0)
-    with pytest.raises(training.TrainingStopped):
-        training.train(own, tmp_path / "run")
-    with pytest.raises(ValueError, match="has no checkpoint yet.*--resume"):
-        training.load_run(tmp_path / "run")
-    stop_before_epoch(monkeypatch, 1)
-    with pytest.raises(training.TrainingStopped):
-        training.train(own, tmp_path / "run", resume=True)
-    assert training.load_run(tmp_path / "run").seed == 0
-    with pytest.raises(ValueError, match="trained the seeds 0; got seed 7"):
-        training.load_run(tmp_path / "run", seed=7)
-    with pytest.raises(FileNotFoundError, match="holds no run"):
-        training.load_run(tmp_path / "nowhere")

@@ -115,24 +115,8 @@ def test_it_can_be_read_back(run, tmp_path):
     assert summary["retrain_epochs"] == 2
 
 
-@pytest.mark.parametrize("retrain", [0, 2])
-def test_seeds_at_once_are_those_seeds_alone(tmp_path, retrain):
-    """Bit for bit: parameters and metrics."""
-    fields = {
-        "training__retrain_epochs": retrain,
-        "noise__shift": "both",
-        "training__patience": 1,
-        "training__epochs": 4,
-    }
-    together = train(tmp_path / "all", training__num_seeds=3, **fields)
-    for seed in range(3):
-        folder = tmp_path / str(seed)
-        alone = train(folder, training__seed=seed, **fields)
-        assert alone["params_sha256"] == together["params_sha256_per_seed"][seed]
-        assert rows(folder) == rows(tmp_path / "all", seed=seed)
-        for key in ("best_epoch", "skipped_steps"):
-            assert alone[key] == together[key][seed : seed + 1]
-    errors = together["test_error_percent"]
+def test_the_spread_over_seeds(tmp_path):
+    errors = train(tmp_path, training__num_seeds=3)["test_error_percent"]
     assert errors["mean"] == pytest.approx(np.mean(errors["per_seed"]))
     deviation = np.std(errors["per_seed"], ddof=1) / math.sqrt(3)
     assert errors["standard_error"] == pytest.approx(deviation)
@@ -169,27 +153,6 @@ def test_pixels_are_scaled_to_one(tmp_path):
     # The scaling is fused into the epoch: equal to rounding, not to the last bit.
     for part in ("test_loss", "test_error_percent"):
         np.testing.assert_allclose(a[part]["mean"], b[part]["mean"], rtol=1e-4)
-
-
-@pytest.mark.parametrize("where", ["resident", "stream"])
-def test_later_epochs_trace_nothing(tmp_path, where):
-    """Five epochs trace as many functions as two."""
-    traced = []
-
-    def listen(event, duration, **_):
-        if event.endswith("jaxpr_trace_duration"):
-            traced.append(duration)
-
-    jax.monitoring.register_event_duration_secs_listener(listen)
-    counts = []
-    for epochs in (2, 2, 5):
-        traced.clear()
-        folder = tmp_path / str(len(counts))
-        train(folder, training__epochs=epochs, data__stream=where)
-        counts.append(len(traced))
-    assert counts[1] == counts[2] > 0
-
-
 def test_shifts_have_a_learning_rate_of_their_own(tmp_path):
     """After one step of plain SGD the shifts have moved by the given multiple."""
     fields = {

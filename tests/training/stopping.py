@@ -1,30 +1,34 @@
-"""Stops runs at chosen epoch boundaries, as SIGTERM does."""
+"""Stop runs by SIGTERM, at chosen checkpoints."""
 
-import contextlib
+import itertools
+import os
+import signal
 
 import pytest
+from orbax.checkpoint import v1 as ocp
 
 from noisejax import training
-from noisejax.training import _run
 from tests.training.tiny import train
 
 
-def stop_before_epoch(monkeypatch, number):
-    """Makes the next runs stop before their `number`-th epoch, counted from 0."""
+def stop_at_save(monkeypatch, number):
+    """Send SIGTERM to this process while its `number`-th checkpoint is saved."""
+    save, numbers = ocp.save, itertools.count(1)
 
-    @contextlib.contextmanager
-    def stop():
-        asked = iter(range(number + 1))
-        yield lambda: next(asked) == number
+    def save_and_stop(*arguments, **options):
+        result = save(*arguments, **options)
+        if next(numbers) == number:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return result
 
-    monkeypatch.setattr(_run, "stop_on_sigterm", stop)
+    monkeypatch.setattr(ocp, "save", save_and_stop)
 
 
 def train_in_pieces(monkeypatch, workdir, pieces, **options):
-    """Trains with stops: as many epochs at a time as `pieces` says, then the rest."""
+    """Train with stops, each after as many checkpoints as `pieces` says."""
     for number in pieces:
         with monkeypatch.context() as patch:
-            stop_before_epoch(patch, number)
+            stop_at_save(patch, number)
             with pytest.raises(training.TrainingStopped):
                 train(workdir, resume=True, **options)
     return train(workdir, resume=True, **options)
