@@ -103,7 +103,10 @@ def run(
             check_local(rest[1:])
             return rest
         except (ValueError, TypeError, flags.Error) as error:
-            _fail(error, EXIT_USER_ERROR)
+            cause = _first_cause(error)
+            if cause is error or "parsing config file" not in str(error):
+                _fail(error, EXIT_USER_ERROR)
+            _fail(f"--config cannot be read: {_describe(cause)}", EXIT_USER_ERROR)
         except Exception as error:  # whatever the user's file raises
             _fail(f"--config cannot be read: {_describe(error)}", EXIT_USER_ERROR)
 
@@ -180,7 +183,14 @@ def _quieten_orbax() -> None:
     )
 
 
-def _describe(error: Exception) -> str:
+def _first_cause(error: BaseException) -> BaseException:
+    """The exception that led to this one, perhaps in steps."""
+    while error.__cause__ or error.__context__:
+        error = error.__cause__ or error.__context__
+    return error
+
+
+def _describe(error: BaseException) -> str:
     """The type, message and position of an exception."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
     kind = "".join(traceback.format_exception_only(error)).strip()

@@ -36,7 +36,7 @@ MAY_IMPORT = {
         *("diagnostics", "layers", "data", "models"),
     },
     "_default_config": {"training"},
-    "_commands": {"training"},
+    "_commands": {"data", "training"},
     "train": {"_commands", "training"},
     "evaluators": {
         *("noise", "objectives", "diagnostics"),

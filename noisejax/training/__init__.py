@@ -3,15 +3,14 @@
 from noisejax.training._build import build_model as build_model
 from noisejax.training._check import check_config as check_config
 from noisejax.training._config import Config as Config
-from noisejax.training._config import describe as describe
-from noisejax.training._config import from_dict as from_dict
-from noisejax.training._config import to_dict as to_dict
-from noisejax.training._config import unknown_field as unknown_field
+from noisejax.training._convert import describe as describe
+from noisejax.training._convert import from_dict as from_dict
+from noisejax.training._convert import to_dict as to_dict
+from noisejax.training._convert import unknown_field as unknown_field
 from noisejax.training._errors import ProcessLost as ProcessLost
 from noisejax.training._errors import TrainingError as TrainingError
 from noisejax.training._errors import TrainingStopped as TrainingStopped
 from noisejax.training._files import Workdir as Workdir
-from noisejax.training._load_run import TrainedRun as TrainedRun
 from noisejax.training._load_run import is_finished as is_finished
 from noisejax.training._load_run import load_run as load_run
 from noisejax.training._load_run import read_summary as read_summary
@@ -24,3 +23,4 @@ from noisejax.training._project_dataset import project_dataset as project_datase
 from noisejax.training._record import describe_run as describe_run
 from noisejax.training._run import train as train
 from noisejax.training._summary import show_spread as show_spread
+from noisejax.training._trained_run import TrainedRun as TrainedRun

@@ -20,7 +20,7 @@ from orbax.checkpoint import v1 as ocp
 
 from noisejax.training._files import finite, read_json, write_json
 from noisejax.training._processes import first_value, gather, together
-from noisejax.training._record import check_same
+from noisejax.training._record import Progress, check_same
 
 KEEP = 2
 """Number of checkpoints that are kept: if the newest is damaged, the other is used."""
@@ -30,43 +30,6 @@ FORMAT = 3
 
 READABLE = (2, FORMAT)
 """Formats whose arrays can be loaded. (2 folds samples in another order.)"""
-
-
-@dataclasses.dataclass
-class Progress:
-    """Position of a run, as plain values.
-
-    Attributes:
-      phase: index of the phase.
-      epoch: number of finished epochs of the phase.
-      step: number of finished steps of the next epoch.
-      rows: rows of metrics.jsonl.
-      seconds: seconds spent so far, over all resumes.
-      seconds_projecting: seconds spent on finding x*, of these.
-      retrain_errors: test errors in percent of the retraining epochs, per seed.
-    """
-
-    phase: int = 0
-    epoch: int = 0
-    step: int = 0
-    rows: list[dict[str, Any]] = dataclasses.field(default_factory=list)
-    seconds: float = 0.0
-    seconds_projecting: float = 0.0
-    retrain_errors: list[list[float]] = dataclasses.field(default_factory=list)
-
-    def __post_init__(self):
-        """Check the values that a file holds.
-
-        Raises:
-          ValueError: a value is impossible.
-        """
-        for field in dataclasses.fields(self):
-            value, kind = getattr(self, field.name), field.type
-            is_list = isinstance(value, list)
-            is_number = isinstance(value, int | float) and value >= 0
-            is_valid = is_number and (kind is float or isinstance(value, int))
-            if not (is_valid if kind in (int, float) else is_list):
-                raise ValueError(f"its progress.{field.name} is {value!r}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -236,6 +199,12 @@ def check_arrays(path: pathlib.Path, info: dict[str, Any], like: Any) -> None:
     """
     arrays = {k: v for k, v in info["arrays"].items() if not k.startswith("table")}
     check_same(path, arrays, like)
+
+
+def as_arrays(tree: Any) -> dict[str, Any]:
+    """Flatten a tree to a dict, which can be read without our classes."""
+    leaves = jax.tree_util.tree_leaves_with_path(tree)
+    return {jax.tree_util.keystr(path): leaf for path, leaf in leaves}
 
 
 def describe_arrays(arrays: dict[str, Any]) -> dict[str, Any]:

@@ -1,49 +1,12 @@
 """Fields of a training run: typed, each with default, meaning and possible values."""
 
 import dataclasses
-from collections.abc import Sequence
-from typing import Any
 
-
-def field(
-    default: Any,
-    doc: str,
-    *,
-    choices: Sequence[Any] = (),
-    least: float | None = None,
-    positive: bool = False,
-) -> Any:
-    """A field.
-
-    Args:
-      default: default value.
-      doc: description, to which the choices are appended.
-      choices: possible values.
-      least: smallest value of a finite number.
-      positive: True for a positive, finite number.
-    """
-    doc += f": {', '.join(map(str, choices))}" if choices else ""
-    rules = {"doc": doc, "choices": choices, "least": least, "positive": positive}
-    return dataclasses.field(default=default, metadata=rules)
-
-
-class _Fields:
-    """Base class that rejects the assignment of an unknown field."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        """Sets a field.
-
-        Raises:
-          ValueError: the field does not exist; the message lists the fields.
-        """
-        if name not in self.__dataclass_fields__:
-            section = {cls: key for key, cls in sections().items()}.get(type(self))
-            raise ValueError(unknown_field(f"{section}.{name}" if section else name))
-        super().__setattr__(name, value)
+from noisejax.training._fields import Fields, field
 
 
 @dataclasses.dataclass
-class DataConfig(_Fields):
+class DataConfig(Fields):
     """Training and test examples."""
 
     name: str = field(
@@ -84,7 +47,7 @@ class DataConfig(_Fields):
 
 
 @dataclasses.dataclass
-class ModelConfig(_Fields):
+class ModelConfig(Fields):
     """Network."""
 
     name: str = field(
@@ -124,7 +87,7 @@ class ModelConfig(_Fields):
 
 
 @dataclasses.dataclass
-class NoiseConfig(_Fields):
+class NoiseConfig(Fields):
     """Noise on the input and on each hidden layer."""
 
     scheme: str = field(
@@ -149,7 +112,7 @@ class NoiseConfig(_Fields):
 
 
 @dataclasses.dataclass
-class ObjectiveConfig(_Fields):
+class ObjectiveConfig(Fields):
     """Objective (Noh et al. 2017)."""
 
     num_samples: int = field(1, "noise samples per example, S", least=1)
@@ -164,7 +127,7 @@ class ObjectiveConfig(_Fields):
 
 
 @dataclasses.dataclass
-class OptimizerConfig(_Fields):
+class OptimizerConfig(Fields):
     """Optimizer."""
 
     name: str = field("sgd", "optimizer", choices=("sgd", "adam", "adamw"))
@@ -201,7 +164,9 @@ class OptimizerConfig(_Fields):
         least=0,
     )
     shift_rate: float = field(
-        1.0, "learning rate of the shifts, as a multiple of learning_rate", positive=True
+        1.0,
+        "learning rate of the shifts, as a multiple of learning_rate",
+        positive=True,
     )
     max_norm: float = field(
         0.0, "largest L2 norm of a unit's incoming weights; 0: no limit", least=0
@@ -209,7 +174,7 @@ class OptimizerConfig(_Fields):
 
 
 @dataclasses.dataclass
-class TrainingConfig(_Fields):
+class TrainingConfig(Fields):
     """Length, seeds and checks of the training."""
 
     epochs: int = field(100, "passes over the training part", least=1)
@@ -266,7 +231,7 @@ class TrainingConfig(_Fields):
 
 
 @dataclasses.dataclass
-class ProjectionConfig(_Fields):
+class ProjectionConfig(Fields):
     """Search for x* if training.mode is back_projection (Bouthillier et al.)."""
 
     num_steps: int = field(20, "descent steps on the input", least=1)
@@ -286,7 +251,7 @@ class ProjectionConfig(_Fields):
 
 
 @dataclasses.dataclass
-class MeshConfig(_Fields):
+class MeshConfig(Fields):
     """Devices."""
 
     data: int = field(1, "devices that share a batch", least=1)
@@ -296,7 +261,7 @@ class MeshConfig(_Fields):
 
 
 @dataclasses.dataclass
-class Config(_Fields):
+class Config(Fields):
     """Configuration of a run: all that it depends on, besides the code and the data."""
 
     data: DataConfig = dataclasses.field(default_factory=DataConfig)
@@ -321,48 +286,3 @@ def all_fields() -> dict[str, dataclasses.Field]:
         for section, cls in sections().items()
         for f in dataclasses.fields(cls)
     }
-
-
-def describe() -> str:
-    """Describe all fields, one per line, with default and meaning."""
-    lines = []
-    for section, cls in sections().items():
-        lines.append(f"{section}: {cls.__doc__}")
-        for f in dataclasses.fields(cls):
-            lines.append(f"  {section}.{f.name}={f.default!r}  {f.metadata['doc']}")
-    return "\n".join(lines)
-
-
-def to_dict(config: Config) -> dict[str, dict[str, Any]]:
-    """Convert a configuration to plain values, as config.json holds them."""
-    return dataclasses.asdict(config)
-
-
-def from_dict(values: dict[str, dict[str, Any]]) -> Config:
-    """Convert plain values back to a configuration (the inverse of `to_dict`).
-
-    Raises:
-      ValueError: the values are no sections of fields, or a name is unknown.
-    """
-    config = Config()
-    if not isinstance(values, dict):
-        raise ValueError(f"a configuration is sections of fields, got {values!r}")
-    for section, entries in values.items():
-        if section not in sections():
-            raise ValueError(
-                f"unknown section {section!r}; the sections are {', '.join(sections())}"
-            )
-        if not isinstance(entries, dict):
-            raise ValueError(f"the section {section!r} holds fields, got {entries!r}")
-        for name, value in entries.items():
-            value = tuple(value) if isinstance(value, list) else value
-            setattr(getattr(config, section), name, value)
-    return config
-
-
-def unknown_field(path: str) -> str:
-    """The error message for the path of a field that does not exist."""
-    section, _, _ = path.partition(".")
-    names = [name for name in all_fields() if name.startswith(f"{section}.")]
-    names = names or [f"{name}.*" for name in sections()]
-    return f"there is no field {path!r}; there are {', '.join(names)}"

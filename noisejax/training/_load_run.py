@@ -9,18 +9,15 @@ import jax
 import numpy as np
 from absl import logging
 from flax import linen as nn
-from jax import numpy as jnp
-from jaxtyping import Array, Float, PyTree, UInt8
+from jaxtyping import Array, PyTree
 
 from noisejax import data
-from noisejax.training._batches import to_float
 from noisejax.training._build import build_model
 from noisejax.training._check import check_config
 from noisejax.training._checkpoint import recorded_info, restore_checkpoint
-from noisejax.training._config import Config, from_dict
+from noisejax.training._config import Config
+from noisejax.training._convert import from_dict
 from noisejax.training._examples import (
-    Examples,
-    Prepared,
     check_examples,
     describe_dataset,
     fit_examples,
@@ -32,84 +29,7 @@ from noisejax.training._mesh import ONE_DEVICE
 from noisejax.training._program import put_examples
 from noisejax.training._record import DATASET, check_same, read_config
 from noisejax.training._run import load_fitted
-
-
-class MissingData:
-    """Stands for data that are not at hand; any use of them is an error."""
-
-    def __init__(self, reason: str):
-        """Remembers why the data are missing."""
-        self._reason = reason
-
-    def __getattr__(self, name: str) -> Any:
-        """Raises a FileNotFoundError."""
-        if name.startswith("__"):
-            raise AttributeError(name)
-        raise FileNotFoundError(f"the data of the run are not at hand: {self._reason}")
-
-
-@dataclasses.dataclass(frozen=True)
-class TrainedRun:
-    """A trained network and its data.
-
-    If the data are not at hand, the network can be used all the same; `dataset`,
-    `train`, `test` and `prepared.dataset` then raise a FileNotFoundError when used.
-
-    Attributes:
-      path: path of the run's folder.
-      config: configuration of the run.
-      dataset: data set as it was loaded.
-      train: training examples, preprocessed; validation examples included.
-      test: test examples, preprocessed.
-      prepared: preparation of the examples.
-      model: network, called as model.apply(variables, x, train=...) -> (outputs,
-        activations).
-      variables: {"params": ..., "batch_stats": ...} of one seed, at the epoch that its
-        test error is reported for.
-      seed: that seed.
-    """
-
-    path: pathlib.Path
-    config: Config
-    dataset: data.Dataset | data.SoftTargets
-    train: Examples
-    test: Examples
-    prepared: Prepared
-    model: nn.Module
-    variables: dict[str, PyTree[Array]]
-    seed: int
-
-    def prepare(
-        self, x: UInt8[np.ndarray, "batch ..."] | Float[np.ndarray, "batch ..."]
-    ) -> Float[Array, "batch ..."]:
-        """Convert raw examples [B, ...] to network inputs, as fitted in training."""
-        return self.inputs(jnp.asarray(self.prepared.convert(np.asarray(x))))
-
-    def inputs(
-        self, x: UInt8[Array, "batch ..."] | Float[Array, "batch ..."]
-    ) -> Float[Array, "batch ..."]:
-        """Convert examples [B, ...] of `train` or `test` to network inputs."""
-        return to_float(x, inverted=self.prepared.inverted)
-
-    def pictures(self, x: Float[Array, "batch ..."]) -> Float[np.ndarray, "batch ..."]:
-        """Convert network inputs [B, ...] to images [B, height, width, channels].
-
-        Raises:
-          ValueError: the examples are no images, or a step of the preprocessing has no
-            inverse.
-        """
-        if len(self.dataset.shape) != 3:
-            raise ValueError(
-                f"the examples of {self.dataset.name} are no images: their shape is "
-                f"{self.dataset.shape}"
-            )
-        if self.prepared.pictures is None:
-            raise ValueError(
-                f"data.preprocess={self.config.data.preprocess} has no way back to "
-                "images: gcn and zca lose what they take away; pca and standardise can "
-                "be undone"
-            )
-        return self.prepared.pictures(np.asarray(x))
+from noisejax.training._trained_run import MissingData, TrainedRun
 
 
 def load_run(

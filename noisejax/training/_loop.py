@@ -8,19 +8,23 @@ from typing import Any
 
 import jax
 import numpy as np
-from jax import numpy as jnp
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from tqdm import tqdm
 
-from noisejax.training._checkpoint import Checkpoint, Progress, save_checkpoint
-from noisejax.training._epoch import Call, Table, run_epoch
+from noisejax.training._checkpoint import Checkpoint, as_arrays, save_checkpoint
+from noisejax.training._epoch import Table, run_epoch
 from noisejax.training._errors import TrainingError, TrainingStopped
-from noisejax.training._examples import Examples
 from noisejax.training._files import RunFolder
-from noisejax.training._metrics import MetricsLog, Row
-from noisejax.training._nonfinite import all_finite, find_nonfinite
+from noisejax.training._metrics import (
+    MetricsLog,
+    Row,
+    describe_progress,
+    make_rows,
+)
+from noisejax.training._nonfinite import describe_nonfinite
 from noisejax.training._processes import is_first, on_host, together
-from noisejax.training._program import Phase, Program
+from noisejax.training._program import Phase, Program, all_rows, evaluate
+from noisejax.training._record import Progress
 from noisejax.training._state import (
     Seeds,
     TrainState,
@@ -100,11 +104,13 @@ def run_phase(run: Run, phase: Phase, seeds: Seeds, table: Table | None) -> Seed
                 errors = [100 * float(error) for error in measured["test"]["error"]]
                 progress.retrain_errors.append(errors)
             seeds = Seeds(state=state, best=best)
-            rows = _as_rows(run, phase, measured, stopped)
+            numbers = program.seed_numbers
+            rows = make_rows(phase.name, progress.epoch, numbers, measured)
+            rows = [row for row in rows if not stopped[numbers.index(row["seed"])]]
             progress.rows = [*progress.rows, *rows]
             progress.seconds = time.perf_counter() - began
             _save(run, phase, seeds, rows=rows)
-            bar.set_postfix_str(_postfix(measured))
+            bar.set_postfix_str(describe_progress(measured))
             bar.update(stride)
     progress.phase += 1
     progress.epoch = 0
@@ -122,6 +128,8 @@ def _train_epoch(
     """Train for the next epoch; save and stop within it if that is asked for."""
     progress, begin, every = run.progress, run.progress.step, run.program.save_steps
     epoch, before = progress.epoch + 1, seeds.state
+    part = (phase.call, phase.batches, before, stopped, epoch, begin)
+    check = functools.partial(_check_finite, run, phase, *part)
 
     def after_call(step, reached):
         stop = run.stop_asked()
@@ -129,9 +137,7 @@ def _train_epoch(
         if step == phase.batches.steps or not (stop or due):
             return  # a checkpoint is saved at the end of the epoch, if at all
         state, table = reached()
-        _check_finite(
-            run, phase.call, phase, before, state, table, stopped, epoch, begin
-        )
+        check(state, table)
         progress.step, progress.seconds = step, time.perf_counter() - began
         state = jax.jit(freeze_stopped)(stopped, before, state)
         _save(run, phase, seeds.replace(state=state), table=table)
@@ -148,7 +154,7 @@ def _train_epoch(
         table=table,
         after_call=after_call,
     )
-    _check_finite(run, phase.call, phase, before, state, table, stopped, epoch, begin)
+    check(state, table)
     return state, _means(on_host(table))
 
 
@@ -185,8 +191,9 @@ def _train_round(
             phase.offset + epoch + i,
             steps_per_call=program.steps_per_call,
         )
-        part = dataclasses.replace(phase, batches=examples)
-        _check_finite(run, call, part, before, state, table, stopped, epoch + i, 0)
+        _check_finite(
+            run, phase, call, examples, before, stopped, epoch + i, 0, state, table
+        )
         tables.append(on_host(table))
     columns = {
         name: np.concatenate([table[name] for table in tables], axis=1)
@@ -206,31 +213,6 @@ def _make_judge(patience: int) -> Callable[..., tuple[TrainState, Any]]:
         return state, best
 
     return jax.jit(judge)
-
-
-@functools.partial(jax.jit, static_argnums=1)
-def all_rows(seeds: Int[jax.Array, " seeds"], n: int) -> Int[jax.Array, "seeds n"]:
-    """All of n rows, for each seed."""
-    return jnp.broadcast_to(jnp.arange(n, dtype=jnp.int32), (seeds.shape[0], n))
-
-
-def evaluate(
-    program: Program,
-    state: Any,
-    examples: Examples,
-    indices: Int[jax.Array, "seeds n"] | None = None,
-) -> Means:
-    """Evaluate all seeds on all examples, or on those of `indices`.
-
-    Args:
-      program: program of the run.
-      state: states of the seeds, with `params` and `batch_stats`.
-      examples: examples on the device or on the host.
-      indices: rows of the examples; None: all.
-    """
-    if indices is None:
-        indices = all_rows(program.seeds, len(examples.y))
-    return program.evaluate(state, examples.x, examples.y, indices)
 
 
 def _means(steps: dict[str, np.ndarray]) -> Means:
@@ -253,55 +235,21 @@ def _stopped(run: Run, phase: Phase) -> TrainingStopped:
     )
 
 
-def _check_finite(
-    run: Run,
-    call: Call,
-    phase: Phase,
-    before: TrainState,
-    state: TrainState,
-    table: Table,
-    stopped: Bool[np.ndarray, " seeds"],
-    epoch: int,
-    begin: int,
-) -> None:
-    """Check that no seed has reached NaN or infinity since step `begin` of an epoch.
+def _check_finite(run: Run, phase: Phase, *arguments: Any) -> None:
+    """Check the states and the metrics of an epoch (see `describe_nonfinite`).
 
     Raises:
-      TrainingError: one has; the message says where the value came from.
+      TrainingError: a value is not finite; the message says where it came from.
     """
-    program = run.program
-    finite = np.isfinite(on_host(table["loss"]))
-    bad = ~on_host(all_finite(state)) | ~(
-        finite.any(1) if program.skips else finite.all(1)
-    )
-    bad &= ~stopped
-    if not bad.any():
-        return
-    i = int(np.argmax(bad))
-    on_x = call is phase.call  # x* is neither inverted nor augmented
-    step = finite.shape[1] - 1 if finite[i].all() else int(np.argmin(finite[i]))
-    found = find_nonfinite(
-        call,
-        before,
-        phase.batches,
-        phase.offset + epoch,
-        i,
-        begin=begin,
-        model=program.model,
-        task=program.task,
-        microbatches=program.microbatches,
-        inverted=program.prepared.inverted and on_x,
-        augment=program.augment and on_x,
-    )
-    step, what = found or (step, "the loss or a gradient is not finite")
-    kept = "no epoch was finished before it"
-    if phase.offset + epoch > 1 or run.progress.step:
-        kept = f"the last checkpoint before it is kept in {run.folder.path}"
-    raise TrainingError(
-        f"{what} at step {step + 1} of epoch {epoch} ({phase.name}), seed "
-        f"{program.seed_numbers[i]}; {kept}. Lower optimizer.learning_rate, or skip "
-        "such steps with training.on_nan=skip"
-    )
+    where = describe_nonfinite(run.program, phase, *arguments)
+    if where is not None:
+        kept = "no epoch was finished before it"
+        if run.progress.rows or run.progress.step:
+            kept = f"the last checkpoint before it is kept in {run.folder.path}"
+        raise TrainingError(
+            f"{where}; {kept}. Lower optimizer.learning_rate, or skip such steps with "
+            "training.on_nan=skip"
+        )
 
 
 def _save(
@@ -330,39 +278,3 @@ def _save(
             f"{run.folder.path}: {error}; the checkpoints before it are kept: make "
             "room, then continue with --resume"
         ) from error
-
-
-def as_arrays(tree: Any) -> dict[str, Any]:
-    """Flatten a tree to a dict, which can be read without our classes."""
-    leaves = jax.tree_util.tree_leaves_with_path(tree)
-    return {jax.tree_util.keystr(path): leaf for path, leaf in leaves}
-
-
-def _as_rows(
-    run: Run,
-    phase: Phase,
-    measured: dict[str, Means],
-    stopped: Bool[np.ndarray, " seeds"],
-) -> list[Row]:
-    """Make one row per split and seed that still trains."""
-    return [
-        {
-            "phase": phase.name,
-            "split": split,
-            "epoch": run.progress.epoch,
-            "seed": seed,
-            "loss": float(means["loss"][i]),
-            "error_percent": 100 * float(means["error"][i]),
-            **{k: float(v[i]) for k, v in means.items() if k not in ("loss", "error")},
-        }
-        for split, means in measured.items()
-        for i, seed in enumerate(run.program.seed_numbers)
-        if not stopped[i]
-    ]
-
-
-def _postfix(measured: dict[str, Means]) -> str:
-    judged = "validation" if "validation" in measured else "test"
-    loss = float(np.mean(measured["train"]["loss"]))
-    error = 100 * float(np.mean(measured[judged]["error"]))
-    return f"loss {loss:.4f}, {judged} error {error:.2f} %"

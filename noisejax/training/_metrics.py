@@ -6,8 +6,10 @@ import importlib.util
 import json
 import os
 import pathlib
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from absl import logging
 
 from noisejax.training._files import finite, write_bytes
@@ -67,6 +69,36 @@ class MetricsLog:
             self._file.close()
         if self._events is not None:
             self._events.close()
+
+
+def make_rows(
+    phase: str,
+    epoch: int,
+    seeds: Sequence[int],
+    measured: dict[str, dict[str, np.ndarray]],
+) -> list[Row]:
+    """Make one row per split and seed, from measurements by split and seed."""
+    return [
+        {
+            "phase": phase,
+            "split": split,
+            "epoch": epoch,
+            "seed": seed,
+            "loss": float(means["loss"][i]),
+            "error_percent": 100 * float(means["error"][i]),
+            **{k: float(v[i]) for k, v in means.items() if k not in ("loss", "error")},
+        }
+        for split, means in measured.items()
+        for i, seed in enumerate(seeds)
+    ]
+
+
+def describe_progress(measured: dict[str, dict[str, np.ndarray]]) -> str:
+    """The loss and the error that a progress bar shows."""
+    judged = "validation" if "validation" in measured else "test"
+    loss = float(np.mean(measured["train"]["loss"]))
+    error = 100 * float(np.mean(measured[judged]["error"]))
+    return f"loss {loss:.4f}, {judged} error {error:.2f} %"
 
 
 def encode_rows(rows: list[Row]) -> bytes:

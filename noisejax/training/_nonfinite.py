@@ -7,8 +7,9 @@ from jax import numpy as jnp
 from jaxtyping import Array, Bool, Int, PyTree
 
 from noisejax.training._batches import Batches, as_seen, plan_calls
-from noisejax.training._epoch import Call, copy
+from noisejax.training._epoch import Call, Table, copy
 from noisejax.training._processes import on_host
+from noisejax.training._program import Phase, Program
 from noisejax.training._state import TrainState, step_key
 from noisejax.training._step import split_batch
 from noisejax.training._task import Task
@@ -23,6 +24,60 @@ def all_finite(state: TrainState) -> Bool[Array, " seeds"]:
     """True for seeds whose parameters and running averages are all finite."""
     leaves = jax.tree.leaves((state.params, state.batch_stats))
     return jnp.all(jnp.asarray([jnp.isfinite(leaf).all() for leaf in leaves]))
+
+
+def describe_nonfinite(
+    program: Program,
+    phase: Phase,
+    call: Call,
+    batches: Batches,
+    before: TrainState,
+    stopped: Bool[np.ndarray, " seeds"],
+    epoch: int,
+    begin: int,
+    state: TrainState,
+    table: Table,
+) -> str | None:
+    """Say where NaN or infinity came from, if a seed has reached it.
+
+    Args:
+      program: program of the run.
+      phase: phase of the epoch.
+      call: compiled steps of the epoch.
+      batches: batches of the epoch.
+      before: states at its step `begin`.
+      stopped: True for seeds that do not count.
+      epoch: number of the epoch in its phase.
+      begin: steps of the epoch that `before` has made.
+      state: states now.
+      table: metrics of all steps so far.
+    """
+    finite = np.isfinite(on_host(table["loss"]))
+    losses_are_good = finite.any(1) if program.skips else finite.all(1)
+    bad = ~(on_host(all_finite(state)) & losses_are_good) & ~stopped
+    if not bad.any():
+        return None
+    i = int(np.argmax(bad))
+    on_x = call is phase.call  # x* is neither inverted nor augmented
+    found = find_nonfinite(
+        call,
+        before,
+        batches,
+        phase.offset + epoch,
+        i,
+        begin=begin,
+        model=program.model,
+        task=program.task,
+        microbatches=program.microbatches,
+        inverted=program.prepared.inverted and on_x,
+        augment=program.augment and on_x,
+    )
+    step = finite.shape[1] - 1 if finite[i].all() else int(np.argmin(finite[i]))
+    step, what = found or (step, "the loss or a gradient is not finite")
+    return (
+        f"{what} at step {step + 1} of epoch {epoch} ({phase.name}), seed "
+        f"{program.seed_numbers[i]}"
+    )
 
 
 def find_nonfinite(

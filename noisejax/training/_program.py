@@ -4,6 +4,7 @@ Configurations end here: the functions below take plain arguments.
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -271,3 +272,28 @@ def _build_phase(
         ),
         star_call=make_call(step, inverted=False, augment=False, placement=placement),
     )
+
+
+@functools.partial(jax.jit, static_argnums=1)
+def all_rows(seeds: Int[Array, " seeds"], n: int) -> Int[Array, "seeds n"]:
+    """All of n rows, for each seed."""
+    return jnp.broadcast_to(jnp.arange(n, dtype=jnp.int32), (seeds.shape[0], n))
+
+
+def evaluate(
+    program: Program,
+    state: Any,
+    examples: Examples,
+    indices: Int[Array, "seeds n"] | None = None,
+) -> dict[str, np.ndarray]:
+    """Evaluate all seeds on all examples, or on those of `indices`.
+
+    Args:
+      program: program of the run.
+      state: states of the seeds, with `params` and `batch_stats`.
+      examples: examples on the device or on the host.
+      indices: rows of the examples; None: all.
+    """
+    if indices is None:
+        indices = all_rows(program.seeds, len(examples.y))
+    return program.evaluate(state, examples.x, examples.y, indices)

@@ -1,5 +1,6 @@
-"""Identity of a run: its configuration, versions and device, compared and recorded."""
+"""Record of a run: its identity, versions and device, and its progress."""
 
+import dataclasses
 import json
 import pathlib
 import platform
@@ -9,7 +10,8 @@ from typing import Any
 import jax
 
 from noisejax._version import __version__
-from noisejax.training._config import Config, to_dict
+from noisejax.training._config import Config
+from noisejax.training._convert import to_dict
 from noisejax.training._files import finite, read_json
 
 SCHEMA = 1
@@ -26,6 +28,43 @@ MAY_CHANGE = (
     "training.checkpoint_steps",
 )
 """Fields that may change when a run is resumed: it stays the same, up to rounding."""
+
+
+@dataclasses.dataclass
+class Progress:
+    """Position of a run, as plain values.
+
+    Attributes:
+      phase: index of the phase.
+      epoch: number of finished epochs of the phase.
+      step: number of finished steps of the next epoch.
+      rows: rows of metrics.jsonl.
+      seconds: seconds spent so far, over all resumes.
+      seconds_projecting: seconds spent on finding x*, of these.
+      retrain_errors: test errors in percent of the retraining epochs, per seed.
+    """
+
+    phase: int = 0
+    epoch: int = 0
+    step: int = 0
+    rows: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    seconds: float = 0.0
+    seconds_projecting: float = 0.0
+    retrain_errors: list[list[float]] = dataclasses.field(default_factory=list)
+
+    def __post_init__(self):
+        """Check the values that a file holds.
+
+        Raises:
+          ValueError: a value is impossible.
+        """
+        for field in dataclasses.fields(self):
+            value, kind = getattr(self, field.name), field.type
+            is_list = isinstance(value, list)
+            is_number = isinstance(value, int | float) and value >= 0
+            is_valid = is_number and (kind is float or isinstance(value, int))
+            if not (is_valid if kind in (int, float) else is_list):
+                raise ValueError(f"its progress.{field.name} is {value!r}")
 
 
 def check_same(path: pathlib.Path, recorded: Any, requested: dict[str, Any]) -> None:

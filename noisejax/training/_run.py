@@ -14,8 +14,8 @@ from noisejax.training._batches import to_float
 from noisejax.training._check import check_config
 from noisejax.training._checkpoint import (
     Checkpoint,
-    Progress,
     Rejected,
+    as_arrays,
     check_arrays,
     check_format,
     describe_arrays,
@@ -23,7 +23,8 @@ from noisejax.training._checkpoint import (
     restore_checkpoint,
     tidy,
 )
-from noisejax.training._config import Config, to_dict
+from noisejax.training._config import Config
+from noisejax.training._convert import to_dict
 from noisejax.training._examples import describe_dataset, load_examples
 from noisejax.training._files import (
     RunFolder,
@@ -32,7 +33,7 @@ from noisejax.training._files import (
     write_arrays,
     write_json,
 )
-from noisejax.training._loop import Run, as_arrays, run_phase
+from noisejax.training._loop import Run, run_phase
 from noisejax.training._metrics import MetricsLog, require_tensorboard
 from noisejax.training._processes import (
     check_agreed,
@@ -42,7 +43,13 @@ from noisejax.training._processes import (
     together,
 )
 from noisejax.training._program import Program, build_program
-from noisejax.training._record import DATASET, check_same, describe_run, read_config
+from noisejax.training._record import (
+    DATASET,
+    Progress,
+    check_same,
+    describe_run,
+    read_config,
+)
 from noisejax.training._state import Seeds, init_seeds
 from noisejax.training._summary import summarise
 

@@ -8,13 +8,11 @@ import jax
 import numpy as np
 from jaxtyping import Array, PyTree
 
-from noisejax.training._checkpoint import Progress
 from noisejax.training._config import Config
-from noisejax.training._loop import evaluate
 from noisejax.training._metrics import hash_rows
 from noisejax.training._processes import on_host
-from noisejax.training._program import Program
-from noisejax.training._record import describe_run
+from noisejax.training._program import Program, evaluate
+from noisejax.training._record import Progress, describe_run
 from noisejax.training._state import Seeds
 
 

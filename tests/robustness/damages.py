@@ -1,6 +1,8 @@
 """A run's folder, damaged at random and resumed, in one process."""
 
+import hashlib
 import json
+import math
 import pathlib
 import shutil
 
@@ -58,6 +60,28 @@ class Damages:
         assert there == json.loads(json.dumps(training.to_dict(self.config)))
         shutil.rmtree(copy)
         return done
+
+
+def read_sealed(path: pathlib.Path) -> dict:
+    """Read a JSON file without its checksum."""
+    value = json.loads(path.read_text())
+    del value["checksum"]
+    return value
+
+
+def write_sealed(path: pathlib.Path, value: dict) -> None:
+    """Write a JSON file whose checksum is right."""
+    value = _without_nan(value)
+    digest = hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+    path.write_text(json.dumps({**value, "checksum": digest}))
+
+
+def _without_nan(value):
+    if isinstance(value, dict):
+        return {k: _without_nan(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def damage(folder: pathlib.Path, rng: np.random.Generator) -> str:

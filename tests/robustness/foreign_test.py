@@ -5,13 +5,13 @@ import pathlib
 import re
 import shutil
 
+import jax
 import numpy as np
 import pytest
 
 import noisejax
 from noisejax import data, training
-from noisejax.training import _files
-from tests.robustness.damages import Damages
+from tests.robustness.damages import Damages, read_sealed, write_sealed
 from tests.training.tiny import config, dataset, train
 
 SOURCES = sorted(pathlib.Path(noisejax.__file__).parent.rglob("*.py"))
@@ -32,19 +32,38 @@ def stopped(damages, tmp_path):
 
 def rewrite(path, **changes):
     """Changes a sealed file; its checksum is right."""
-    _files.write_json(path, {**_files.read_json(path), **changes})
+    write_sealed(path, {**read_sealed(path), **changes})
 
 
 def snapshot(folder):
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_an_older_layout(damages, stopped):
-    rewrite(stopped / "checkpoints" / "3.json", layout=1)
+def test_an_older_run_is_loaded_but_not_resumed(damages, stopped):
+    """Format 2 folded noise samples in another order."""
+    path = stopped / "checkpoints" / "3.json"
+    progress = {"phase": 1, "epoch": 1, "rows": 11, "metrics_sha256": "0" * 64}
+    made_by = {"versions": {"noisejax": "0.9"}}
+    rewrite(path, layout=2, progress=progress, made_by=made_by)
     before = snapshot(stopped)
-    with pytest.raises(ValueError, match=r"checkpoints/3.json is of layout 1, this"):
+    match = r"is of run format 2, written by noisejax 0.9, and cannot be resumed"
+    with pytest.raises(ValueError, match=match):
         damages.resume(stopped)
     assert snapshot(stopped) == before
+    expected = training.load_run(damages.folder / "second phase", dataset=dataset())
+    found = training.load_run(stopped, dataset=dataset())
+    for a, b in zip(
+        jax.tree.leaves(found.variables),
+        jax.tree.leaves(expected.variables),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_an_unknown_layout(damages, stopped):
+    rewrite(stopped / "checkpoints" / "3.json", layout=1)
+    with pytest.raises(ValueError, match=r"checkpoints/3.json is of layout 1, this"):
+        damages.resume(stopped)
 
 
 def test_an_older_configuration_file(stopped):
@@ -57,7 +76,7 @@ def test_an_older_configuration_file(stopped):
 def test_another_network(damages, stopped):
     """Of the same configuration: told by its arrays, each with both shapes."""
     path = stopped / "checkpoints" / "3.json"
-    arrays = _files.read_json(path)["arrays"]
+    arrays = read_sealed(path)["arrays"]
     [name] = [n for n in arrays if n.endswith(".state.params['dense_0']['kernel']")]
     arrays[name]["shape"] = [16, 4]
     rewrite(path, arrays=arrays)

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import strategies as st
 
 from noisejax import _commands, training
-from noisejax.training import _files
-from tests.robustness.damages import Damages
+from tests.robustness.damages import Damages, read_sealed, write_sealed
 from tests.training.tiny import config
 
 READABLE = (*_commands.USER_ERRORS, training.TrainingError)
@@ -101,9 +100,9 @@ def test_a_configuration_file_of_anything(stopped, content):
 def test_a_sealed_file_of_other_values(damages, stopped, data):
     """With a checksum that is right: of the newest checkpoint, or of config.json."""
     name = data.draw(st.sampled_from(["config.json", "checkpoints/3.json"]))
-    original = _files.read_json(damages.folder / "second phase" / name)
+    original = read_sealed(damages.folder / "second phase" / name)
     path = data.draw(st.sampled_from(paths(original)))
-    _files.write_json(stopped / name, put(original, path, data.draw(VALUES)))
+    write_sealed(stopped / name, put(original, path, data.draw(VALUES)))
     readable(lambda: training.recorded_config(stopped))
     readable(lambda: training.load_run(stopped))
     readable(lambda: training.is_finished(stopped))
@@ -112,11 +111,11 @@ def test_a_sealed_file_of_other_values(damages, stopped, data):
 def test_sealed_files_of_other_values_are_resumed_or_refused(damages, tmp_path):
     """A value of each place of the newest checkpoint's file, one after another."""
     source = damages.folder / "second phase"
-    original = _files.read_json(source / "checkpoints" / "3.json")
+    original = read_sealed(source / "checkpoints" / "3.json")
     places = [path for path in paths(original) if path[0] in ("progress", "layout")]
     for number, path in enumerate(places):
         copy = tmp_path / str(number)
         shutil.copytree(source, copy)
         changed = put(original, path, [None, -1, "x", {}][number % 4])
-        _files.write_json(copy / "checkpoints" / "3.json", changed)
+        write_sealed(copy / "checkpoints" / "3.json", changed)
         readable(lambda copy=copy: damages.resume(copy))

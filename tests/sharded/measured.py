@@ -9,13 +9,13 @@ from absl import flags
 from noisejax import _commands, training
 from noisejax.training._examples import load_examples
 from tests.sharded.sent import sent_per_step
-from tests.training.stopping import stop_before_epoch
+from tests.training.stopping import stop_at_save
 
 CONFIG = _commands.define_config()
 WORKDIR = flags.DEFINE_string("workdir", None, "")
 COORDINATOR = flags.DEFINE_string("coordinator", None, "")
 PROCESS_ID = flags.DEFINE_integer("process_id", None, "")
-STOP = flags.DEFINE_integer("stop", None, "Before this epoch.")
+STOP = flags.DEFINE_integer("stop", None, "After this number of checkpoints.")
 
 
 def main():
@@ -24,7 +24,7 @@ def main():
     config = _commands.config_of(CONFIG)
     with pytest.MonkeyPatch.context() as patch, contextlib.ExitStack() as stack:
         if STOP.value is not None:
-            stop_before_epoch(patch, STOP.value)
+            stop_at_save(patch, STOP.value)
             stack.enter_context(contextlib.suppress(training.TrainingStopped))
         training.train(config, WORKDIR.value, resume=True)
     print("sent:", json.dumps(sent_per_step(config, load_examples(config))))

@@ -1,28 +1,33 @@
 """What a step of training sends between devices."""
 
 import jax
+import numpy as np
 
-from noisejax.training._phases import build_program
+from noisejax.training._files import RunFolder
+from noisejax.training._program import build_program
 from noisejax.training._run import newest_state
-from noisejax.training._workdir import RunFolder
 from tests.sharded.traffic import traffic
 
 
-def sent_per_step(config, dataset):
-    """Kind -> bytes, of a step of the resident epoch; and those of the gradients."""
+def compile_step(config, dataset):
+    """The state of a run, and its compiled call of a single step."""
     config.data.stream = "resident"
     program = build_program(config, dataset)
-    state = newest_state(program, RunFolder("/nowhere"))[0].state
-    phase, train = program.phases[0], program.train
-    compiled = phase.epoch.lower(
-        state, train.x, train.y, phase.indices, program.seeds, 1
-    ).compile()
-    steps = phase.indices.shape[1] // config.training.batch_size
-    found = traffic(compiled.as_text())
+    state = newest_state(program, RunFolder("/nowhere"), {})[0].state
+    [phase] = program.phases
+    calls = [(0, 1)]
+    x, y = next(phase.batches.read(1, calls))
+    numbers = np.int32(1), np.int32(0)
+    lowered = phase.call.lower(state, x, y, program.seeds, *numbers)
+    return state, lowered.compile()
+
+
+def sent_per_step(config, dataset):
+    """Bytes by kind of collective, of a step; and those of the gradients."""
+    state, compiled = compile_step(config, dataset)
     return {
-        "steps": steps,
         "gradients": sum(
             leaf[0].size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state.params)
         ),
-        "sent": {kind: size / steps for kind, size in found.items()},
+        "sent": traffic(compiled.as_text()),
     }

@@ -2,18 +2,12 @@
 
 import re
 
-import jax
 import numpy as np
 import pytest
 
 from noisejax import training
-from noisejax.training._epoch import to_float
-from noisejax.training._mesh import build_placement
-from noisejax.training._phases import build_program
-from noisejax.training._state import init_state
-from noisejax.training._stream import stream_batches
-from tests.sharded.sent import sent_per_step
-from tests.training.stopping import stop_before_epoch
+from tests.sharded.sent import compile_step, sent_per_step
+from tests.training.stopping import stop_at_save
 from tests.training.tiny import config, dataset, rows, train
 
 FIELDS = {"training__batch_size": 16, "noise__shift": "both"}
@@ -76,54 +70,13 @@ def test_the_same_on_many_devices(alone, tmp_path, name, mesh):
 
 def test_the_batch_is_shared_and_gradients_are_summed(tmp_path):
     """The compiled epoch works on shards, and its only large traffic is gradients."""
-    program = build_program(config(**FIELDS, mesh__data=8), dataset())
-    text = compiled_text(program)
+    _, compiled = compile_step(config(**FIELDS, mesh__data=8), dataset())
+    text = compiled.as_text()
     assert "f32[2,16]" in text  # 16 examples on 8 devices, of 16 pixels
     assert "all-reduce" in text
     for kind in ("all-to-all", "all-gather"):
         sizes = communicated(text, kind)
         assert not [size for size in sizes if size > 64], (kind, sizes)
-
-
-@pytest.mark.parametrize(("data", "samples"), [(4, 1), (2, 2), (1, 4)])
-def test_streamed_batches_are_those_of_one_device(data, samples):
-    """Bit for bit; a block is read once, however many devices hold it."""
-    own, read = dataset(), []
-
-    class Counted(np.ndarray):
-        def __getitem__(self, index):
-            read.append(np.asarray(index).size)
-            return np.asarray(self)[index]
-
-    mesh = build_placement(
-        config(
-            training__batch_size=16,
-            training__num_seeds=4,
-            mesh__data=data,
-            mesh__samples=samples,
-        )
-    )
-    drawn = np.random.default_rng(0).integers(0, 200, (4, 3, 16))
-    arrays = own.train_x.view(Counted), own.train_y
-    batches = list(stream_batches(arrays, drawn, mesh.sharding_of_batches))
-    for i, (x, y) in enumerate(batches):
-        np.testing.assert_array_equal(x, own.train_x[drawn[:, i]])
-        np.testing.assert_array_equal(y, own.train_y[drawn[:, i]])
-        assert len(x.sharding.device_set) == data * samples
-        assert x.addressable_shards[0].data.shape[:2] == (4 // samples, 16 // data)
-    assert sum(read) == drawn.size
-
-
-def compiled_text(program):
-    phase = program.phases[0]
-    example = to_float(program.train.x[:1], inverted=False)
-    init = jax.vmap(lambda s: init_state(program.model, phase.optimizer, example, s))
-    state = program.placement.by_seed(jax.jit(init)(program.seeds))
-    train = program.train
-    lowered = phase.epoch.lower(
-        state, train.x, train.y, phase.indices, program.seeds, 1
-    )
-    return lowered.compile().as_text()
 
 
 def communicated(text, kind):
@@ -156,7 +109,7 @@ def test_a_run_goes_on_over_another_mesh(tmp_path, monkeypatch, before, after):
     train(whole, **FIELDS)
     folder = tmp_path / "pieces"
     with monkeypatch.context() as patch, pytest.raises(training.TrainingStopped):
-        stop_before_epoch(patch, 1)
+        stop_at_save(patch, 1)
         train(folder, **FIELDS, mesh__data=before)
     train(folder, **FIELDS, mesh__data=after, resume=True)
     for a, b in zip(rows(folder), rows(whole), strict=True):
@@ -166,7 +119,7 @@ def test_a_run_goes_on_over_another_mesh(tmp_path, monkeypatch, before, after):
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"mesh__data": 16}, "16 x 1 asked for, 8 there"),
+        ({"mesh__data": 16}, "got 16 x 1 for 8 devices"),
         ({"mesh__data": 3}, "training.batch_size must be a multiple of mesh.data"),
         ({"mesh__samples": 2}, "training.num_seeds must be a multiple of it"),
         (
@@ -179,7 +132,7 @@ def test_a_run_goes_on_over_another_mesh(tmp_path, monkeypatch, before, after):
                 "objective__num_samples": 4,
                 "objective__strategy": "map",
             },
-            "shared among devices by objective.strategy=fold; got 'map'",
+            "objective.strategy=fold only; got 'map'",
         ),
         (
             {"mesh__data": 8, "training__microbatches": 4},

@@ -127,7 +127,7 @@ TOGETHER = {
     ),
     "a negative deviation": (
         {"noise.scheme": "gaussian_noise", "noise.hidden_rate": -1.0},
-        r"noise.hidden_rate is a standard deviation in \[0, inf\).*got -1.0",
+        r"noise.hidden_rate must be a standard deviation in \[0, inf\).*got -1.0",
     ),
     "a depth between": (
         {"model.name": "wide_resnet", "model.depth": 11},

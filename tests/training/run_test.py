@@ -153,6 +153,8 @@ def test_pixels_are_scaled_to_one(tmp_path):
     # The scaling is fused into the epoch: equal to rounding, not to the last bit.
     for part in ("test_loss", "test_error_percent"):
         np.testing.assert_allclose(a[part]["mean"], b[part]["mean"], rtol=1e-4)
+
+
 def test_shifts_have_a_learning_rate_of_their_own(tmp_path):
     """After one step of plain SGD the shifts have moved by the given multiple."""
     fields = {
