@@ -7,10 +7,11 @@ import numpy as np
 from jax import numpy as jnp
 
 from noisejax import data
-from noisejax.training._config import Config
-from noisejax.training._epoch import epoch_batches, step_key, to_float
-from noisejax.training._phases import Program
-from noisejax.training._state import init_state
+from noisejax.training import Config
+from noisejax.training._batches import to_float
+from noisejax.training._epoch import run_epoch
+from noisejax.training._program import Program
+from noisejax.training._state import init_seeds, seed_key, step_key
 
 BATCH, LEARNING_RATE = 128, 0.02
 
@@ -51,33 +52,36 @@ class Epochs:
     def __call__(self) -> jax.Array:
         """The losses of one more epoch, [N, steps]."""
         self.number += 1
-        phase, train = self.program.phases[0], self.program.train
-        self.states, metrics = phase.epoch(
+        phase = self.program.phases[0]
+        self.states, metrics = run_epoch(
+            phase.call,
             self.states,
-            train.x,
-            train.y,
-            phase.indices,
-            self.program.seeds,
+            phase.batches,
             self.number,
+            steps_per_call=self.program.steps_per_call,
         )
         return metrics["loss"]
 
     def check_compiled_once(self) -> None:
-        """Raises where an epoch was traced again."""
-        traces = self.program.phases[0].epoch._cache_size()
-        assert traces == 1, f"{self.number} epochs were traced {traces} times"
+        """Check that no call was traced again.
+
+        Raises:
+          AssertionError: one was.
+        """
+        phase = self.program.phases[0]
+        expected = 1 + (phase.batches.steps % self.program.steps_per_call > 0)
+        traces = phase.call._cache_size()
+        assert traces <= expected, f"{self.number} epochs were traced {traces} times"
 
 
 def states_of(program: Program):
     example = jnp.zeros((1, *program.train.x.shape[1:]), jnp.float32)
     optimizer = program.phases[0].optimizer
 
-    @jax.jit
-    @jax.vmap
-    def init(seed):
-        return init_state(program.model, optimizer, example, seed)
+    def init(seeds):
+        return init_seeds(program.model, optimizer, example, seeds).state
 
-    return init(program.seeds)
+    return jax.jit(init)(program.seeds)
 
 
 class Stepping:
@@ -88,7 +92,8 @@ class Stepping:
         self.number = itertools.count(1)
         self.program, self.whole = program, whole
         self.x, self.y = (np.asarray(a) for a in (program.train.x, program.train.y))
-        self.seed, self.indices = program.seeds[0], program.phases[0].indices[0]
+        self.seed = program.seeds[0]
+        self.indices = program.phases[0].batches.indices[0]
 
         def one(state, x, y, number, i):
             x = to_float(x, inverted=False)
@@ -109,7 +114,10 @@ class Stepping:
 
     def batches(self, number):
         """The examples of each step."""
-        return epoch_batches(self.indices, self.seed, number, batch_size=BATCH)
+        key = jax.random.fold_in(seed_key(self.seed, "order"), number)
+        steps = len(self.indices) // BATCH
+        order = jax.random.permutation(key, self.indices)[: steps * BATCH]
+        return order.reshape(steps, BATCH)
 
     def __call__(self) -> jax.Array:
         """The losses of one more epoch."""

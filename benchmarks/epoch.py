@@ -26,8 +26,8 @@ from benchmarks._epochs import (
 )
 from benchmarks._torch import Torch, to_numpy
 from noisejax.training._build import build_model, expected_samples
-from noisejax.training._phases import build_program
-from noisejax.training._step import StepConfig, make_step
+from noisejax.training._program import build_program
+from noisejax.training._step import make_step
 from noisejax.training._task import CLASSIFICATION
 
 LOW = "one jit, no noise, bfloat16 products"
@@ -170,8 +170,12 @@ def _step_by_step(dataset, width) -> Callable[[], jax.Array]:
     config = make_config(width)
     program = build_program(config, dataset)
     model = build_model(config, 10)
-    step_config = StepConfig(model, CLASSIFICATION, expected_samples(model))
-    step = make_step(step_config, program.phases[0].optimizer)
+    step = make_step(
+        model,
+        program.phases[0].optimizer,
+        CLASSIFICATION,
+        expected_samples=expected_samples(model),
+    )
     return Stepping(program, step, whole=False)
 
 

@@ -25,7 +25,7 @@ IMPORTS = {
 
 FIRST_STEP = """
 from benchmarks._epochs import BATCH, Epochs, make_config, make_dataset
-from noisejax.training._phases import build_program
+from noisejax.training._program import build_program
 program = build_program(make_config(1024), make_dataset(BATCH))
 print(Epochs(program)().item())
 """

@@ -1,16 +1,19 @@
 """Start, resume or skip a training run."""
 
 import contextlib
+import functools
 import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
 from absl import logging
+from jax import numpy as jnp
 
-from noisejax import data
+from noisejax import data, objectives
 from noisejax._version import __version__
 from noisejax.training._batches import to_float
+from noisejax.training._build import expected_samples
 from noisejax.training._check import check_config
 from noisejax.training._checkpoint import (
     Checkpoint,
@@ -51,7 +54,11 @@ from noisejax.training._record import (
     read_config,
 )
 from noisejax.training._state import Seeds, init_seeds
+from noisejax.training._step import make_log_prob
 from noisejax.training._summary import summarise
+
+INDEPENDENT = 16
+"""Number of examples of the check that examples are independent."""
 
 
 def train(
@@ -112,6 +119,8 @@ def _train(
     program = build_program(config, dataset, fitted)
     identity = {**to_dict(config), DATASET: described}
     seeds, checkpoint, rejected = newest_state(program, folder, identity)
+    if config.objective.strategy == "resample":
+        _check_independence(config, program, seeds)
     progress = checkpoint.progress if checkpoint else Progress()
     made_by = describe_run(config)
 
@@ -154,6 +163,34 @@ def _train(
         return read_json(folder.summary_path)
 
     return first_value(finish)
+
+
+def _check_independence(config: Config, program: Program, seeds: Seeds) -> None:
+    """Check that the examples of a batch are independent, as resampling needs it.
+
+    Raises:
+      ValueError: they are not.
+    """
+    x = program.train.x[:INDEPENDENT]
+    if (
+        config.objective.num_samples == 1
+        or jax.process_count() > 1
+        or (x == x[:1]).all()
+    ):
+        return
+    model = program.model
+    log_prob = make_log_prob(model, program.task, expected_samples(model))
+    params, batch_stats = jax.tree.map(
+        lambda leaf: leaf[0], (seeds.state.params, seeds.state.batch_stats)
+    )
+    objectives.check_independence(
+        functools.partial(log_prob, batch_stats),
+        params,
+        jax.random.key(config.training.seed),
+        to_float(jnp.asarray(x), inverted=program.prepared.inverted),
+        jnp.asarray(program.train.y[:INDEPENDENT]),
+        has_aux=True,
+    )
 
 
 @contextlib.contextmanager

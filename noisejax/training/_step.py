@@ -1,5 +1,6 @@
 """One training step: a pure function of state, batch and key."""
 
+import functools
 from collections.abc import Callable
 
 import jax
@@ -72,28 +73,13 @@ def make_step(
     """
     folded = num_samples > 1 and strategy == "fold"
     shard = placement.copies if folded else placement.batch
+    if strategy == "resample":  # it sees one example at a time
+        shard = None
+    log_prob = make_log_prob(model, task, expected_samples, shard)
 
     def gradients_of(params, batch_stats, x, y, key):
-        def log_prob(params, key, x, y):
-            if strategy != "resample":  # it calls this for one example at a time
-                x, y = shard((x, y))
-            variables = {"params": params, "batch_stats": batch_stats}
-            rngs = {"dropout": key} if expected_samples else None
-            with noise.count_samples() as count:
-                (outputs, _), updated = model.apply(
-                    variables, x, train=True, rngs=rngs, mutable=["batch_stats"]
-                )
-            if count.applied < expected_samples:
-                raise RuntimeError(
-                    f"the network applied {count.applied} noise samples instead of "
-                    f"{expected_samples}: a noisy layer did not draw its noise"
-                )
-            error = task.error(outputs, x, y)
-            log_probs = task.log_prob(outputs, x, y)
-            return log_probs, (error, updated.get("batch_stats", {}))
-
         loss_fn = objectives.iwsgd(
-            log_prob,
+            functools.partial(log_prob, batch_stats),
             num_samples=num_samples,
             strategy=strategy,
             weighting=weighting,
@@ -144,6 +130,45 @@ def make_step(
         return new, metrics
 
     return step
+
+
+def make_log_prob(
+    model: nn.Module,
+    task: Task,
+    expected_samples: int,
+    shard: Callable[[PyTree[Array]], PyTree[Array]] | None = None,
+) -> Callable:
+    """Make the log-likelihood of a step.
+
+    Args:
+      model: network of the step.
+      task: likelihood and error of its outputs.
+      expected_samples: number of noise samples that it must apply.
+      shard: sharding of the batch (x, y) within a compiled function.
+
+    Returns:
+      log_prob(batch_stats, params, key, x, y) -> (log-likelihoods [B], (errors [B],
+      new batch statistics)).
+    """
+
+    def log_prob(batch_stats, params, key, x, y):
+        if shard is not None:
+            x, y = shard((x, y))
+        variables = {"params": params, "batch_stats": batch_stats}
+        rngs = {"dropout": key} if expected_samples else None
+        with noise.count_samples() as count:
+            (outputs, _), updated = model.apply(
+                variables, x, train=True, rngs=rngs, mutable=["batch_stats"]
+            )
+        if count.applied < expected_samples:
+            raise RuntimeError(
+                f"the network applied {count.applied} noise samples instead of "
+                f"{expected_samples}: a noisy layer did not draw its noise"
+            )
+        aux = task.error(outputs, x, y), updated.get("batch_stats", {})
+        return task.log_prob(outputs, x, y), aux
+
+    return log_prob
 
 
 def accumulate(gradients_of: Callable, microbatches: int) -> Callable:

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from noisejax import data, layers, training
+from noisejax import data, layers, models, training
 from tests.data.synthetic import arrays
 from tests.training.tiny import config, dataset, read, rows, train
 
@@ -136,6 +136,21 @@ def test_noise_that_is_off_is_an_error(tmp_path, monkeypatch):
     monkeypatch.setattr(layers.Noise, "__call__", lambda self, x, **_: x)
     with pytest.raises(RuntimeError, match="applied 0 noise samples instead of 2"):
         train(tmp_path)
+
+
+def test_resampling_a_network_that_mixes_examples_is_an_error(tmp_path, monkeypatch):
+    """Checked once before the first step: it would train something else."""
+    call = models.MLP.__call__
+
+    def mixed(self, x, *, train):
+        outputs, activations = call(self, x, train=train)
+        return outputs - outputs.mean(0, keepdims=True), activations
+
+    monkeypatch.setattr(models.MLP, "__call__", mixed)
+    fields = {"objective__num_samples": 2, "training__epochs": 1}
+    with pytest.raises(ValueError, match="other examples"):
+        train(tmp_path / "resample", objective__strategy="resample", **fields)
+    train(tmp_path / "vmap", objective__strategy="vmap", **fields)
 
 
 def test_bfloat16_products(tmp_path):
