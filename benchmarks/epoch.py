@@ -102,10 +102,14 @@ def _one_seed(title, dataset, width, repeats, smoke):
 def _many_seeds(title, dataset, width, seeds, repeats):
     together = Epochs(build_program(make_config(width, seeds=seeds), dataset))
     program = build_program(make_config(width), dataset)
-    singles = [
-        Epochs(dataclasses.replace(program, seeds=seed[None]))
-        for seed in together.program.seeds
-    ]
+    [phase] = program.phases
+
+    def single(seed):
+        batches = dataclasses.replace(phase.batches, seeds=seed)
+        own = (dataclasses.replace(phase, batches=batches),)
+        return Epochs(dataclasses.replace(program, seeds=seed, phases=own))
+
+    singles = [single(seed[None]) for seed in together.program.seeds]
     names = f"{seeds} seeds in one program", f"{seeds} seeds one by one"
 
     def same(results):

@@ -8,7 +8,7 @@ import numpy as np
 from flax import linen as nn
 from jax import lax
 from jax import numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
 from noisejax.training._batches import (
     Batches,
@@ -27,7 +27,7 @@ from noisejax.training._task import Task
 IN_FLIGHT = 2
 """Calls on streamed batches that may wait on the device: each holds its batches."""
 
-Table = dict[str, Float[Array, "seeds steps"]]
+Table = dict[str, Float[np.ndarray, "seeds steps"]]
 """Metrics of the steps of an epoch."""
 
 Call = Callable[..., tuple[TrainState, Table]]
@@ -98,7 +98,7 @@ def run_epoch(
         (state, table) so far.
 
     Returns:
-      The states, and the metrics of all steps; both are on the device.
+      The states on the device, and the metrics of all steps on the host.
     """
     placement = batches.placement
     groups, parts = placement.split(copy(state)), batches.split()
@@ -106,9 +106,10 @@ def run_epoch(
     tables: list[list[Table]] = [[] for _ in groups]
 
     def reached():
-        new = [placement.join([_concatenate(t) for t in tables])] if tables[0] else []
+        parts = [_fetch(t) for t in tables] if tables[0] else []
+        new = [jax.tree.map(lambda *p: np.concatenate(p), *parts)] if parts else []
         old = [table] if table else []
-        return placement.join(groups), _concatenate([*old, *new])
+        return placement.join(groups), _append([*old, *new])
 
     sources = [part.read(epoch, calls) for part in parts]
     for (first, count), *examples in zip(calls, *sources, strict=True):
@@ -126,10 +127,15 @@ copy = jax.jit(lambda tree: jax.tree.map(jnp.copy, tree))
 """Copy a tree, so that the original survives the donation to a call."""
 
 
-def _concatenate(tables: Sequence[Table]) -> Table:
-    if len(tables) == 1:
-        return tables[0]
-    return jax.tree.map(lambda *parts: jnp.concatenate(parts, axis=1), *tables)
+def _fetch(tables: Sequence[Table]) -> Table:
+    """Fetch the metrics of all calls of an epoch at once."""
+    if jax.process_count() > 1:  # one exchange for all calls
+        tables = [jax.tree.map(lambda *parts: jnp.concatenate(parts, axis=1), *tables)]
+    return _append(on_host(tables))
+
+
+def _append(tables: Sequence[Table]) -> Table:
+    return jax.tree.map(lambda *parts: np.concatenate(parts, axis=1), *tables)
 
 
 def make_evaluate(

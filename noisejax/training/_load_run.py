@@ -104,7 +104,6 @@ def load_run(
         fitted,
         dataset if has_data else None,
         shape=tuple(described["shape"]),
-        is_bytes=described["is_bytes"],
     )
     train = test = dataset
     if has_data:

@@ -155,7 +155,7 @@ def _train_epoch(
         after_call=after_call,
     )
     check(state, table)
-    return state, _means(on_host(table))
+    return state, _means(table)
 
 
 def _train_round(
@@ -194,7 +194,7 @@ def _train_round(
         _check_finite(
             run, phase, call, examples, before, stopped, epoch + i, 0, state, table
         )
-        tables.append(on_host(table))
+        tables.append(table)
     columns = {
         name: np.concatenate([table[name] for table in tables], axis=1)
         for name in tables[0]

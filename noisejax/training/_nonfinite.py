@@ -52,7 +52,7 @@ def describe_nonfinite(
       state: states now.
       table: metrics of all steps so far.
     """
-    finite = np.isfinite(on_host(table["loss"]))
+    finite = np.isfinite(table["loss"])
     losses_are_good = finite.any(1) if program.skips else finite.all(1)
     bad = ~(on_host(all_finite(state)) & losses_are_good) & ~stopped
     if not bad.any():

@@ -132,7 +132,6 @@ def build_program(
         fitted or fit_examples(config, dataset),
         dataset,
         shape=dataset.shape,
-        is_bytes=dataset.train_x.dtype == np.uint8,
     )
     dataset = prepared.dataset
     placement = build_placement(config)

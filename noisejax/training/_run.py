@@ -42,6 +42,7 @@ from noisejax.training._processes import (
     check_agreed,
     first_value,
     notice_lost,
+    on_host,
     stop_on_sigterm,
     together,
 )
@@ -294,7 +295,6 @@ def newest_state(
 
 def _partial_table(checkpoint: Checkpoint | None) -> dict[str, Any] | None:
     """The metrics of an unfinished epoch, if the checkpoint was saved within one."""
-    arrays = checkpoint.arrays if checkpoint else {}
-    prefix = "table."
+    arrays, prefix = checkpoint.arrays if checkpoint else {}, "table."
     table = {k.removeprefix(prefix): v for k, v in arrays.items() if prefix == k[:6]}
-    return table or None
+    return on_host(table) or None
