@@ -16,6 +16,7 @@ def as_users_run_them():
     """Allow rank promotion and reused keys: rivals promote, and calls are repeated."""
     with jax.numpy_rank_promotion("allow"), jax.debug_key_reuse(False):
         yield
+    jax.clear_caches()
 
 
 @pytest.mark.parametrize("name", page.QUESTIONS)

@@ -21,8 +21,14 @@ for name, default in CACHE.items():
     value = os.environ.setdefault(name.upper(), str(default))
     jax.config.update(name, type(default)(value))
 
-QUICKLY_COMPILED = {"layers", "models", "reproduce"}
-"""Folders of tests that are compiled without optimisation: most programs run once."""
+QUICKLY_COMPILED = {
+    "layers",
+    "models",
+    "reproduce",
+    "benchmarks_test",
+    "notebooks_test",
+}
+"""Folders and files that are compiled without optimisation: most programs run once."""
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_debug_key_reuse", True)
@@ -30,9 +36,9 @@ jax.config.update("jax_debug_key_reuse", True)
 
 @pytest.fixture(scope="module", autouse=True)
 def _quick_compilation(request):
-    jax.config.update(
-        "jax_disable_most_optimizations", request.path.parent.name in QUICKLY_COMPILED
-    )
+    names = {request.path.parent.name, request.path.stem}
+    is_quick = not names.isdisjoint(QUICKLY_COMPILED)
+    jax.config.update("jax_disable_most_optimizations", is_quick)
 
 
 @pytest.fixture(scope="module", autouse=True)

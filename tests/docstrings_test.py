@@ -4,6 +4,7 @@ import doctest
 import importlib
 import pathlib
 
+import jax
 import pytest
 
 import noisejax
@@ -14,6 +15,12 @@ MODULES = sorted(
     for path in ROOT.rglob("*.py")
     if ">>>" in path.read_text()
 )
+
+
+@pytest.fixture(autouse=True)
+def _bounded_memory():
+    yield
+    jax.clear_caches()
 
 
 @pytest.mark.parametrize("name", MODULES)

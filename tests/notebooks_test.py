@@ -14,6 +14,12 @@ PATHS = sorted(FOLDER.glob("*.ipynb"))
 MAX_LINES = 10
 
 
+@pytest.fixture(autouse=True)
+def _bounded_memory():
+    yield
+    jax.clear_caches()
+
+
 @pytest.fixture(params=PATHS, ids=lambda path: path.stem)
 def cells(request):
     return json.loads(request.param.read_text())["cells"]
