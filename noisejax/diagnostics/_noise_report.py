@@ -37,7 +37,7 @@ def report_noise(
     apply_fn: Callable[..., Any],
     params: PyTree[Array],
     x: Float[Array, "batch ..."],
-    y: Array,
+    y: PyTree[Array],
     *,
     log_prob_fn: Callable[[Array, Array], Float[Array, " batch"]] | None = None,
     num_samples: int = 64,
@@ -54,7 +54,7 @@ def report_noise(
         the net values are a pytree as for `net_variance`.
       params: of the model.
       x: examples, [B, ...].
-      y: their targets.
+      y: targets, an array or a pytree of arrays.
       log_prob_fn: (outputs, y) -> log p(y | x, ε), [B]; None: y holds class labels and
         the outputs are logits.
       num_samples: of the bound; they follow one another. A power of 2 uses all.
@@ -112,9 +112,10 @@ def report_noise(
     )
 
 
-def _warn_of_losses(positive_share: Array, y: Array) -> None:
+def _warn_of_losses(positive_share: Array, y: PyTree[Array]) -> None:
     """Warn if integer targets have log-probabilities above 0, outside of a trace."""
-    discrete = jnp.issubdtype(jnp.asarray(y).dtype, jnp.integer)
+    dtypes = [jnp.asarray(leaf).dtype for leaf in jax.tree.leaves(y)]
+    discrete = all(jnp.issubdtype(dtype, jnp.integer) for dtype in dtypes)
     if isinstance(positive_share, jax.core.Tracer) or not discrete:
         return
     if float(positive_share) > 0:

@@ -94,7 +94,13 @@ def test_another_likelihood():
         return -0.5 * ((outputs - y) ** 2).sum(axis=-1)
 
     report = diagnostics.report_noise(
-        jax.random.key(1), apply, (), X, X, log_prob_fn=log_prob, num_draws=500
+        jax.random.key(1),
+        apply,
+        (),
+        X,
+        (X, Y),
+        log_prob_fn=lambda outputs, y: log_prob(outputs, y[0]),
+        num_draws=500,
     )
     np.testing.assert_allclose(report.bound.bound[0], -2.5, atol=0.4)
     np.testing.assert_allclose(report.net_variance.measured.mean(), 1, rtol=0.05)
