@@ -13,16 +13,17 @@ def measure(key: noise.Key, model: TrainedModel, amounts: Amounts) -> Found:
     if not model.is_noisy:
         raise NotMeasuredError("the network makes no noise")
     x = model.inputs(model.test.x[: amounts.gradients])
+    y = x if model.targets == "inputs" else model.test.y[: len(x)]
     report = jax.jit(
-        lambda key, variables, x, targets: diagnostics.report_noise(
+        lambda key, variables, x, y: diagnostics.report_noise(
             key,
             lambda variables, key, x: model.apply(variables, key, x)[0],
-            *(variables, x, targets),
-            log_prob_fn=lambda outputs, targets: model.log_probs(outputs, *targets),
+            *(variables, x, y),
+            log_prob_fn=lambda outputs, y: model.log_probs(outputs, x, y),
             num_samples=amounts.num_samples,
             num_draws=2,
         )
-    )(key, model.variables, x, (x, model.test.y[: len(x)]))
+    )(key, model.variables, x, y)
     effective = shared.plain(report.effective_samples)
     return {"n": len(x), **shared.plain(report.bound), "effective_samples": effective}
 
