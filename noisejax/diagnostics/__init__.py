@@ -2,10 +2,14 @@
 (apply function, parameters, data)."""
 
 from noisejax.diagnostics._conditional_net_variance import NetMoments as NetMoments
+from noisejax.diagnostics._conditional_net_variance import NoiseMoments as NoiseMoments
 from noisejax.diagnostics._conditional_net_variance import (
     conditional_net_variance as conditional_net_variance,
 )
 from noisejax.diagnostics._conditional_net_variance import net_moments as net_moments
+from noisejax.diagnostics._conditional_net_variance import (
+    noise_moments as noise_moments,
+)
 from noisejax.diagnostics._correlations import CorrelationCounts as CorrelationCounts
 from noisejax.diagnostics._correlations import correlation_counts as correlation_counts
 from noisejax.diagnostics._correlations import node_correlations as node_correlations
@@ -25,8 +29,6 @@ from noisejax.diagnostics._gradient_information import (
 )
 from noisejax.diagnostics._net_variance import NetVariance as NetVariance
 from noisejax.diagnostics._net_variance import net_variance as net_variance
-from noisejax.diagnostics._noise_moments import NoiseMoments as NoiseMoments
-from noisejax.diagnostics._noise_moments import noise_moments as noise_moments
 from noisejax.diagnostics._noise_report import NoiseReport as NoiseReport
 from noisejax.diagnostics._noise_report import report_noise as report_noise
 from noisejax.diagnostics._saturation import NetHistogram as NetHistogram

@@ -1,5 +1,6 @@
-"""The variance that noise gives to net values, from weights and activities."""
+"""Variance of pre-activations given a layer's input, from its weights."""
 
+import math
 from collections.abc import Callable
 
 import chex
@@ -8,7 +9,6 @@ from jaxtyping import Array, Float
 
 from noisejax import noise
 from noisejax._floating import at_least_float32, check_floating
-from noisejax.diagnostics._noise_moments import noise_moments
 
 Product = Callable[[Array, Array], Array]
 """(activities, weights) -> net values, linear in both: a matrix product, a convolution
@@ -29,7 +29,7 @@ def conditional_net_variance(
     *,
     product: Product = dense_product,
 ) -> Float[Array, "..."]:
-    """The variance of net values given a layer's input:  Var(zⱼ | x) = v Σᵢ (Wᵢⱼ xᵢ)².
+    """Variance of pre-activations given a layer's input:  Var(zⱼ | x) = v Σᵢ (Wᵢⱼ xᵢ)².
 
     (Hahn and Choi 2018, eq. 6.) v is r (1 - r) for the unscaled masks of the paper,
     r / (1 - r) under inverted scaling, and for other schemes as in `noise_moments`.
@@ -37,16 +37,16 @@ def conditional_net_variance(
     2014, eq. 10.
 
     Args:
-      x: the layer's input, clean, [B, I] (or images, with a `product` that fits).
-      kernel: its weights W, [I, J].
-      scheme: of the noise on x; None: no noise.
+      x: clean input of the layer, [B, I], or images with a `product` of images.
+      kernel: weights W, [I, J].
+      scheme: scheme of the noise on x; None: no noise.
       product: (x, kernel) -> net values without bias, such as a convolution.
 
     Returns:
       The variance of every example's net values over masks, [B, J].
 
     Raises:
-      TypeError: not floating; a scheme that does not act on units one by one.
+      TypeError: not floating, or a scheme that does not act on units one by one.
 
     Example:
       >>> import jax.numpy as jnp
@@ -62,19 +62,19 @@ def conditional_net_variance(
     moments = noise_moments(scheme)
     if moments.additive:
         return moments.variance * product(jnp.ones_like(x), kernel**2)
-    own = product(x**2, kernel**2)
-    variance = moments.variance * own
+    alone = product(x**2, kernel**2)
+    variance = moments.variance * alone
     if not moments.covariance:
         return variance
-    return variance + moments.covariance * (product(x, kernel) ** 2 - own)
+    return variance + moments.covariance * (product(x, kernel) ** 2 - alone)
 
 
 @chex.dataclass(frozen=True)
 class NetMoments:
-    """A layer's net values in one draw, and their law given the layer's input.
+    """Pre-activations of a layer in one draw, and their law given the layer's input.
 
     Attributes:
-      net: the net values drawn.
+      net: pre-activations of the draw.
       expected: E[z | x], their mean over the noise on the layer's own input.
       variance: Var(z | x), as `conditional_net_variance` has it.
     """
@@ -93,19 +93,19 @@ def net_moments(
     bias: Float[Array, "..."] | None = None,
     product: Product = dense_product,
 ) -> NetMoments:
-    """What `net_variance` needs of a layer to tell its own noise from that below it.
+    """Return what `net_variance` needs to separate a layer's noise from that below it.
 
     Args:
-      net: the net values of one draw, [B, J].
-      x: the layer's input in that draw, before its own noise and after that below it,
-        [B, I].
-      kernel: the layer's weights, [I, J].
-      scheme: of the noise on x; None: no noise.
-      bias: of the layer, [J]; it moves no variance and may be left out.
+      net: pre-activations of one draw, [B, J].
+      x: input of the layer in that draw, without the layer's noise but with that below
+        it, [B, I].
+      kernel: weights of the layer, [I, J].
+      scheme: scheme of the noise on x; None: no noise.
+      bias: bias of the layer, [J]; it does not change the variance and is optional.
       product: (x, kernel) -> net values without bias.
 
     Returns:
-      The net values with their mean and variance given x.
+      The pre-activations with their mean and variance given x.
 
     Raises:
       TypeError: as `conditional_net_variance`.
@@ -127,6 +127,83 @@ def net_moments(
 
 
 def _wide(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-    """`x`, in float32 at least."""
+    """Return x in float32 at least."""
     x = check_floating(x)
     return x.astype(at_least_float32(x.dtype))
+
+
+@chex.dataclass(frozen=True)
+class NoiseMoments:
+    """Mean and variance of a unit's noise.
+
+    Attributes:
+      mean: mean of the factor that multiplies a unit.
+      variance: variance of that factor, or of the offset if the noise is additive.
+      covariance: covariance of the factors of two units of a layer and example.
+      additive: True if the noise is added.
+    """
+
+    mean: float
+    variance: float
+    covariance: float = 0.0
+    additive: bool = False
+
+
+def noise_moments(scheme: noise.Scheme | None) -> NoiseMoments:
+    """Return the mean and variance of a scheme's noise.
+
+    With rate r, for the factor that multiplies a unit:
+      Dropout         mean 1, variance r / (1 - r); unscaled 1 - r and r (1 - r)
+      RandomDropout   mean 1, variance -log(1 - r) / r - 1; unscaled 1 - r/2 and
+                      r/2 (1 - r/2), with covariance r² / 12 between units
+      GaussianDropout mean 1, variance r / (1 - r)
+      GaussianNoise   added, variance stddev²
+
+    Args:
+      scheme: scheme of the noise; None: no noise.
+
+    Returns:
+      The moments, as Python floats.
+
+    Raises:
+      TypeError: a scheme whose units are not noisy one by one, or that is unknown.
+
+    Example:
+      >>> from noisejax import diagnostics, noise
+      >>> diagnostics.noise_moments(noise.Dropout(0.5)).variance
+      1.0
+
+    Reference:
+      Hahn and Choi 2018, eq. 6; Bouthillier et al. 2015, section 4.1.
+    """
+    match scheme:
+        case None:
+            return NoiseMoments(mean=1.0, variance=0.0)
+        case noise.Dropout(broadcast_dims=()):
+            rate = noise.round_rate(scheme.rate, bits=scheme.bits)
+            if scheme.scale:
+                return NoiseMoments(mean=1.0, variance=rate / (1 - rate))
+            return NoiseMoments(mean=1 - rate, variance=rate * (1 - rate))
+        case noise.RandomDropout(broadcast_dims=()):
+            return _random_dropout_moments(scheme.rate, scheme.scale)
+        case noise.GaussianDropout():
+            rate = scheme.rate
+            return NoiseMoments(mean=1.0, variance=rate / (1 - rate))
+        case noise.GaussianNoise():
+            return NoiseMoments(mean=1.0, variance=scheme.stddev**2, additive=True)
+    raise TypeError(
+        "the noise must act on units one by one: noise.Dropout or noise.RandomDropout "
+        "without broadcast_dims, noise.GaussianDropout, noise.GaussianNoise or None; "
+        f"got {scheme!r}. Measure other noise with diagnostics.net_variance"
+    )
+
+
+def _random_dropout_moments(rate: float, scale: bool) -> NoiseMoments:
+    if not scale:
+        mean = 1 - rate / 2
+        return NoiseMoments(
+            mean=mean, variance=mean * (1 - mean), covariance=rate**2 / 12
+        )
+    if rate < 1e-4:  # the quotient below loses its digits; the series has them
+        return NoiseMoments(mean=1.0, variance=rate / 2 + rate**2 / 3)
+    return NoiseMoments(mean=1.0, variance=-math.log1p(-rate) / rate - 1)

@@ -1,14 +1,15 @@
-"""How much gradient flows into each weight matrix (Hahn and Choi 2018, eq. 5)."""
+"""Gradient information of each weight matrix (Hahn and Choi 2018, eq. 5)."""
 
 from collections.abc import Callable
+from typing import Any
 
 import chex
 import jax
+from jax import lax
 from jax import numpy as jnp
 from jaxtyping import Array, Float, Int, PyTree
 
 from noisejax._floating import at_least_float32
-from noisejax.diagnostics._chunks import count_examples, sum_over_chunks
 
 
 def gradient_information(
@@ -17,27 +18,27 @@ def gradient_information(
     *batch: PyTree[Array],
     chunk_size: int = 32,
 ) -> PyTree[Array]:
-    """The gradient information of every parameter array, from per-example gradients:
+    """Gradient information of every parameter array, from per-example gradients:
 
       G = 1/N Σₙ mean |∂Eₙ / ∂Wᵢⱼ|   (Hahn and Choi 2018, eq. 5)
 
-    The mean inside is over the entries of the array. ("N is the number of nodes" is a
+    The inner mean is over the entries of the array. ("N is the number of nodes" is a
     misprint of the paper for examples.) Under inverted scaling a weight's gradient is
     1 / (1 - rate) times that of the paper's scaling: multiply by 1 - rate to compare.
 
     Args:
       loss_fn: (params, *batch) -> the loss of every example, [B]. It is called with
         batches of one, and mapped.
-      params: of the network.
-      *batch: arrays that lead with the examples; a key per example, jax.random.split(
-        key, N), where the loss is noisy: it arrives as one key in an array of one.
-      chunk_size: examples whose gradients are held at the same time.
+      params: parameters of the network.
+      *batch: arrays with the examples in front. If the loss is noisy, one of them is a
+        key per example, jax.random.split(key, N).
+      chunk_size: number of examples whose gradients are held at the same time.
 
     Returns:
       A scalar for every array of `params`, float32 at least.
 
     Raises:
-      ValueError: arrays of different length, a `chunk_size` below 1.
+      ValueError: arrays of different length, or a `chunk_size` below 1.
 
     Example:
       >>> import jax.numpy as jnp
@@ -65,7 +66,7 @@ def gradient_information(
 
 
 def mean_absolute(gradients: PyTree[Array]) -> PyTree[Array]:
-    """mean |∂E / ∂Wᵢⱼ| of each array."""
+    """Return mean |∂E / ∂Wᵢⱼ| of each array."""
     return jax.tree.map(
         lambda g: jnp.mean(jnp.abs(g.astype(at_least_float32(g.dtype)))), gradients
     )
@@ -73,11 +74,11 @@ def mean_absolute(gradients: PyTree[Array]) -> PyTree[Array]:
 
 @chex.dataclass(frozen=True)
 class GradientAverage:
-    """Gradient information accumulated through training: a pytree for its state.
+    """Gradient information averaged over training, a pytree.
 
     Attributes:
       mean: a scalar for every parameter array: the mean of mean |∂E / ∂Wᵢⱼ| over steps.
-      count: of the steps.
+      count: number of steps.
     """
 
     mean: PyTree[Array]
@@ -85,10 +86,10 @@ class GradientAverage:
 
 
 def start_gradient_average(params: PyTree[Array]) -> GradientAverage:
-    """The gradient information of no step yet.
+    """Return the average before the first step.
 
     Args:
-      params: of the network.
+      params: parameters of the network.
 
     Returns:
       Zeros.
@@ -109,18 +110,18 @@ def start_gradient_average(params: PyTree[Array]) -> GradientAverage:
 def update_gradient_average(
     average: GradientAverage, gradients: PyTree[Array]
 ) -> GradientAverage:
-    """Adds a step's gradient to the average: for use inside a training step.
+    """Add a step's gradient to the average, inside a training step.
 
-    It is the minibatch gradient that is averaged here, as in Hahn and Choi's table 2
-    ("during the whole iterations"); the mean over examples lies within the absolute
-    value, so it is smaller than `gradient_information`.
+    It averages the minibatch gradient, as in Hahn and Choi's table 2 ("during the whole
+    iterations"). The mean over examples is inside the absolute value, so the result is
+    smaller than `gradient_information`.
 
     Args:
-      average: so far.
-      gradients: of the step, a tree like the parameters.
+      average: average so far.
+      gradients: gradients of the step, a tree like the parameters.
 
     Returns:
-      The average over one step more.
+      The average with this step.
 
     Example:
       >>> import jax.numpy as jnp
@@ -137,3 +138,56 @@ def update_gradient_average(
         mean_absolute(gradients),
     )
     return GradientAverage(mean=mean, count=count)
+
+
+def count_examples(batch: tuple[PyTree[Array], ...]) -> int:
+    """Return the length of the leading axis that all arrays of a batch share.
+
+    Raises:
+      ValueError: there are no arrays, or their lengths differ.
+    """
+    lengths = {jnp.shape(leaf)[:1] for leaf in jax.tree.leaves(batch)}
+    if len(lengths) != 1 or () in lengths or (0,) in lengths:
+        raise ValueError(
+            "all arrays of a batch must lead with the same number of examples, at "
+            f"least 1; got leading axes {sorted(lengths)}"
+        )
+    return lengths.pop()[0]
+
+
+def sum_over_chunks(
+    fn: Callable[..., PyTree[Array]], batch: tuple[PyTree[Array], ...], chunk_size: int
+) -> Any:
+    """Sum fn(*chunk) over the chunks of a batch, in the memory of one chunk.
+
+    Args:
+      fn: function of the arrays of a chunk, which returns sums over its examples.
+      batch: arrays with the examples in front.
+      chunk_size: number of examples per chunk; the last may be smaller.
+
+    Returns:
+      The sums of the results of `fn`.
+
+    Raises:
+      ValueError: `chunk_size` is below 1, or the lengths differ.
+    """
+    if chunk_size < 1:
+        raise ValueError(f"chunk_size must be at least 1 example, got {chunk_size}")
+    n = count_examples(batch)
+    chunk_size = min(chunk_size, n)
+    whole = n - n % chunk_size
+
+    def split(leaf):
+        return leaf[:whole].reshape(-1, chunk_size, *leaf.shape[1:])
+
+    def body(total, chunk):
+        return jax.tree.map(jnp.add, total, fn(*chunk)), ()
+
+    chunks = jax.tree.map(split, batch)
+    shapes = jax.eval_shape(lambda c: fn(*jax.tree.map(lambda a: a[0], c)), chunks)
+    zeros = jax.tree.map(jnp.zeros_like, shapes)  # varies as the sums do in shard_map
+    total, _ = lax.scan(body, zeros, chunks)
+    if whole == n:
+        return total
+    rest = jax.tree.map(lambda leaf: leaf[whole:], batch)
+    return jax.tree.map(jnp.add, total, fn(*rest))

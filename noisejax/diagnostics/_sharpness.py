@@ -1,4 +1,4 @@
-"""How sharply the loss curves: the extreme eigenvalues of its Hessian."""
+"""Sharpness of the loss: extreme eigenvalues of its Hessian."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,10 @@ from jax import numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from noisejax import noise
-from noisejax.diagnostics._chunks import count_examples, sum_over_chunks
+from noisejax.diagnostics._gradient_information import (
+    count_examples,
+    sum_over_chunks,
+)
 
 
 @chex.dataclass(frozen=True)
@@ -18,10 +21,10 @@ class Sharpness:
     """Extreme eigenvalues of the Hessian of the mean loss.
 
     Attributes:
-      largest: eigenvalue.
-      smallest: eigenvalue, negative where the loss is not convex.
-      residual: |H v - λ v| of the largest one's unit vector v: within so much of
-        `largest` lies an eigenvalue.
+      largest: largest eigenvalue.
+      smallest: smallest eigenvalue, negative if the loss is not convex.
+      residual: |H v - λ v| for the unit vector v of the largest one. An eigenvalue is
+        at most so far from `largest`.
     """
 
     largest: Float[Array, ""]
@@ -37,31 +40,31 @@ def sharpness(
     num_iterations: int = 30,
     chunk_size: int = 256,
 ) -> Sharpness:
-    """The largest eigenvalue of the Hessian of the mean loss, by Lanczos' iteration.
+    """Largest eigenvalue of the Hessian of the mean loss, by Lanczos' iteration.
 
     Hahn and Choi 2018 hold that dropout and GAAF converge on flat regions; this puts a
     number to it (ours). Hessian-vector products are reverse over reverse, so that
     functions with a custom_vjp work. Three vectors of the parameters' size are held.
 
-    A network with GAAF must be given here with its plain activation, as in
-    `model.clone(activation=plain_activation(model.activation))`: second derivatives
-    through GAAF mean nothing.
+    Use a network with GAAF with its plain activation,
+    `model.clone(activation=plain_activation(model.activation))`, because second
+    derivatives through GAAF have no meaning.
 
     Args:
-      key: typed or raw PRNG key, for the first vector. Consumed.
+      key: typed or raw PRNG key for the first vector. Consumed.
       loss_fn: (params, *batch) -> the noise-free loss of every example, [B].
-      params: of the network, all floating.
-      *batch: arrays that lead with the examples.
-      num_iterations: Hessian-vector products, at least 1. `residual` tells whether they
-        were enough.
-      chunk_size: examples at a time.
+      params: parameters of the network, all floating.
+      *batch: arrays with the examples in front.
+      num_iterations: number of Hessian-vector products, at least 1. `residual` shows if
+        it was enough.
+      chunk_size: number of examples at a time.
 
     Returns:
-      The extreme eigenvalues and how well the largest is known.
+      The extreme eigenvalues and the error of the largest.
 
     Raises:
       TypeError: `key` is no key.
-      ValueError: fewer than 1 iteration, arrays of different length.
+      ValueError: fewer than 1 iteration, or arrays of different length.
 
     Example:
       >>> import jax, jax.numpy as jnp

@@ -5,13 +5,13 @@ import dataclasses
 
 @dataclasses.dataclass(frozen=True)
 class Stage:
-    """Convolutions of stride 1 that keep the image's size, then one max-pooling.
+    """Convolutions of stride 1 that keep the size of the image, then a max-pooling.
 
     Attributes:
-      features: feature maps of each convolution.
-      kernel: side of the convolutions' window, in pixels.
-      pool: side of the pooling's window, in pixels.
-      pool_stride: its step, in pixels.
+      features: numbers of feature maps of the convolutions.
+      kernel: width of the convolutions' windows, in pixels.
+      pool: width of the pooling's window, in pixels.
+      pool_stride: step of the pooling, in pixels.
     """
 
     features: tuple[int, ...]
@@ -22,13 +22,13 @@ class Stage:
 
 @dataclasses.dataclass(frozen=True)
 class Architecture:
-    """Which layers a `ConvNet` has.
+    """Layers of a `ConvNet`.
 
     Attributes:
-      stages: of convolutions.
-      dense: units of the hidden dense layers behind them.
-      conv_pieces: linear pieces per feature map; more than 1: maxout.
-      dense_pieces: linear pieces per dense unit; more than 1: maxout.
+      stages: stages of convolutions.
+      dense: numbers of units of the hidden dense layers that follow.
+      conv_pieces: number of linear pieces per feature map; more than 1: maxout.
+      dense_pieces: number of linear pieces per dense unit; more than 1: maxout.
 
     Example:
       >>> from noisejax import models
@@ -42,10 +42,10 @@ class Architecture:
     dense_pieces: int = 1
 
     def scaled(self, factor: float) -> "Architecture":
-        """The same layers, each with `factor` times as many units, at least one.
+        """Return the same layers with `factor` times as many units, at least one.
 
         Raises:
-          ValueError: a factor that is not above 0.
+          ValueError: the factor is not above 0.
         """
         if not factor > 0:
             raise ValueError(f"a network is scaled by a factor above 0, got {factor}")
@@ -69,8 +69,8 @@ MAXOUT_CIFAR = Architecture(
     conv_pieces=2,
     dense_pieces=5,
 )
-"""96c-p-192c-p-192c-p-500fc (Ba, table 6). Windows and pieces, which the table leaves
-out, are those of Goodfellow et al.'s published setting; paddings are ours."""
+"""96c-p-192c-p-192c-p-500fc (Ba, table 6). The table does not print windows and pieces;
+they are those of Goodfellow et al.'s published setting. Paddings are ours."""
 
 MAXOUT_SVHN = Architecture(
     (Stage((64,), 5, 3), Stage((128,), 5, 3), Stage((128,), 5, 3)),
