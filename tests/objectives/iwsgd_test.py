@@ -52,15 +52,21 @@ def assert_trees_close(a, b, **tolerance):
         np.testing.assert_allclose(x, y, **tolerance)
 
 
+@functools.cache
+def samples_one_by_one():
+    """Noise, log-likelihoods and their Jacobians of each sample, in float64."""
+    p, (x, y) = params(jnp.float64), batch(jnp.float64)
+    samples = stacked(noise.Dropout(0.4))
+    run = lambda fn: jax.jit(jax.vmap(fn, (None, 0, None, None)))(p, samples, x, y)
+    return samples, np.asarray(run(log_prob)), run(jax.jacobian(log_prob))
+
+
 @pytest.mark.parametrize("strategy", EXACT)
 def test_gradient_is_the_explicit_weighted_sum(strategy):
     """Eq. 7 in float64: Σ_s w_s ∇ log p_s, to 1e-10."""
     with jax.enable_x64(True):
         p, (x, y) = params(jnp.float64), batch(jnp.float64)
-        samples = stacked(noise.Dropout(0.4))
-        each = jax.vmap(lambda one: log_prob(p, one, x, y))(samples)
-        jacobian = jax.jit(jax.vmap(jax.jacobian(log_prob), (None, 0, None, None)))
-        jacobians, log_probs = jacobian(p, samples, x, y), np.asarray(each)
+        samples, log_probs, jacobians = samples_one_by_one()
         for weighting in ("importance", "equal"):
             loss_fn = objectives.iwsgd(
                 log_prob, num_samples=S, strategy=strategy, weighting=weighting
@@ -165,9 +171,7 @@ def test_raw_keys_serve_like_typed_ones(strategy):
     assert_trees_close(found, typed, rtol=0, atol=0)
 
 
-@pytest.mark.parametrize(
-    "name", ["dropout", "random_dropout", "gaussian_noise", "drop_path"]
-)
+@pytest.mark.parametrize("name", ["random_dropout", "gaussian_noise"])
 def test_strategies_agree_on_replayed_samples(name):
     samples = stacked(SCHEMES[name])
     first = value_and_grad("vmap", samples)
@@ -190,14 +194,14 @@ def test_resample_has_the_loss_of_the_others():
         assert_trees_close(*losses, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("strategy", ["fold", "resample"])
 def test_eager_is_jit(strategy):
     loss_fn = objectives.iwsgd(with_aux, num_samples=S, strategy=strategy, has_aux=True)
     eager = loss_fn(params(), key(5), *batch())
     assert_trees_close(eager, keyed(strategy)[0], rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("strategy", ["map", "resample"])
 def test_vmapped_seeds_are_single_runs(strategy):
     loss_fn = objectives.iwsgd(with_aux, num_samples=S, strategy=strategy, has_aux=True)
     run = lambda k: jax.value_and_grad(loss_fn, has_aux=True)(params(), k, *batch())
@@ -206,7 +210,7 @@ def test_vmapped_seeds_are_single_runs(strategy):
     assert_trees_close(second, keyed(strategy), rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("strategy", ["map", "fold", "resample"])
 def test_forward_mode_is_reverse_mode(strategy):
     loss_fn = objectives.iwsgd(log_prob, num_samples=S, strategy=strategy)
     direction = [jnp.cos(w) for w in params()]
