@@ -155,3 +155,20 @@ def steps_per_epoch(num_examples: int, batch_size: int) -> int:
             f"has {num_examples} examples (after data.validation is held out)"
         )
     return num_examples // batch_size
+
+
+def choose_strategy(config: Config) -> str:
+    """Strategy of a step: "vmap" for "fold" if it saves the layers before the noise."""
+    objective, model = config.objective, config.model
+    if objective.num_samples == 1:  # ordinary noisy training, whatever the strategy
+        return "fold"
+    over_copies = (
+        model.batch_norm
+        or model.name == "wide_resnet"
+        or config.noise.shift == "running_average"
+        or config.mesh.samples > 1
+    )
+    quiet_input = not config.noise.input_rate and not over_copies
+    return (
+        "vmap" if objective.strategy == "fold" and quiet_input else objective.strategy
+    )

@@ -117,7 +117,9 @@ class ObjectiveConfig(Fields):
 
     num_samples: int = field(1, "noise samples per example, S", least=1)
     strategy: str = field(
-        "fold", "way to run S samples", choices=("fold", "vmap", "map", "resample")
+        "fold",
+        "way to run S samples (fold becomes vmap if the first layers have no noise)",
+        choices=("fold", "vmap", "map", "resample"),
     )
     weighting: str = field(
         "importance",

@@ -17,7 +17,12 @@ from jaxtyping import Array, Int
 
 from noisejax import data
 from noisejax.training._batches import Batches, is_streamed
-from noisejax.training._build import build_model, expected_samples, steps_per_epoch
+from noisejax.training._build import (
+    build_model,
+    choose_strategy,
+    expected_samples,
+    steps_per_epoch,
+)
 from noisejax.training._config import Config
 from noisejax.training._epoch import Call, make_call, make_evaluate
 from noisejax.training._examples import (
@@ -231,32 +236,29 @@ def _build_phase(
     model: nn.Module,
     prepared: Prepared,
 ) -> Phase:
-    training, objective = config.training, config.objective
+    training, placement = config.training, batches.placement
     schedule = build_schedule(
         config.optimizer,
         epochs=epochs,
         steps_per_epoch=steps_per_epoch(batches.indices.shape[1], training.batch_size),
         warmup=offset == 0,
     )
-    optimizer = build_optimizer(
-        config.optimizer, schedule, batch_size=training.batch_size
-    )
+    size = training.batch_size
+    optimizer = build_optimizer(config.optimizer, schedule, batch_size=size)
     step = make_step(
         model,
         optimizer,
         task_of(config.model.name),
         expected_samples=expected_samples(model),
-        num_samples=objective.num_samples,
-        # One sample is ordinary noisy training, whatever the strategy.
-        strategy=objective.strategy if objective.num_samples > 1 else "fold",
-        weighting=objective.weighting,
+        num_samples=config.objective.num_samples,
+        strategy=choose_strategy(config),
+        weighting=config.objective.weighting,
         microbatches=training.microbatches,
         max_norm=config.optimizer.max_norm,
         skip_nonfinite=training.on_nan == "skip",
         mean_gradients=training.gradients,
-        placement=batches.placement,
+        placement=placement,
     )
-    placement = batches.placement
     return Phase(
         name=name,
         epochs=epochs,

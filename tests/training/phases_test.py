@@ -113,6 +113,29 @@ def test_several_samples(tmp_path, strategy):
     assert not rows(tmp_path, split="test")[0].keys() & {"loss_at_1"}
 
 
+@pytest.mark.parametrize(
+    ("fields", "same"),
+    [
+        ({"noise__input_rate": 0.0}, True),
+        ({"noise__input_rate": 0.2}, False),
+        ({"noise__input_rate": 0.0, "model__batch_norm": True}, False),
+    ],
+)
+def test_fold_runs_as_vmap_if_that_saves_layers(tmp_path, fields, same):
+    """Layers before the first noise run once; batch statistics stay over all copies."""
+    hashes = {
+        train(
+            tmp_path / strategy,
+            objective__num_samples=2,
+            objective__strategy=strategy,
+            training__epochs=1,
+            **fields,
+        )["params_sha256"]
+        for strategy in ("fold", "vmap")
+    }
+    assert (len(hashes) == 1) == same
+
+
 def test_equal_weights_gain_nothing_but_the_mean(tmp_path):
     train(tmp_path, objective__num_samples=4, objective__weighting="equal")
     for row in rows(tmp_path, split="train"):
