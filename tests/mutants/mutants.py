@@ -307,11 +307,11 @@ RUNS = [
     ),
     Mutant(
         "lost_checkpoint",
-        "a run that was stopped goes on from its checkpoint",
+        "the newest checkpoint is restored",
         f"{TRAINING}/_checkpoint.py",
         "reversed(gather(_numbers(folder))[0])",
         "reversed([])",
-        ("training/resume_test.py::test_in_pieces",),
+        ("training/run_test.py::test_it_can_be_read_back",),
     ),
     Mutant(
         "norms",
