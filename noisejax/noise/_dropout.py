@@ -60,13 +60,10 @@ class Dropout(MaskScheme):
     """Dropout:  ã = m ⊙ a / (1 - rate),  m ~ Bernoulli(1 - rate) per unit.
 
     (Bouthillier et al. 2015, eq. 9, whose p is our rate. The scaled mask has mean 1 and
-    variance rate / (1 - rate).) Arguments: see `dropout`. One mask per sequence, for
-    recurrent networks on [B, T, H], is `broadcast_dims=(1,)`.
+    variance rate / (1 - rate).) For recurrent networks on [B, T, H],
+    `broadcast_dims=(1,)` is one mask per sequence. Arguments: see `dropout`.
 
     Attributes:
-      rate: probability of being dropped.
-      bits: random bits per unit.
-      broadcast_dims: axes along which the mask is shared.
       scale: False leaves kept units as they are (papers that scale at test time).
 
     Example:
@@ -174,15 +171,10 @@ class RandomDropout(MaskScheme):
     (Bouthillier et al. 2015, section 4.1 and eq. 10, whose p is our rate.) All units of
     a layer and example share ρ, so the share of dropped units varies from example to
     example. The scaled mask has mean 1 and variance -log(1 - rate) / rate - 1.
-    Arguments: see `random_dropout`.
+    Arguments: see `random_dropout` and `dropout`.
 
     Attributes:
-      rate: largest noise level.
-      bits: random bits per unit; at 8, ρ is rounded to a multiple of 1/256.
-      batch_dims: number of leading axes with a ρ each: 1 is a level per example (as in
-        the paper's figure 5), 0 one for the whole batch.
       scale: False leaves kept units as they are.
-      broadcast_dims: axes along which the mask is shared.
 
     Example:
       >>> import jax
@@ -234,9 +226,10 @@ def random_dropout(
       rate: largest noise level, in [0, 1): a Python float, a scalar array, or an array
         of x's rank that broadcasts to the shape of the levels ([B, 1] for x [B, H]).
         Values of JAX arrays are not checked; at or above 1 they give zeros.
-      bits: random bits per unit, 32 or 8.
-      batch_dims: number of leading axes with a level each; 0: one level for all of x,
-        as is needed for an array [H] without a batch axis, inside `jax.vmap`.
+      bits: random bits per unit, 32 or 8; at 8, ρ is rounded to a multiple of 1/256.
+      batch_dims: number of leading axes with a level each: 1 is a level per example (as
+        in the paper's figure 5), 0 one for all of x. An array [H] without a batch axis,
+        as inside `jax.vmap`, needs 0.
 
     Returns:
       Noisy x: its shape, its dtype.

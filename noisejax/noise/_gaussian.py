@@ -29,7 +29,6 @@ class GaussianDropout(Scheme):
     Arguments: see `gaussian_dropout`.
 
     Attributes:
-      rate: rate of the dropout that it matches.
       broadcast_dims: axes along which the noise is shared.
 
     Example:
@@ -70,7 +69,6 @@ class GaussianNoise(Scheme):
     Arguments: see `gaussian_noise`.
 
     Attributes:
-      stddev: standard deviation.
       broadcast_dims: axes along which the noise is shared.
 
     Example:

@@ -465,11 +465,8 @@ def _word(k0: Array, k1: Array, index: Array) -> UInt32[Array, "..."]:
     for group in range(5):
         for rotation in rotations[group % 2]:
             x0 = x0 + x1
-            x1 = _rotate_left(x1, rotation) ^ x0
+            left, right = np.uint32(rotation), np.uint32(32 - rotation)
+            x1 = ((x1 << left) | (x1 >> right)) ^ x0
         x0 = x0 + keys[(group + 1) % 3]
         x1 = x1 + keys[(group + 2) % 3] + np.uint32(group + 1)
     return x0 ^ x1
-
-
-def _rotate_left(x: Array, bits: int) -> Array:
-    return (x << np.uint32(bits)) | (x >> np.uint32(32 - bits))

@@ -18,9 +18,6 @@ class DropPath(MaskScheme):
     One bit decides for a whole example. Arguments: see `drop_path`.
 
     Attributes:
-      rate: probability that the branch is dropped.
-      bits: random bits per example.
-      batch_dims: number of leading axes with a bit each; 0: one for the whole batch.
       scale: False leaves kept branches as they are (the original paper).
 
     Example:
@@ -58,8 +55,8 @@ def drop_path(
       x: floating array, output of the branch; its leading axes are batch axes.
       rate: probability that the branch is dropped, as in `dropout`.
       bits: random bits per example, 32 or 8.
-      batch_dims: number of leading axes with a bit each; 0 for an array without a
-        batch axis, as inside `jax.vmap`.
+      batch_dims: number of leading axes with a bit each; 0: one bit for all of x, also
+        for an array without a batch axis, as inside `jax.vmap`.
 
     Returns:
       Noisy x: its shape, its dtype.
@@ -91,9 +88,6 @@ class SpatialDropout(MaskScheme):
     [B, C] it is dropout. Arguments: see `spatial_dropout`.
 
     Attributes:
-      rate: probability that a feature map is dropped.
-      bits: random bits per feature map.
-      batch_dims: number of leading axes with masks of their own.
       scale: False leaves kept maps as they are.
 
     Example:
