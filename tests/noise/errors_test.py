@@ -56,7 +56,7 @@ def test_a_rate_outside_its_range(function, rate):
 
 
 @pytest.mark.parametrize("rate", ["0.5", None, True, object(), 0.5j])
-def test_a_rate_that_is_no_number(function, rate):
+def test_a_rate_that_is_not_a_number(function, rate):
     with pytest.raises(TypeError, match="number"):
         function(jax.random.key(0), X, rate)
 
@@ -87,7 +87,7 @@ def test_a_rate_of_another_shape_under_jit():
     ],
     ids=repr,
 )
-def test_what_is_no_key(function, key):
+def test_an_argument_that_is_not_a_key(function, key):
     with pytest.raises(TypeError, match="key"):
         function(key, X, 0.5)
 
@@ -106,13 +106,13 @@ def test_integer_arrays(function):
 
 
 @pytest.mark.parametrize("rate", [-0.1, 1.0, np.nan])
-def test_a_scheme_of_a_rate_outside_its_range(scheme, rate):
+def test_a_scheme_with_a_rate_outside_its_range(scheme, rate):
     with pytest.raises(ValueError, match=r"\[0, 1\)"):
         scheme(rate)
 
 
 @pytest.mark.parametrize("rate", ["a", None, True, np.full(3, 0.5), jnp.float32(0.5)])
-def test_a_scheme_of_a_rate_that_is_no_python_number(scheme, rate):
+def test_a_scheme_with_a_rate_that_is_not_a_python_number(scheme, rate):
     with pytest.raises(TypeError):
         scheme(rate)
 
@@ -144,13 +144,13 @@ def test_unknown_bits(bits):
 
 
 @pytest.mark.parametrize("axes", [(2,), (-3,), 5])
-def test_an_axis_that_is_not_there(axes):
+def test_an_axis_that_does_not_exist(axes):
     with pytest.raises(ValueError, match="broadcast_dims names axis"):
         noise.dropout(jax.random.key(0), X, rate=0.5, broadcast_dims=axes)
 
 
 @pytest.mark.parametrize("batch_dims", [-1, 1.0, True, None])
-def test_batch_dims_that_are_no_number_of_axes(batch_dims):
+def test_batch_dims_that_are_not_a_number_of_axes(batch_dims):
     with pytest.raises(ValueError, match="batch_dims must be"):
         noise.RandomDropout(0.5, batch_dims=batch_dims)
 
@@ -193,7 +193,7 @@ def test_a_sample_of_another_shape(shape):
 
 
 @pytest.mark.parametrize("sample", [None, 0.5, np.ones((4, 5)), noise.Dropout(0.5)])
-def test_what_is_no_sample(sample):
+def test_an_argument_that_is_not_a_sample(sample):
     with pytest.raises(TypeError, match="sample must be a noise sample"):
         noise.apply(X, sample)
 
@@ -205,7 +205,7 @@ def test_a_hand_made_mask_of_other_values(mask):
 
 
 @pytest.mark.parametrize("mask", [jnp.array([2]), "ab", [[1, 0], [1]], {}, [["a"]]])
-def test_what_is_no_mask(mask):
+def test_an_argument_that_is_not_a_mask(mask):
     with pytest.raises(ValueError, match="0 .drop. and 1 .keep. only"):
         noise.mask_sample(mask)
 
@@ -226,7 +226,7 @@ def test_a_shift_that_is_not_floating():
         noise.shift(X, np.zeros(5, np.int32))
 
 
-def test_out_shardings_that_lead_nowhere():
+def test_out_shardings_that_cannot_be_resolved():
     spec = jax.sharding.PartitionSpec("data")
     with pytest.raises(ValueError, match="needs a mesh"):
         noise.bernoulli_mask(jax.random.key(0), (4,), rate=0.5, out_sharding=spec)

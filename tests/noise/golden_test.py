@@ -6,7 +6,7 @@ from tests import golden
 
 @pytest.mark.parametrize("name", golden.SCHEMES)
 @pytest.mark.parametrize("jit", [False, True])
-def test_masks_are_what_they_were(name, jit):
+def test_masks_are_stable(name, jit):
     def draw(key):
         return golden.SCHEMES[name].sample(key, golden.SHAPE)
 

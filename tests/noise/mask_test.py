@@ -35,7 +35,7 @@ def test_32_bits_are_the_stock_draw_of_every_implementation(impl):
 
 
 @pytest.mark.parametrize("partitionable", [True, False])
-def test_stock_draw_whatever_threefry_is_configured_to(partitionable):
+def test_stock_draw_under_every_threefry_configuration(partitionable):
     with jax.threefry_partitionable(partitionable):
         mask = noise.bernoulli_mask(jax.random.key(3), (50, 7), rate=0.3)
         np.testing.assert_array_equal(mask, stock(jax.random.key(3), (50, 7), 0.3))

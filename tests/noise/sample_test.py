@@ -39,7 +39,7 @@ def test_a_hand_made_mask_is_scaled_by_its_rate():
     np.testing.assert_array_equal(noise.apply(x, sample)[:, 0], [2, 4])
 
 
-def test_a_static_scale_is_no_leaf():
+def test_a_static_scale_is_not_a_leaf():
     static = noise.Dropout(0.5).sample(key(), (3,))
     assert len(jax.tree.leaves(static)) == 1
     traced = noise.Dropout(0.5).sample(key(), (3,), level=jnp.float32(0.5))
