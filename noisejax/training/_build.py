@@ -166,7 +166,6 @@ def choose_strategy(config: Config) -> str:
         model.batch_norm
         or model.name == "wide_resnet"
         or config.noise.shift == "running_average"
-        or config.mesh.samples > 1
     )
     quiet_input = not config.noise.input_rate and not over_copies
     return (

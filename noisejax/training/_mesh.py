@@ -71,6 +71,12 @@ class Placement:
             return self.batch(tree)
         return self._constrain(tree, PartitionSpec((DATA, SAMPLES)))
 
+    def samples(self, keys: PyTree[Array]) -> PyTree[Array]:
+        """Shard what leads with the S noise samples, within a compiled function."""
+        return (
+            keys if self.splits_seeds else self._constrain(keys, PartitionSpec(SAMPLES))
+        )
+
     @property
     def _seeds(self) -> PartitionSpec:
         return PartitionSpec(SAMPLES) if self.splits_seeds else PartitionSpec()

@@ -85,6 +85,8 @@ def make_step(
             weighting=weighting,
             has_aux=True,
         )
+        if strategy == "vmap":
+            key = placement.samples(jax.random.split(key, num_samples))
         gradient_fn = jax.value_and_grad(loss_fn, has_aux=True)
         (loss, aux), gradients = gradient_fn(params, key, x, y)
         error, batch_stats = aux.user_aux

@@ -26,6 +26,7 @@ def alone(tmp_path_factory):
 OBJECTIVES = {
     "one sample": {},
     "eight samples": {"objective__num_samples": 8},
+    "no noise on the input": {"objective__num_samples": 8, "noise__input_rate": 0.0},
     "eight seeds": {"training__num_seeds": 8},
     "random dropout": {"noise__scheme": "random_dropout"},
     "microbatches": {"training__microbatches": 4},
@@ -49,6 +50,7 @@ CASES = [
     ("back-projection", (4, 1)),
     ("eight samples", (4, 1)),
     ("eight samples", (2, 4)),
+    ("no noise on the input", (2, 4)),
     ("eight samples", (1, 8)),
     ("eight seeds", (2, 2)),
     ("eight seeds", (1, 8)),
