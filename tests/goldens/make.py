@@ -236,7 +236,7 @@ def layers_outputs():
     images = normal(10, (2, 8, 8, 3))
     networks = {
         "mlp": (
-            models.MLP((7, 6), 3, jax.nn.relu, noise.Dropout(0.2), HIDDEN),
+            models.MLP((7, 6), 3, input_noise=noise.Dropout(0.2), hidden_noise=HIDDEN),
             x[:, 0],
         ),
         "mlp shifted": (
