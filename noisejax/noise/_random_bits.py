@@ -26,6 +26,7 @@ import numpy as np
 from jax import lax
 from jax import numpy as jnp
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float32, UInt32
 
 from noisejax._explicit import explicit_part, has_explicit_axes
@@ -183,7 +184,7 @@ def _draw(
     key: Key,
     shape: Shape,
     out_sharding: OutSharding,
-    *beside: Array,
+    *beside: ArrayLike,
     **static: int,
 ) -> Array:
     static |= {"shape": shape, "sharding": named(out_sharding, shape)}
@@ -193,7 +194,7 @@ def _draw(
 
 @functools.cache
 def _compiled(
-    values: Callable[..., Array], sharding: NamedSharding | None, static: tuple[str]
+    values: Callable[..., Array], sharding: NamedSharding | None, static: tuple[str, ...]
 ) -> Callable:
     """`values` under jit; XLA inlines it into the program of a traced caller."""
     concrete = sharding is not None and isinstance(sharding.mesh, Mesh)
@@ -332,7 +333,7 @@ def _in_bytes(
     return per_element()
 
 
-def _byte(words: Array, shift: Array) -> UInt32[Array, "..."]:
+def _byte(words: Array, shift: ArrayLike) -> UInt32[Array, "..."]:
     return (words >> shift) & np.uint32(255)
 
 
