@@ -194,7 +194,9 @@ def _draw(
 
 @functools.cache
 def _compiled(
-    values: Callable[..., Array], sharding: NamedSharding | None, static: tuple[str, ...]
+    values: Callable[..., Array],
+    sharding: NamedSharding | None,
+    static: tuple[str, ...],
 ) -> Callable:
     """`values` under jit; XLA inlines it into the program of a traced caller."""
     concrete = sharding is not None and isinstance(sharding.mesh, Mesh)
