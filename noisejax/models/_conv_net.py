@@ -7,7 +7,13 @@ from jaxtyping import Array, Float
 
 from noisejax.models._architectures import Architecture, Stage
 from noisejax.models._convolutions import convolutions
-from noisejax.models._network import Activations, Network, activate, batch_normalise
+from noisejax.models._network import (
+    Activations,
+    Network,
+    activate,
+    batch_normalise,
+    option,
+)
 
 
 class ConvNet(Network):
@@ -47,8 +53,8 @@ class ConvNet(Network):
 
     architecture: Architecture
     num_outputs: int
-    batch_norm: bool = False
-    conv_general_dilated: Callable = convolutions
+    batch_norm: bool = option(default=False)
+    conv_general_dilated: Callable = option(default=convolutions)
 
     @property
     def num_hidden_places(self) -> int:

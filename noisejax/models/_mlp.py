@@ -5,7 +5,13 @@ from collections.abc import Sequence
 from flax import linen as nn
 from jaxtyping import Array, Float
 
-from noisejax.models._network import Activations, Network, activate, batch_normalise
+from noisejax.models._network import (
+    Activations,
+    Network,
+    activate,
+    batch_normalise,
+    option,
+)
 
 
 class MLP(Network):
@@ -43,8 +49,8 @@ class MLP(Network):
 
     widths: Sequence[int]
     num_outputs: int
-    batch_norm: bool = False
-    pieces: int = 1
+    batch_norm: bool = option(default=False)
+    pieces: int = option(default=1)
 
     @property
     def num_hidden_places(self) -> int:
@@ -156,8 +162,8 @@ class SoftTargetMLP(Network):
     num_tissues: int
     num_outcomes: int
     widths: Sequence[int] = (1000,)
-    batch_norm: bool = False
-    pieces: int = 1
+    batch_norm: bool = option(default=False)
+    pieces: int = option(default=1)
 
     @property
     def num_hidden_places(self) -> int:

@@ -1,5 +1,7 @@
 """What all networks share: their noise, dense layers, batch statistics and maxout."""
 
+import dataclasses
+import functools
 from collections.abc import Callable, Sequence
 
 from flax import linen as nn
@@ -14,6 +16,10 @@ Activations = dict[str, Float[Array, "..."]]
 
 MOMENTUM = 0.9
 """Weight of the old running averages: each batch contributes a tenth."""
+
+
+option = functools.partial(dataclasses.field, kw_only=True)
+"""A field that is passed by keyword: only the sizes of a network are positional."""
 
 
 class Network(nn.Module, kw_only=True):

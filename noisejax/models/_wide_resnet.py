@@ -1,6 +1,5 @@
 """Wide residual networks with pre-activation and noise inside every block."""
 
-import dataclasses
 from collections.abc import Callable
 
 from flax import linen as nn
@@ -8,7 +7,7 @@ from jax import numpy as jnp
 from jaxtyping import Array, Float
 
 from noisejax.models._convolutions import convolutions
-from noisejax.models._network import Activations, Network, batch_normalise
+from noisejax.models._network import Activations, Network, batch_normalise, option
 
 GROUPS = 3
 """Groups of blocks; each but the first halves the image and doubles the maps."""
@@ -57,13 +56,13 @@ class WideResNet(Network):
     num_outputs: int
     depth: int = 28
     width_factor: float = 10
-    kernel_init: nn.initializers.Initializer = dataclasses.field(
-        default=nn.initializers.variance_scaling(2.0, "fan_out", "normal"), kw_only=True
+    kernel_init: nn.initializers.Initializer = option(
+        default=nn.initializers.variance_scaling(2.0, "fan_out", "normal")
     )
-    output_init: nn.initializers.Initializer = nn.initializers.variance_scaling(
-        1 / 3, "fan_in", "uniform"
+    output_init: nn.initializers.Initializer = option(
+        default=nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
     )
-    conv_general_dilated: Callable = convolutions
+    conv_general_dilated: Callable = option(default=convolutions)
 
     def __post_init__(self):
         if self.depth < 10 or self.depth % 6 != 4:

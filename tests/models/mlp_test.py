@@ -2,6 +2,7 @@
 
 import jax
 import numpy as np
+import pytest
 from flax import linen as nn
 
 from noisejax import models, noise
@@ -68,3 +69,8 @@ def test_soft_target_network_is_an_mlp_reshaped():
     expected, _ = plain.apply({"params": variables["params"]["mlp"]}, x, train=False)
     np.testing.assert_array_equal(logits, expected.reshape(2, 4, 3))
     np.testing.assert_array_equal(activations["output"], logits)
+
+
+def test_only_sizes_are_positional():
+    with pytest.raises((TypeError, ValueError)):
+        models.MLP((3,), 2, nn.tanh)
