@@ -20,6 +20,12 @@ def check_floating(x: Array) -> Array:
     return x
 
 
+def as_wide(x: Array) -> Array:
+    """Returns a floating array in float32 at least; raises as `check_floating`."""
+    x = check_floating(x)
+    return x.astype(at_least_float32(x.dtype))
+
+
 def at_least_float32(dtype: np.dtype) -> np.dtype:
     """The dtype to compute in: float32 for half precision, else `dtype` itself."""
     return jnp.dtype(jnp.float32) if jnp.finfo(dtype).bits < 32 else dtype

@@ -8,10 +8,10 @@ from jax import numpy as jnp
 from jaxtyping import Array, Float
 
 from noisejax import noise
-from noisejax._floating import at_least_float32, check_floating
+from noisejax._floating import as_wide
 
 Product = Callable[[Array, Array], Array]
-"""(activities, weights) -> net values, linear in both: a matrix product, a convolution
+"""(input, kernel) -> pre-activations, linear in both: a matrix product or a convolution
 without bias."""
 
 
@@ -40,13 +40,13 @@ def conditional_net_variance(
       x: clean input of the layer, [B, I], or images with a `product` of images.
       kernel: weights W, [I, J].
       scheme: scheme of the noise on x; None: no noise.
-      product: (x, kernel) -> net values without bias, such as a convolution.
+      product: (x, kernel) -> pre-activations without bias, such as a convolution.
 
     Returns:
-      The variance of every example's net values over masks, [B, J].
+      The variance of every example's pre-activations over masks, [B, J].
 
     Raises:
-      TypeError: not floating, or a scheme that does not act on units one by one.
+      TypeError: an array is not floating, or the scheme does not act on single units.
 
     Example:
       >>> import jax.numpy as jnp
@@ -58,7 +58,7 @@ def conditional_net_variance(
     Reference:
       Hahn and Choi, "Understanding dropout as an optimization trick", arXiv:1806.09783.
     """
-    x, kernel = _wide(x), _wide(kernel)
+    x, kernel = as_wide(x), as_wide(kernel)
     moments = noise_moments(scheme)
     if moments.additive:
         return moments.variance * product(jnp.ones_like(x), kernel**2)
@@ -71,12 +71,12 @@ def conditional_net_variance(
 
 @chex.dataclass(frozen=True)
 class NetMoments:
-    """Pre-activations of a layer in one draw, and their law given the layer's input.
+    """Pre-activations of a layer in one draw, with their moments given its input.
 
     Attributes:
       net: pre-activations of the draw.
       expected: E[z | x], their mean over the noise on the layer's own input.
-      variance: Var(z | x), as `conditional_net_variance` has it.
+      variance: Var(z | x), from `conditional_net_variance`.
     """
 
     net: Float[Array, "..."]
@@ -93,7 +93,7 @@ def net_moments(
     bias: Float[Array, "..."] | None = None,
     product: Product = dense_product,
 ) -> NetMoments:
-    """Return what `net_variance` needs to separate a layer's noise from that below it.
+    """Return a layer's moments, from which `net_variance` separates the noise below it.
 
     Args:
       net: pre-activations of one draw, [B, J].
@@ -102,13 +102,13 @@ def net_moments(
       kernel: weights of the layer, [I, J].
       scheme: scheme of the noise on x; None: no noise.
       bias: bias of the layer, [J]; it does not change the variance and is optional.
-      product: (x, kernel) -> net values without bias.
+      product: (x, kernel) -> pre-activations without bias.
 
     Returns:
       The pre-activations with their mean and variance given x.
 
     Raises:
-      TypeError: as `conditional_net_variance`.
+      TypeError: as in `conditional_net_variance`.
 
     Example:
       >>> import jax.numpy as jnp
@@ -120,16 +120,10 @@ def net_moments(
     """
     variance = conditional_net_variance(x, kernel, scheme, product=product)
     moments = noise_moments(scheme)
-    expected = moments.mean * product(_wide(x), _wide(kernel))
+    expected = moments.mean * product(as_wide(x), as_wide(kernel))
     if bias is not None:
-        expected = expected + jnp.broadcast_to(_wide(bias), expected.shape)
+        expected = expected + jnp.broadcast_to(as_wide(bias), expected.shape)
     return NetMoments(net=net, expected=expected, variance=variance)
-
-
-def _wide(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-    """Return x in float32 at least."""
-    x = check_floating(x)
-    return x.astype(at_least_float32(x.dtype))
 
 
 @chex.dataclass(frozen=True)
@@ -166,7 +160,7 @@ def noise_moments(scheme: noise.Scheme | None) -> NoiseMoments:
       The moments, as Python floats.
 
     Raises:
-      TypeError: a scheme whose units are not noisy one by one, or that is unknown.
+      TypeError: the scheme is unknown or does not act on single units.
 
     Example:
       >>> from noisejax import diagnostics, noise

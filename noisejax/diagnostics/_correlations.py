@@ -9,13 +9,13 @@ from jax import lax
 from jax import numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from noisejax._floating import at_least_float32, check_floating
+from noisejax._floating import as_wide, check_floating
 
 THRESHOLDS = (0.9, 0.8, 0.7, 0.6, 0.5)
-"""Those of table 1."""
+"""Thresholds of table 1."""
 
 MAX_UNITS = 65_535
-"""More of them make more pairs than an int32 counts."""
+"""Largest number of units; more make more pairs than an int32 can count."""
 
 
 def node_correlations(
@@ -24,16 +24,17 @@ def node_correlations(
     """Pearson's correlation of every pair of units:  r = cov(aᵢ, aⱼ) / (σᵢ σⱼ).
 
     Args:
-      activations: noise-free, [N, D]. Of images: reshape(-1, channels), so that feature
-        maps are the units and positions count as examples.
+      activations: noise-free activations, [N, D]. Reshape images to (-1, channels):
+        feature maps are then the units, and positions count as examples.
 
     Returns:
-      [D, D], 1 on the diagonal; NaN in the rows and columns of constant units.
-      For thousands of units prefer `correlation_counts`, which never holds it.
+      The correlations, [D, D], with 1 on the diagonal and NaN in the rows and columns
+      of constant units. For thousands of units use `correlation_counts`, which needs
+      less memory.
 
     Raises:
-      TypeError: not floating.
-      ValueError: not of shape [N, D].
+      TypeError: the activations are not floating.
+      ValueError: the activations do not have the shape [N, D].
 
     Example:
       >>> import jax.numpy as jnp
@@ -50,15 +51,15 @@ def node_correlations(
 
 @chex.dataclass(frozen=True)
 class CorrelationCounts:
-    """How many pairs of a layer's units are correlated, and how strongly.
+    """Numbers of correlated pairs of a layer's units.
 
     Attributes:
-      above: pairs with |r| above each threshold.
-      thresholds: those.
-      histogram: pairs by r, in equal bins over [-1, 1].
-      num_pairs: pairs counted: every two units that are not constant, once.
-      num_units: of the layer.
-      num_constant: units left out because they are constant.
+      above: number of pairs with |r| above each threshold.
+      thresholds: thresholds of |r|.
+      histogram: number of pairs by r, in equal bins over [-1, 1].
+      num_pairs: number of pairs of units that are not constant.
+      num_units: number of units of the layer.
+      num_constant: number of constant units, which are not counted in pairs.
     """
 
     above: Int[Array, " thresholds"]
@@ -78,21 +79,21 @@ def correlation_counts(
 ) -> CorrelationCounts:
     """Counts strongly correlated pairs, block by block of the correlation matrix.
 
-    Memory beyond a standardised copy of the activations is that of one block, however
-    many units there are.
+    It holds one standardised copy of the activations and one block of the matrix.
 
     Args:
-      activations: noise-free, [N, D], as for `node_correlations`.
-      thresholds: of |r|; the paper's by default.
-      num_bins: of the histogram over [-1, 1].
-      block_size: units on each side of a block.
+      activations: noise-free activations, [N, D], as in `node_correlations`.
+      thresholds: thresholds of |r|, by default those of the paper.
+      num_bins: number of bins of the histogram over [-1, 1].
+      block_size: number of units on each side of a block.
 
     Returns:
-      The counts; constant units are left out, and counted.
+      The counts.
 
     Raises:
-      TypeError: not floating.
-      ValueError: not of shape [N, D]; a number of bins or a block size below 1.
+      TypeError: the activations are not floating.
+      ValueError: the activations do not have the shape [N, D], or `num_bins` or
+        `block_size` is below 1.
 
     Example:
       >>> import jax.numpy as jnp
@@ -131,10 +132,10 @@ def _check(activations: Array) -> Array:
 def _standardise(
     a: Float[Array, "examples units"],
 ) -> tuple[Float[Array, "examples units"], Bool[Array, " units"]]:
-    """Columns of mean 0 and length 1 (0 where constant), and which vary."""
-    a = a.astype(at_least_float32(a.dtype))
+    """Return columns of mean 0 and length 1, or 0 if constant, and which ones vary."""
+    a = as_wide(a)
     varies = a.max(axis=0) > a.min(axis=0)
-    scale = jnp.max(jnp.abs(a), axis=0, keepdims=True)  # tiny units keep their digits
+    scale = jnp.max(jnp.abs(a), axis=0, keepdims=True)  # keeps the digits of tiny units
     a = a / jnp.where(scale > 0, scale, 1.0)
     centred = a - a.mean(axis=0, keepdims=True)
     length = jnp.sqrt((centred**2).sum(axis=0, keepdims=True))
@@ -174,7 +175,9 @@ def _count(
         counted = later & live_rows & lax.dynamic_slice_in_dim(live, j, size)[None]
         strong = counted[None] & (jnp.abs(r)[None] > bounds[:, None, None])
         bins = jnp.clip((0.5 * num_bins) * (r + 1.0), 0, num_bins - 1)
-        bins = jnp.where(counted, bins.astype(jnp.int32), num_bins)  # the rest: dropped
+        bins = jnp.where(
+            counted, bins.astype(jnp.int32), num_bins
+        )  # others are dropped
         return (
             above + strong.sum(axis=(1, 2), dtype=jnp.int32),
             histogram.at[bins.ravel()].add(1, mode="drop"),

@@ -1,41 +1,40 @@
-"""How many units of a layer are dropped (Bouthillier et al. 2015, figure 1)."""
+"""Number of units of a layer that are dropped (Bouthillier et al. 2015, figure 1)."""
 
 import functools
 import math
 
 import jax
 import numpy as np
-from jax import lax
 from jax import numpy as jnp
 from jaxtyping import Array, Float64, Int
 
 from noisejax import noise
+from noisejax.diagnostics._gradient_information import sum_over_chunks
 
 
 def dropped_share_law(
     num_units: int, scheme: noise.Dropout | noise.RandomDropout
 ) -> Float64[np.ndarray, " shares"]:
-    """The exact law of the number of dropped units, k of n.
+    """Returns the exact distribution of the number k of dropped units out of n.
 
       Dropout        P(k) = C(n, k) rᵏ (1 - r)ⁿ⁻ᵏ
       RandomDropout  P(k) = I_r(k + 1, n - k + 1) / ((n + 1) r)
 
-    with r the rate and I the regularised incomplete beta function, which here is
-    P(Binomial(n + 1, r) > k). Times n it is the density that Bouthillier et al. draw in
-    figure 1: peaked at r for dropout, nearly flat below r for random dropout (some
-    mass lies above r as long as n is finite). At 8 bits random dropout rounds ρ to
-    1/256, which this law leaves out.
+    r is the rate. I is the regularised incomplete beta function, here equal to
+    P(Binomial(n + 1, r) > k). Bouthillier et al. draw the density n P(k) in figure 1:
+    it has a peak at r for dropout and is nearly flat below r for random dropout. At 8
+    bits random dropout rounds ρ to 1/256, which this distribution ignores.
 
     Args:
-      num_units: n, of a layer (those that share ρ).
+      num_units: number n of the layer's units, which share ρ.
       scheme: dropout or random dropout.
 
     Returns:
       P(0), ..., P(n) in float64; they sum to 1.
 
     Raises:
-      TypeError: another scheme.
-      ValueError: fewer than 1 unit.
+      TypeError: the scheme is neither dropout nor random dropout.
+      ValueError: `num_units` is below 1.
 
     Example:
       >>> from noisejax import diagnostics, noise
@@ -71,17 +70,18 @@ def dropped_counts(
 
     Args:
       key: typed or raw PRNG key. Consumed.
-      num_units: n, of a layer.
+      num_units: number n of the layer's units.
       scheme: dropout or random dropout.
-      num_draws: of the layer's mask, for one example each.
-      chunk_size: masks that are held at the same time; divides `num_draws`.
+      num_draws: number of masks, each for one example.
+      chunk_size: number of masks held at the same time; divides `num_draws`.
 
     Returns:
-      For k = 0, ..., n how many draws dropped k units, int32 [n + 1].
+      The number of draws that dropped k units, for k = 0, ..., n; int32 [n + 1].
 
     Raises:
-      TypeError: `key` is no key; another scheme.
-      ValueError: fewer than 1 unit or draw; draws that are no multiple of the chunk.
+      TypeError: `key` is no key, or the scheme is neither dropout nor random dropout.
+      ValueError: `num_units` or `num_draws` is below 1, or `num_draws` is no multiple
+        of `chunk_size`.
 
     Example:
       >>> import jax
@@ -112,9 +112,7 @@ def _sample_counts(
         dropped = num_units - mask.sum(axis=1, dtype=jnp.int32)
         return jnp.zeros(num_units + 1, jnp.int32).at[dropped].add(1)
 
-    shapes = jax.eval_shape(lambda keys: count(keys[0]), keys)
-    zeros = jnp.zeros_like(shapes)  # varies as the counts do in shard_map
-    return lax.scan(lambda sum, key: (sum + count(key), ()), zeros, keys)[0]
+    return sum_over_chunks(lambda keys: count(keys[0]), (keys,), chunk_size=1)
 
 
 def _check(num_units: int, scheme: noise.Scheme) -> None:
@@ -129,7 +127,7 @@ def _check(num_units: int, scheme: noise.Scheme) -> None:
 
 
 def _binomial(n: int, rate: float) -> Float64[np.ndarray, " shares"]:
-    """P(k) of the binomial law, by logarithms of factorials."""
+    """Return P(k) of the binomial distribution, from logarithms of factorials."""
     factorials = np.cumsum([0.0, *(math.log(i) for i in range(1, n + 1))])
     k = np.arange(n + 1)
     log_choose = factorials[n] - factorials[k] - factorials[n - k]

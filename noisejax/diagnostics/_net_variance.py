@@ -1,4 +1,4 @@
-"""The variance of net values over draws of all masks, and where it comes from."""
+"""Variance of pre-activations over draws of all masks, and its sources."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,16 +16,16 @@ from noisejax.diagnostics._conditional_net_variance import NetMoments
 
 @chex.dataclass(frozen=True)
 class NetVariance:
-    """The variance of a layer's net values, per example and unit.
+    """Variance of a layer's pre-activations, per example and unit.
 
     In expectation measured = conditional + passed_on (the law of total variance).
 
     Attributes:
-      measured: over draws of all masks.
-      conditional: from the noise on the layer's own input, averaged over the draws of
-        what is below; None where only net values were given.
-      passed_on: from the noise below, of E[z | the layer's input]; exactly 0 at the
-        first noisy layer; None likewise.
+      measured: Var[z] over draws of all masks.
+      conditional: E[Var(z | x)], the part from the noise on the layer's input x; None
+        if only pre-activations were given.
+      passed_on: Var(E[z | x]), the part from the noise below, exactly 0 at the first
+        noisy layer; None if only pre-activations were given.
     """
 
     measured: Float[Array, "..."]
@@ -40,30 +40,30 @@ def net_variance(
     *args: Any,
     num_draws: int = 20,
 ) -> Any:
-    """Measures how much net values vary with the noise, on a fixed batch.
+    """Measures the variance of pre-activations z under noise, on a fixed batch:
 
-    Var[z] over draws of all masks, ddof 1 (Hahn and Choi 2018, table 3), and its parts
-    by the law of total variance, Var[z] = E[Var(z | x)] + Var(E[z | x]): what the noise
-    on the layer's own input x makes (eq. 6), and what is passed on from below.
+      Var[z] = E[Var(z | x)] + Var(E[z | x])   (Hahn and Choi 2018, table 3)
 
-    Draws follow one another and are summed up as they come: memory for one.
+    The first part comes from the noise on the layer's input x (eq. 6), the second from
+    the noise below. Variances have ddof 1. Draws run one after another, in the memory
+    of one.
 
     Args:
       key: typed or raw PRNG key. Consumed.
       nets_fn: (params, key, *args) -> a pytree, such as a dictionary by layer. Its
-        leaves are net values [B, ...], or what `net_moments` makes of a layer, which
-        gives the parts too.
-      params: of the network.
-      *args: a fixed batch.
-      num_draws: of all masks, at least 2; the paper's is 20.
+        leaves are pre-activations [B, ...], or results of `net_moments`, for which the
+        two parts are measured too.
+      params: parameters of the network.
+      *args: fixed batch.
+      num_draws: number of draws of all masks, at least 2; 20 in the paper.
 
     Returns:
-      The same pytree with a `NetVariance` for every leaf; the means over examples and
-      units of its arrays are what table 3 shows.
+      The same pytree with a `NetVariance` for every leaf. Table 3 shows the means of
+      its arrays over examples and units.
 
     Raises:
       TypeError: `key` is no key.
-      ValueError: fewer than 2 draws.
+      ValueError: `num_draws` is below 2.
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -83,7 +83,10 @@ def net_variance(
         raise ValueError(f"a variance needs at least 2 draws, got {num_draws}")
 
     def draw(draw_key):
-        return jax.tree.map(_as_draw, nets_fn(params, draw_key, *args), is_leaf=_is_net)
+        return jax.tree.map(
+            lambda a: a.astype(at_least_float32(a.dtype)),
+            nets_fn(params, draw_key, *args),
+        )
 
     def body(carry, numbered_key):
         count, draw_key = numbered_key
@@ -102,24 +105,17 @@ def net_variance(
     counts = jnp.arange(1, num_draws + 1, dtype=jnp.float32)
     (mean, squares), _ = lax.scan(jax.checkpoint(body), (zeros, zeros), (counts, keys))
 
+    def is_moments(leaf):
+        return isinstance(leaf, NetMoments)
+
     def finish(mean, squares):
-        if not isinstance(mean, NetMoments):
-            return NetVariance(
-                measured=squares / (num_draws - 1), conditional=None, passed_on=None
-            )
+        if not is_moments(mean):
+            measured = squares / (num_draws - 1)
+            return NetVariance(measured=measured, conditional=None, passed_on=None)
         return NetVariance(
             measured=squares.net / (num_draws - 1),
             conditional=mean.variance,
             passed_on=squares.expected / (num_draws - 1),
         )
 
-    return jax.tree.map(finish, mean, squares, is_leaf=_is_net)
-
-
-def _is_net(leaf: Any) -> bool:
-    return isinstance(leaf, NetMoments)
-
-
-def _as_draw(leaf: NetMoments | Array) -> NetMoments | Array:
-    """In float32 at least: sums over draws are taken of it."""
-    return jax.tree.map(lambda a: a.astype(at_least_float32(a.dtype)), leaf)
+    return jax.tree.map(finish, mean, squares, is_leaf=is_moments)

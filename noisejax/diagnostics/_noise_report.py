@@ -1,4 +1,4 @@
-"""What a model's noise does, in one call."""
+"""Report on a model's noise: the bound, effective samples and variances."""
 
 import warnings
 from collections.abc import Callable
@@ -16,14 +16,14 @@ from noisejax.diagnostics._net_variance import net_variance
 
 @chex.dataclass(frozen=True)
 class NoiseReport:
-    """What the noise of a model does on a batch.
+    """Effects of a model's noise on a batch.
 
     Attributes:
       bound: L(S) for S = 1, 2, 4, ... (Noh et al. 2017, eq. 4).
-      effective_samples: 1 / Σ_s w_s² at the same S, the mean over examples.
-      net_variance: a `NetVariance` for every array of net values, [B, ...].
-      positive_share: share of log-probabilities above 0. For a discrete target it must
-        be 0; otherwise `log_prob_fn` may return a loss.
+      effective_samples: mean of 1 / Σ_s w_s² over examples, at the same S.
+      net_variance: `NetVariance` of every array of pre-activations, [B, ...].
+      positive_share: share of log-probabilities above 0. If it is not 0 for a discrete
+        target, `log_prob_fn` may return a loss.
     """
 
     bound: objectives.BoundCurve
@@ -43,30 +43,29 @@ def report_noise(
     num_samples: int = 64,
     num_draws: int = 20,
 ) -> NoiseReport:
-    """Reports what a model's noise does: the bound against S, and net variances.
-
-    For a Linen or an NNX model `apply_fn` is what `layers.functional` makes of it, or a
-    line around that which passes the model's own arguments on.
+    """Measures the bound against S and the variance of pre-activations.
 
     Args:
       key: typed or raw PRNG key. Consumed.
-      apply_fn: (params, key, x) -> outputs, or (outputs, net values), of a noisy pass;
-        the net values are a pytree as for `net_variance`.
-      params: of the model.
+      apply_fn: (params, key, x) -> outputs, or (outputs, pre-activations), of a noisy
+        pass, such as `layers.functional` of a Linen or NNX model. Pre-activations are a
+        pytree as in `net_variance`.
+      params: parameters of the model.
       x: examples, [B, ...].
       y: targets, an array or a pytree of arrays.
       log_prob_fn: (outputs, y) -> log p(y | x, ε), [B]; None: y holds class labels and
         the outputs are logits.
-      num_samples: of the bound; they follow one another. A power of 2 uses all.
-      num_draws: for the net variance, at least 2.
+      num_samples: number of noise samples of the bound, computed one after another. If
+        it is no power of 2, some are not used.
+      num_draws: number of draws for the variance, at least 2.
 
     Returns:
-      The report. Where `apply_fn` gives no net values, the net variance is that of the
-      outputs.
+      The report. If `apply_fn` returns no pre-activations, `net_variance` is the
+      variance of the outputs.
 
     Raises:
       TypeError: `key` is no key.
-      ValueError: no sample, fewer than 2 draws.
+      ValueError: `num_samples` is below 1 or `num_draws` is below 2.
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -130,7 +129,7 @@ def _warn_of_losses(positive_share: Array, y: PyTree[Array]) -> None:
 def _effective_samples(
     log_probs: Float[Array, "samples examples"], size: int
 ) -> Float[Array, ""]:
-    """The mean over examples and groups of `size` samples."""
+    """Return the mean over examples and groups of `size` samples."""
     whole = len(log_probs) // size * size
     groups = log_probs[:whole].reshape(-1, size, log_probs.shape[1]).swapaxes(0, 1)
     weights = objectives.importance_weights(groups)

@@ -1,4 +1,4 @@
-"""Where net values lie on their activation (Hahn and Choi 2018, figures 3 and 6)."""
+"""Saturation of activations (Hahn and Choi 2018, figures 3 and 6)."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -9,24 +9,25 @@ from jax import numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from noisejax import activations
-from noisejax._floating import at_least_float32, check_floating
+from noisejax._floating import as_wide
 
-PLAIN = {
+PLAIN_OF = {
     activations.gaaf_relu: jax.nn.relu,
     activations.gaaf_tanh: jnp.tanh,
     activations.gaaf_sigmoid: jax.nn.sigmoid,
 }
+"""Accelerated activation -> the plain one."""
 
 
 def plain_activation(activation: activations.Activation) -> activations.Activation:
-    """The activation without gradient acceleration, whose curvature means something.
+    """Removes gradient acceleration, whose slope and curvature are no derivatives of φ.
 
     Args:
-      activation: any elementwise function; `activations.gaaf(...)` and `gaaf_relu`,
-        `gaaf_tanh`, `gaaf_sigmoid` (also under functools.partial) are unwrapped.
+      activation: elementwise function: `activations.gaaf(...)`, `gaaf_relu`,
+        `gaaf_tanh` or `gaaf_sigmoid`, also under functools.partial, or any other.
 
     Returns:
-      The plain one; other functions as they are.
+      The plain activation. Other functions are returned unchanged.
 
     Example:
       >>> import jax.numpy as jnp
@@ -40,20 +41,20 @@ def plain_activation(activation: activations.Activation) -> activations.Activati
     inner = activation
     while isinstance(inner, functools.partial):
         inner = inner.func
-    return PLAIN.get(inner, activation)
+    return PLAIN_OF.get(inner, activation)
 
 
 def activation_slope(
     nets: Float[Array, "*shape"], activation: Callable[[Array], Array]
 ) -> Float[Array, "*shape"]:
-    """φ'(z), of the activation without gradient acceleration.
+    """Returns the slope φ'(z) of the activation without gradient acceleration.
 
     Args:
-      nets: net values z, any shape.
-      activation: φ, elementwise.
+      nets: pre-activations z, any shape.
+      activation: elementwise activation φ.
 
     Returns:
-      The slopes: the shape of z, float32 at least.
+      The slopes, in the shape of z and float32 at least.
 
     Raises:
       TypeError: `nets` is not floating.
@@ -64,8 +65,7 @@ def activation_slope(
       >>> diagnostics.activation_slope(jnp.array([-1.0, 2.0]), jax.nn.relu)
       Array([0., 1.], dtype=float32)
     """
-    nets = check_floating(nets)
-    nets = nets.astype(at_least_float32(nets.dtype))
+    nets = as_wide(nets)
     _, pull = jax.vjp(plain_activation(activation), nets)
     return pull(jnp.ones_like(nets))[0]
 
@@ -77,16 +77,15 @@ def saturation(
     threshold: float = 0.1,
     axis: int | Sequence[int] | None = None,
 ) -> Float[Array, "..."]:
-    """The share of net values in the saturation area:  mean [ |φ'(z)| < 0.1 ].
+    """Returns the share of saturated pre-activations:  mean [ |φ'(z)| < 0.1 ].
 
-    (Hahn and Choi 2018, section 3.2; the bound is ours.) φ is taken without gradient
-    acceleration, whose slope says nothing about where φ is flat.
+    (Hahn and Choi 2018, section 3.2; the threshold is ours.) φ' is `activation_slope`.
 
     Args:
-      nets: net values z, such as [B, D].
-      activation: φ, elementwise.
-      threshold: |φ'| below it counts as saturated.
-      axis: to average over: None for all, 0 for a share per unit.
+      nets: pre-activations z, such as [B, D].
+      activation: elementwise activation φ.
+      threshold: slope |φ'| below which a unit is saturated.
+      axis: axes of the mean: None for all, 0 for a share per unit.
 
     Returns:
       The share, in [0, 1].
@@ -111,14 +110,14 @@ def saturation(
 
 @chex.dataclass(frozen=True)
 class NetHistogram:
-    """How net values are distributed; histograms of several batches add up.
+    """Histogram of pre-activations. Histograms of several batches can be added.
 
     Attributes:
-      counts: in equal bins over [low, high); at int32.
-      below: net values under `low`.
-      above: those at `high` or over.
+      counts: number per bin, in equal bins over [low, high), int32.
+      below: number of pre-activations below `low`.
+      above: number of pre-activations at or above `high`.
       low: lower edge of the first bin.
-      high: upper edge of the last.
+      high: upper edge of the last bin.
     """
 
     counts: Int[Array, " bins"]
@@ -128,7 +127,7 @@ class NetHistogram:
     high: Float[Array, ""]
 
     def __add__(self, other: "NetHistogram") -> "NetHistogram":
-        """The histogram of both; they must have the same bins."""
+        """Adds the counts of another histogram with the same bins."""
         return NetHistogram(
             counts=self.counts + other.counts,
             below=self.below + other.below,
@@ -145,20 +144,20 @@ def net_histogram(
     high: float = 8.0,
     num_bins: int = 160,
 ) -> NetHistogram:
-    """Counts net values by size (Hahn and Choi 2018, figures 3 and 6).
+    """Counts pre-activations in bins (Hahn and Choi 2018, figures 3 and 6).
 
     Args:
-      nets: net values, any shape; finite.
+      nets: finite pre-activations, any shape.
       low: lower edge of the first bin.
-      high: upper edge of the last, above `low`.
-      num_bins: of equal width.
+      high: upper edge of the last bin, above `low`.
+      num_bins: number of bins of equal width.
 
     Returns:
-      The counts, with those outside the edges beside.
+      The histogram.
 
     Raises:
       TypeError: `nets` is not floating.
-      ValueError: edges out of order, a number of bins below 1.
+      ValueError: `low` is not below `high`, or `num_bins` is below 1.
 
     Example:
       >>> import jax.numpy as jnp
@@ -168,15 +167,7 @@ def net_histogram(
       >>> h.counts, int(h.below), int(h.above)
       (Array([1, 2], dtype=int32), 1, 1)
     """
-    nets = check_floating(nets)
-    if not low < high or num_bins < 1:
-        raise ValueError(
-            "a histogram needs low < high and at least 1 bin, got "
-            f"low={low}, high={high}, num_bins={num_bins}"
-        )
-    nets = nets.astype(at_least_float32(nets.dtype)).ravel()
-    position = jnp.floor((nets - low) * (num_bins / (high - low)))
-    bins = jnp.clip(position, -1, num_bins).astype(jnp.int32) + 1
+    bins = bins_of(nets, low, high, num_bins) + 1
     counts = jnp.zeros(num_bins + 2, jnp.int32).at[bins].add(1)
     return NetHistogram(
         counts=counts[1:-1],
@@ -185,3 +176,22 @@ def net_histogram(
         low=jnp.float32(low),
         high=jnp.float32(high),
     )
+
+
+def bins_of(
+    nets: Float[Array, "..."], low: float, high: float, num_bins: int
+) -> Int[Array, " values"]:
+    """Return the bin of every value: -1 if it is below `low`, num_bins if above `high`.
+
+    Raises:
+      TypeError: `nets` is not floating.
+      ValueError: `low` is not below `high`, or `num_bins` is below 1.
+    """
+    nets = as_wide(nets).ravel()
+    if not low < high or num_bins < 1:
+        raise ValueError(
+            "bins need low < high and at least 1 of them, got "
+            f"low={low}, high={high}, num_bins={num_bins}"
+        )
+    position = jnp.floor((nets - low) * (num_bins / (high - low)))
+    return jnp.clip(position, -1, num_bins).astype(jnp.int32)

@@ -1,11 +1,11 @@
-"""Shifts: what they learn, and what a shift of the input does to dropout (Ba 2014)."""
+"""Learned shifts, and the effect of a shifted input on dropout (Ba et al. 2014)."""
 
 import chex
 from jax import numpy as jnp
 from jaxtyping import Array, Float
 
 from noisejax import noise
-from noisejax._floating import at_least_float32, check_floating
+from noisejax._floating import as_wide, check_floating
 from noisejax.diagnostics._conditional_net_variance import (
     Product,
     conditional_net_variance,
@@ -15,12 +15,12 @@ from noisejax.diagnostics._conditional_net_variance import (
 
 @chex.dataclass(frozen=True)
 class ShiftActivity:
-    """A layer's shifts beside the mean activities of its units.
+    """A layer's shifts and the mean activities of its units.
 
     Attributes:
-      mean_activity: of each unit, before the shift, shaped like `shift`.
-      shift: β.
-      correlation: Pearson's, of the two over units; NaN where either is constant.
+      mean_activity: mean activity of each unit before the shift, shaped like `shift`.
+      shift: learned shifts β.
+      correlation: Pearson's correlation of the two over units; NaN if one is constant.
     """
 
     mean_activity: Float[Array, "..."]
@@ -33,21 +33,21 @@ def shift_against_activity(
 ) -> ShiftActivity:
     """Compares learned shifts with mean activities (Ba et al. 2014, figure 2).
 
-    The paper finds a strong negative correlation: the best shift is close to MINUS the
+    The paper finds a strong negative correlation: the best shift is close to minus the
     mean activity, which minimises Σₜ (aᵗ + β)². (Section 4 once says "the average".)
 
     Args:
-      activities: clean ones, before the shift, [N, *units]. A mean that was taken
-        batch by batch is passed as mean[None].
-      beta: the shifts, shaped like the last axes of the activities: [D] per unit, [C]
-        per feature map; axes of size 1 are shared.
+      activities: noise-free activities before the shift, [N, *units]. To pass a mean
+        that was computed batch by batch, use mean[None].
+      beta: shifts, shaped like the last axes of the activities: [D] per unit, [C] per
+        feature map. Axes of size 1 are shared.
 
     Returns:
-      The mean activities, averaged over all axes that β does not have, the shifts, and
-      their correlation.
+      The shifts, the mean activities over all axes that β does not have, and their
+      correlation.
 
     Raises:
-      TypeError: not floating.
+      TypeError: an array is not floating.
       ValueError: `beta` does not fit the last axes of the activities.
 
     Example:
@@ -62,17 +62,16 @@ def shift_against_activity(
       Ba, Xiong and Frey, "Making dropout invariant to transformations of activation
       functions and inputs", 2014.
     """
-    activities, beta = check_floating(activities), check_floating(beta)
-    own = activities.shape[activities.ndim - beta.ndim :]
+    activities, beta = as_wide(activities), check_floating(beta)
+    units = activities.shape[activities.ndim - beta.ndim :]
     fits = activities.ndim > beta.ndim and all(
-        b in (1, a) for a, b in zip(own, beta.shape, strict=True)
+        b in (1, a) for a, b in zip(units, beta.shape, strict=True)
     )
     if not fits:
         raise ValueError(
             "beta must be shaped like the last axes of the activities (axes of size 1 "
             f"are shared), got {beta.shape} for activities {activities.shape}"
         )
-    activities = activities.astype(at_least_float32(activities.dtype))
     mean = activities.mean(axis=tuple(range(activities.ndim - beta.ndim)))
     shared = tuple(i for i, n in enumerate(beta.shape) if n == 1)
     mean = mean.mean(axis=shared, keepdims=True)
@@ -92,27 +91,27 @@ def input_shift_effect(
     *,
     product: Product = dense_product,
 ) -> Float[Array, "..."]:
-    """What a shift of the input does to the variance that dropout makes:
+    """Returns the effect of a shifted input on the variance from dropout:
 
       Var[zⱼ] - Var[z̃ⱼ] = -v Σₖ wₖⱼ² φₖ (φₖ + 2 aₖ)   (Ba et al. 2014, eqs. 5 to 7)
 
-    where z̃ is the net value of a + φ, and v = rate (1 - rate) for the paper's unscaled
-    masks, rate / (1 - rate) under inverted scaling. (The paper prints eq. 7 with the
-    signs of the expansion wrong: p (1 - p) w² φ (φ - 2a).) No bias can undo it, and it
-    depends on the example: negative, the shift adds variance; positive, it takes some.
+    z̃ is the pre-activation of a + φ. v is rate (1 - rate) for the paper's unscaled
+    masks, and rate / (1 - rate) under inverted scaling. (The paper prints eq. 7 with
+    wrong signs: p (1 - p) w² φ (φ - 2a).) The shift adds variance if the result is
+    negative. The result depends on the example, so no bias can undo it.
 
     Args:
-      x: the activities a, [B, I].
+      x: activities a, [B, I].
       kernel: weights, [I, J].
-      phi: the shift φ: one number, or an array [I] or [B, I].
-      scheme: of the noise, multiplicative and independent over units.
-      product: (x, kernel) -> net values, as in `conditional_net_variance`.
+      phi: shift φ: one number, or an array [I] or [B, I].
+      scheme: scheme of the noise, multiplicative and independent over units.
+      product: (x, kernel) -> pre-activations, as in `conditional_net_variance`.
 
     Returns:
       The difference of the variances, [B, J].
 
     Raises:
-      TypeError: not floating; a scheme that does not act on units one by one.
+      TypeError: an array is not floating, or the scheme does not act on single units.
 
     Example:
       >>> import jax.numpy as jnp
@@ -126,8 +125,7 @@ def input_shift_effect(
       Ba, Xiong and Frey, "Making dropout invariant to transformations of activation
       functions and inputs", 2014.
     """
-    x = check_floating(x)
-    x = x.astype(at_least_float32(x.dtype))
+    x = as_wide(x)
     phi = jnp.broadcast_to(jnp.asarray(phi, x.dtype), x.shape)
     before = conditional_net_variance(x, kernel, scheme, product=product)
     after = conditional_net_variance(x + phi, kernel, scheme, product=product)

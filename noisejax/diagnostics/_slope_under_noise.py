@@ -1,4 +1,4 @@
-"""What noise does to the slopes of activations (Hahn and Choi 2018, figure 2)."""
+"""Slopes of activations under noise (Hahn and Choi 2018, figure 2)."""
 
 import functools
 from collections.abc import Callable
@@ -9,8 +9,8 @@ import numpy as np
 from jax import numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from noisejax._floating import at_least_float32, check_floating
-from noisejax.diagnostics._saturation import activation_slope
+from noisejax._floating import as_wide, check_floating
+from noisejax.diagnostics._saturation import activation_slope, bins_of
 
 
 def expected_slope(
@@ -20,20 +20,20 @@ def expected_slope(
     stddev: float,
     num_nodes: int = 2001,
 ) -> Float[Array, "*shape"]:
-    """The mean slope under Gaussian noise:  E φ'(z + σ ε),  ε ~ N(0, 1).
+    """Returns the mean slope under Gaussian noise:  E φ'(z + σ ε),  ε ~ N(0, 1).
 
-    The mechanism of Hahn and Choi's figure 2: where φ is flat, noise moves z to places
-    where it is not, so the mean slope is above φ'(z). (The net value of many dropped
-    units is nearly normal; the paper gives no formula.)
+    This is the mechanism of Hahn and Choi's figure 2: if φ is flat at z, noise moves z
+    to steeper parts, and the mean slope exceeds φ'(z). (The formula is ours: a sum over
+    many dropped units is nearly normal.)
 
     Args:
-      nets: net values z, any shape.
-      activation: φ, elementwise, without gradient acceleration.
-      stddev: σ of the net value, above 0: the root of `net_variance`.
-      num_nodes: of the integral over ±8 σ.
+      nets: pre-activations z, any shape.
+      activation: elementwise activation φ. Gradient acceleration is removed.
+      stddev: standard deviation σ of z, above 0: the root of `net_variance`.
+      num_nodes: number of nodes of the integral over ±8 σ.
 
     Returns:
-      The mean slopes: the shape of z.
+      The mean slopes, in the shape of z.
 
     Raises:
       TypeError: `nets` is not floating.
@@ -42,34 +42,32 @@ def expected_slope(
     Example:
       >>> import jax, jax.numpy as jnp
       >>> from noisejax import diagnostics
-      >>> z = jnp.array([-1.0, 0.0, 1.0])  # of ReLU: the normal distribution function
+      >>> z = jnp.array([-1.0, 0.0, 1.0])  # ReLU: the normal cdf
       >>> diagnostics.expected_slope(z, jax.nn.relu, stddev=1.0).round(2)
       Array([0.16, 0.5 , 0.84], dtype=float32)
     """
     if not stddev > 0:
         raise ValueError(f"stddev is σ of the net value, above 0; got {stddev!r}")
-    nets = check_floating(nets)
-    nets = nets.astype(at_least_float32(nets.dtype))
+    nets = as_wide(nets)
     nodes = np.linspace(-8.0, 8.0, num_nodes)
     weights = np.exp(-0.5 * nodes**2)
     weights = jnp.asarray(weights / weights.sum(), nets.dtype)
-    moved = nets[..., None] + jnp.asarray(stddev * nodes, nets.dtype).reshape(
-        (1,) * nets.ndim + (-1,)
-    )
+    offsets = jnp.asarray(stddev * nodes, nets.dtype)
+    moved = nets[..., None] + offsets.reshape((1,) * nets.ndim + (-1,))
     return jnp.matmul(activation_slope(moved, activation), weights, precision="highest")
 
 
 @chex.dataclass(frozen=True)
 class SlopeUnderNoise:
-    """Slopes with and without noise, by the clean net value.
+    """Slopes with and without noise, in bins of the noise-free pre-activation z.
 
     Attributes:
-      centers: of the bins of the clean net value.
-      counts: net values per bin; the outer bins hold those beyond the edges too.
-      clean: mean φ'(z) per bin; NaN where the bin is empty.
-      noisy: mean φ'(z + noise) per bin, over draws; likewise.
-      clean_mean: over all.
-      noisy_mean: over all.
+      centers: centres of the bins.
+      counts: number of z per bin; the outer bins include those beyond the edges.
+      clean: mean of φ'(z) per bin; NaN if the bin is empty.
+      noisy: mean of φ'(z + noise) per bin, over draws; NaN if the bin is empty.
+      clean_mean: mean of φ'(z) over all z.
+      noisy_mean: mean of φ'(z + noise) over all z and draws.
     """
 
     centers: Float[Array, " bins"]
@@ -89,23 +87,23 @@ def slope_under_noise(
     high: float = 6.0,
     num_bins: int = 48,
 ) -> SlopeUnderNoise:
-    """Compares φ'(z + noise) with φ'(z) on a network's own net values.
+    """Compares φ'(z + noise) with φ'(z) on a network's pre-activations.
 
     Args:
-      nets: of a noise-free pass, such as [B, D].
-      noisy_nets: of S noisy passes over the same batch, [S, B, D].
-      activation: φ, elementwise; its gradient acceleration is taken off.
-      low: lower edge of the first bin of the clean net value.
-      high: upper edge of the last, above `low`.
-      num_bins: of equal width.
+      nets: pre-activations of a noise-free pass, such as [B, D].
+      noisy_nets: pre-activations of S noisy passes over the same batch, [S, B, D].
+      activation: elementwise activation φ. Gradient acceleration is removed.
+      low: lower edge of the first bin of z.
+      high: upper edge of the last bin, above `low`.
+      num_bins: number of bins of equal width.
 
     Returns:
-      Mean slopes per bin and over all.
+      The mean slopes per bin and over all.
 
     Raises:
-      TypeError: not floating.
-      ValueError: `noisy_nets` are not of shape [S, *nets.shape]; edges out of order, a
-        number of bins below 1.
+      TypeError: an array is not floating.
+      ValueError: `noisy_nets` does not have the shape [S, *nets.shape], `low` is not
+        below `high`, or `num_bins` is below 1.
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -122,19 +120,12 @@ def slope_under_noise(
     nets = check_floating(nets)
     if jnp.shape(noisy_nets)[1:] != nets.shape or not len(noisy_nets):
         raise ValueError(
-            "noisy_nets must be [draws, ...] of the net values' own shape "
+            "noisy_nets must be [draws, ...] of the shape of nets, "
             f"{nets.shape}, got {jnp.shape(noisy_nets)}"
         )
-    if not low < high or num_bins < 1:
-        raise ValueError(
-            "bins need low < high and at least 1 of them, got "
-            f"low={low}, high={high}, num_bins={num_bins}"
-        )
+    bins = jnp.clip(bins_of(nets, low, high, num_bins), 0, num_bins - 1)
     clean = activation_slope(nets, activation).ravel()
     noisy = activation_slope(noisy_nets, activation).mean(axis=0).ravel()
-    z = nets.astype(clean.dtype).ravel()
-    bins = jnp.floor((z - low) * (num_bins / (high - low)))
-    bins = jnp.clip(bins, 0, num_bins - 1).astype(jnp.int32)
     add = functools.partial(
         jax.ops.segment_sum, segment_ids=bins, num_segments=num_bins
     )
