@@ -109,8 +109,9 @@ def test_jit_is_eager():
         lambda z: diagnostics.expected_slope(z, jnp.tanh, stddev=1.0, num_nodes=101),
         lambda z: diagnostics.slope_under_noise(z, z[None] + 1, jnp.tanh).noisy_mean,
     ):
+        # tanh' = 1 - tanh² cancels: its rounding errors are absolute.
         np.testing.assert_allclose(
-            jax.jit(measure)(Z), measure(jnp.asarray(Z)), rtol=1e-5
+            jax.jit(measure)(Z), measure(jnp.asarray(Z)), rtol=1e-5, atol=1e-7
         )
 
 
