@@ -29,15 +29,15 @@ from noisejax.experiments import _inverted_mnist as _inverted_mnist
 from noisejax.experiments import _iwsgd as _iwsgd
 from noisejax.experiments import _noh2017_figure2 as _noh2017_figure2
 from noisejax.experiments import _noh2017_table1 as _noh2017_table1
-from noisejax.experiments._experiment import SCALES as SCALES
-from noisejax.experiments._experiment import Claim as Claim
-from noisejax.experiments._experiment import Contrast as Contrast
+from noisejax.experiments._claims import Claim as Claim
+from noisejax.experiments._claims import Contrast as Contrast
 from noisejax.experiments._experiment import Experiment as Experiment
-from noisejax.experiments._experiment import Overrides as Overrides
 from noisejax.experiments._experiment import Printed as Printed
 from noisejax.experiments._experiment import Row as Row
-from noisejax.experiments._experiment import Scale as Scale
-from noisejax.experiments._experiment import Value as Value
+from noisejax.experiments._scales import SCALES as SCALES
+from noisejax.experiments._scales import Overrides as Overrides
+from noisejax.experiments._scales import Scale as Scale
+from noisejax.experiments._scales import Value as Value
 from noisejax.experiments._vocabulary import MEASUREMENTS as MEASUREMENTS
 from noisejax.experiments._vocabulary import METRICS as METRICS
 

@@ -1,22 +1,19 @@
 """Ba et al. 2014, figure 2: shifts against mean activities."""
 
-from noisejax.experiments._experiment import Claim, Experiment, Row, Scale, level
-from noisejax.experiments._scales import smoke
+from noisejax.experiments import _ba2014 as ba2014
+from noisejax.experiments._claims import Claim, level
+from noisejax.experiments._experiment import Experiment, Row
+from noisejax.experiments._scales import Scale, smoke
 
 EXPERIMENT = Experiment(
     name="ba2014_figure2",
     title="Learned shifts against mean activities, MNIST, ReLU 1000-1000",
-    paper="Ba, Xiong and Frey 2014",
+    paper=ba2014.PAPER,
     place="figure 2",
     kind="measured",
     rows=(
         Row("original", "MNIST"),
-        Row(
-            "inverted",
-            "inverted MNIST",
-            {"data.inverted": True},
-            ours=True,
-        ),
+        Row("inverted", "inverted MNIST", {"data.inverted": True}, ours=True),
         Row(
             "original_without_decay",
             "MNIST, no decay of the shifts",
@@ -32,11 +29,7 @@ EXPERIMENT = Experiment(
             overrides={"training.epochs": 20},
             num_seeds=3,
         ),
-        "paper": Scale(
-            changes=(),
-            cost="about 20 minutes, one H200 (estimate)",
-            num_seeds=5,
-        ),
+        "paper": Scale((), "about 20 minutes, one H200 (estimate)", num_seeds=5),
     },
     drawn=("shift_correlation", "shift_slope"),
     metrics=(
@@ -49,23 +42,7 @@ EXPERIMENT = Experiment(
         "test_error_percent",
     ),
     measurements=("shift_against_activity",),
-    base={
-        "data.name": "mnist",
-        "data.validation": 10_000,
-        "model.name": "mlp",
-        "model.widths": (1000, 1000),
-        "model.activation": "relu",
-        "noise.scheme": "dropout",
-        "noise.input_rate": 0.2,
-        "noise.hidden_rate": 0.5,
-        "noise.shift": "both",
-        "optimizer.momentum": 0.99,
-        "optimizer.nesterov": True,
-        "optimizer.learning_rate": 0.005,
-        "optimizer.shift_decay": 0.1,
-        "training.epochs": 300,
-        "training.batch_size": 100,
-    },
+    base={**ba2014.MNIST_BASE, "noise.shift": "both"},
     figure="left: mean inputs against their shifts; right: mean hidden activities",
     protocol=("The networks of table 2; activities averaged over the training set.",),
     ours=(

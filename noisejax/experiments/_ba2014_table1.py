@@ -1,6 +1,8 @@
 """Ba et al. 2014, table 1: inputs at which an activation is 0, as under dropout."""
 
-from noisejax.experiments._experiment import Claim, Experiment, Printed, Row, level
+from noisejax.experiments import _ba2014 as ba2014
+from noisejax.experiments._claims import Claim, level
+from noisejax.experiments._experiment import Experiment, Printed, Row
 from noisejax.experiments._scales import instant
 
 
@@ -11,7 +13,7 @@ def _row(name: str, label: str, zero_at: str) -> Row:
 EXPERIMENT = Experiment(
     name="ba2014_table1",
     title="Inputs at which each activation is 0, the value of a dropped unit",
-    paper="Ba, Xiong and Frey 2014",
+    paper=ba2014.PAPER,
     place="table 1",
     kind="computed",
     rows=(

@@ -2,16 +2,10 @@
 
 import math
 
-from noisejax.experiments._experiment import (
-    Claim,
-    Contrast,
-    Experiment,
-    Printed,
-    Row,
-    Scale,
-    difference,
-)
-from noisejax.experiments._scales import smoke
+from noisejax.experiments import _ba2014 as ba2014
+from noisejax.experiments._claims import ERROR, Claim, Contrast, difference
+from noisejax.experiments._experiment import Experiment, Printed, Row
+from noisejax.experiments._scales import SEEDS_UNKNOWN, Scale, smoke
 
 COLUMNS = {
     "dropout": ("standard dropout", {"noise.shift": "none"}),
@@ -76,13 +70,13 @@ def _other_unit(activation: str, column: str) -> Row:
 def _difference(
     row: str, other: str, *, low: float = -math.inf, high: float = math.inf
 ) -> Contrast:
-    return difference(row, other, "test_error_percent", low=low, high=high)
+    return difference(row, other, ERROR, low=low, high=high)
 
 
 EXPERIMENT = Experiment(
     name="ba2014_table2",
     title="Invariant dropout on MNIST and inverted MNIST, ReLU 1000-1000",
-    paper="Ba, Xiong and Frey 2014",
+    paper=ba2014.PAPER,
     place="table 2 and figure 1",
     kind="measured",
     rows=(
@@ -117,30 +111,13 @@ EXPERIMENT = Experiment(
             ),
         ),
         "paper": Scale(
-            changes=("the paper does not say how many seeds it ran",),
-            cost="about 2 hours, one H200 (estimate)",
-            num_seeds=5,
+            SEEDS_UNKNOWN, "about 2 hours, one H200 (estimate)", num_seeds=5
         ),
     },
     metrics=("test_error_percent", "dead_share/layer_1"),
     decimals={"test_error_percent": 2},
     measurements=("learning_curves", "shift_images", "dead_units"),
-    base={
-        "data.name": "mnist",
-        "data.validation": 10_000,
-        "model.name": "mlp",
-        "model.widths": (1000, 1000),
-        "model.activation": "relu",
-        "noise.scheme": "dropout",
-        "noise.input_rate": 0.2,
-        "noise.hidden_rate": 0.5,
-        "optimizer.momentum": 0.99,
-        "optimizer.nesterov": True,
-        "optimizer.learning_rate": 0.005,
-        "optimizer.shift_decay": 0.1,
-        "training.epochs": 300,
-        "training.batch_size": 100,
-    },
+    base=ba2014.MNIST_BASE,
     figure="errors by epoch; the mean inverted image; the learned input shifts",
     protocol=(
         "ReLU 1000-1000; 50,000 / 10,000 random split; 784 pixels.",

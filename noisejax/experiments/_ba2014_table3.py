@@ -1,14 +1,9 @@
 """Ba et al. 2014, table 3: CIFAR-10."""
 
-from noisejax.experiments._experiment import (
-    Claim,
-    Experiment,
-    Printed,
-    Row,
-    Scale,
-    difference,
-)
-from noisejax.experiments._scales import smoke
+from noisejax.experiments import _ba2014 as ba2014
+from noisejax.experiments._claims import ERROR, Claim, better, difference
+from noisejax.experiments._experiment import Experiment, Printed, Row
+from noisejax.experiments._scales import BFLOAT16, SEEDS_UNKNOWN, Scale, smoke
 
 
 def _error(value: float, note: str = "") -> dict[str, Printed]:
@@ -21,7 +16,7 @@ NO_ZCA = {"data.preprocess": ("gcn",)}
 EXPERIMENT = Experiment(
     name="ba2014_table3",
     title="Invariant dropout on CIFAR-10, a convolutional network",
-    paper="Ba, Xiong and Frey 2014",
+    paper=ba2014.PAPER,
     place="table 3",
     kind="trained",
     rows=(
@@ -93,31 +88,19 @@ EXPERIMENT = Experiment(
             ),
         ),
         "paper": Scale(
-            changes=("the paper does not say how many seeds it ran",),
-            cost="about 3 hours, one H200 (estimate; the paper: 10 a run, GTX 580)",
-            overrides={"training.precision": "bfloat16"},
+            SEEDS_UNKNOWN,
+            "about 3 hours, one H200 (estimate; the paper: 10 a run, GTX 580)",
+            BFLOAT16,
             num_seeds=3,
         ),
     },
     metrics=("test_error_percent",),
     base={
+        **ba2014.CNN_BASE,
         "data.name": "cifar10",
         "data.preprocess": ("gcn", "zca"),
         "data.validation": 0.1,
-        "model.name": "cnn",
-        "model.width_factor": 1.0,
-        "model.activation": "relu",
-        "model.kernel_init": "glorot_uniform",
-        "noise.scheme": "dropout",
-        "noise.input_rate": 0.2,
-        "noise.hidden_rate": 0.5,
-        "optimizer.momentum": 0.9,
-        "optimizer.nesterov": True,
-        "optimizer.learning_rate": 0.01,
-        "optimizer.warmup_epochs": 1.0,
-        "optimizer.shift_decay": 0.1,
         "training.epochs": 200,
-        "training.batch_size": 128,
     },
     protocol=(
         "50,000 / 10,000; global contrast normalisation per image, then ZCA.",
@@ -144,19 +127,11 @@ EXPERIMENT = Experiment(
     claims=(
         Claim(
             "Invariant dropout is better than dropout in the CNN (11.7 against 12.3).",
-            (difference("invariant", "dropout", "test_error_percent", high=0.0),),
+            (better("invariant", "dropout"),),
         ),
         Claim(
             "ZCA improves dropout's accuracy by 2 to 3 %.",
-            (
-                difference(
-                    "dropout_without_zca",
-                    "dropout",
-                    "test_error_percent",
-                    low=2.0,
-                    high=3.0,
-                ),
-            ),
+            (difference("dropout_without_zca", "dropout", ERROR, low=2.0, high=3.0),),
         ),
     ),
 )

@@ -1,14 +1,9 @@
 """Ba et al. 2014, table 4: SVHN."""
 
-from noisejax.experiments._experiment import (
-    Claim,
-    Experiment,
-    Printed,
-    Row,
-    Scale,
-    difference,
-)
-from noisejax.experiments._scales import smoke
+from noisejax.experiments import _ba2014 as ba2014
+from noisejax.experiments._claims import Claim, better
+from noisejax.experiments._experiment import Experiment, Printed, Row
+from noisejax.experiments._scales import BFLOAT16, SEEDS_UNKNOWN, Scale, smoke
 
 
 def _error(value: float) -> dict[str, Printed]:
@@ -20,7 +15,7 @@ CNN = "ReLU CNN 128c-p-128c-p-128c-p-1000fc"
 EXPERIMENT = Experiment(
     name="ba2014_table4",
     title="Invariant dropout on SVHN, a convolutional network",
-    paper="Ba, Xiong and Frey 2014",
+    paper=ba2014.PAPER,
     place="table 4",
     kind="trained",
     rows=(
@@ -66,32 +61,20 @@ EXPERIMENT = Experiment(
             num_seeds=3,
         ),
         "paper": Scale(
-            changes=("the paper does not say how many seeds it ran",),
-            cost="about 4 hours, one H200 (estimate; the paper: 27 a run, GTX 580)",
-            overrides={"training.precision": "bfloat16"},
+            SEEDS_UNKNOWN,
+            "about 4 hours, one H200 (estimate; the paper: 27 a run, GTX 580)",
+            BFLOAT16,
             num_seeds=3,
         ),
     },
     metrics=("test_error_percent",),
     decimals={"test_error_percent": 2},
     base={
+        **ba2014.CNN_BASE,
         "data.name": "svhn_cropped_extra",
         "data.preprocess": ("gcn",),
         "data.validation_per_class": (400, 200),
-        "model.name": "cnn",
-        "model.width_factor": 1.0,
-        "model.activation": "relu",
-        "model.kernel_init": "glorot_uniform",
-        "noise.scheme": "dropout",
-        "noise.input_rate": 0.2,
-        "noise.hidden_rate": 0.5,
-        "optimizer.momentum": 0.9,
-        "optimizer.nesterov": True,
-        "optimizer.learning_rate": 0.01,
-        "optimizer.warmup_epochs": 1.0,
-        "optimizer.shift_decay": 0.1,
         "training.epochs": 30,
-        "training.batch_size": 128,
     },
     protocol=(
         "604,388 training images (train + extra), 26,032 test images; 6,000 held out, "
@@ -111,7 +94,7 @@ EXPERIMENT = Experiment(
     claims=(
         Claim(
             "Invariant dropout is better than dropout on SVHN (2.68 against 2.80).",
-            (difference("invariant", "dropout", "test_error_percent", high=0.0),),
+            (better("invariant", "dropout"),),
         ),
     ),
 )

@@ -1,14 +1,9 @@
 """Ba et al. 2014, table 5: alternative splicing, soft targets."""
 
-from noisejax.experiments._experiment import (
-    Claim,
-    Contrast,
-    Experiment,
-    Printed,
-    Row,
-    Scale,
-)
-from noisejax.experiments._scales import smoke
+from noisejax.experiments import _ba2014 as ba2014
+from noisejax.experiments._claims import Claim, Contrast
+from noisejax.experiments._experiment import Experiment, Printed, Row
+from noisejax.experiments._scales import Scale, smoke
 
 METHODS = {
     "no_dropout": ("no dropout", {"noise.scheme": "none"}),
@@ -56,7 +51,7 @@ STAND_IN = (
 EXPERIMENT = Experiment(
     name="ba2014_table5",
     title="Invariant dropout on soft targets (splicing; here a GENERATED stand-in)",
-    paper="Ba, Xiong and Frey 2014",
+    paper=ba2014.PAPER,
     place="table 5",
     kind="trained",
     rows=tuple(
@@ -78,18 +73,15 @@ EXPERIMENT = Experiment(
     metrics=("code_quality_bits",),
     decimals={"code_quality_bits": 2},
     base={
+        **ba2014.DROPOUT,
+        **ba2014.SHIFTS,
         "data.name": "splicing_stand_in",
         "data.validation": 0.1,
         "model.name": "soft_targets",
         "model.widths": (1000,),
         "model.activation": "relu",
-        "noise.scheme": "dropout",
-        "noise.input_rate": 0.2,
-        "noise.hidden_rate": 0.5,
         "optimizer.momentum": 0.99,
-        "optimizer.nesterov": True,
         "optimizer.learning_rate": 0.001,
-        "optimizer.shift_decay": 0.1,
         "training.epochs": 100,
         "training.batch_size": 100,
     },

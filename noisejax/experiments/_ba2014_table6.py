@@ -1,15 +1,15 @@
 """Ba et al. 2014, table 6: maxout networks."""
 
-from noisejax.experiments._experiment import (
-    Claim,
-    Experiment,
+from noisejax.experiments import _ba2014 as ba2014
+from noisejax.experiments._claims import Claim, better
+from noisejax.experiments._experiment import Experiment, Printed, Row
+from noisejax.experiments._scales import (
+    BFLOAT16,
+    SEEDS_UNKNOWN,
     Overrides,
-    Printed,
-    Row,
     Scale,
-    difference,
+    smoke,
 )
-from noisejax.experiments._scales import smoke
 
 CIFAR = {
     "data.name": "cifar10",
@@ -41,7 +41,7 @@ SVHN_LABEL = "SVHN Maxout CNN 64c-p-128c-p-128c-p-400fc"
 EXPERIMENT = Experiment(
     name="ba2014_table6",
     title="Invariant dropout with maxout on CIFAR-10 and SVHN",
-    paper="Ba, Xiong and Frey 2014",
+    paper=ba2014.PAPER,
     place="table 6",
     kind="trained",
     rows=(
@@ -65,25 +65,21 @@ EXPERIMENT = Experiment(
             rows=("cifar10_dropout", "cifar10_invariant"),
         ),
         "paper": Scale(
-            changes=("the paper does not say how many seeds it ran",),
-            cost="about 8 hours, one H200 (estimate)",
-            overrides={"training.precision": "bfloat16"},
+            SEEDS_UNKNOWN,
+            "about 8 hours, one H200 (estimate)",
+            BFLOAT16,
             num_seeds=3,
         ),
     },
     metrics=("test_error_percent",),
     base={
+        **ba2014.DROPOUT,
+        **ba2014.SHIFTS,
         "data.validation": 0.1,
         "model.width_factor": 1.0,
         "model.kernel_init": "lecun_normal",
-        "noise.scheme": "dropout",
-        "noise.input_rate": 0.2,
-        "noise.hidden_rate": 0.5,
-        "optimizer.momentum": 0.9,
-        "optimizer.nesterov": True,
         "optimizer.learning_rate": 0.01,
         "optimizer.max_norm": 1.9,
-        "optimizer.shift_decay": 0.1,
         "training.epochs": 200,
         "training.batch_size": 128,
     },
@@ -106,12 +102,7 @@ EXPERIMENT = Experiment(
             "Invariant dropout improves maxout networks (11.5 against 11.7; 2.33 "
             "against 2.47).",
             tuple(
-                difference(
-                    f"{data}_invariant",
-                    f"{data}_dropout",
-                    "test_error_percent",
-                    high=0.0,
-                )
+                better(f"{data}_invariant", f"{data}_dropout")
                 for data in ("cifar10", "svhn")
             ),
         ),

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from noisejax.experiments._experiment import Overrides, Row, Value
+from noisejax.experiments._experiment import Row
+from noisejax.experiments._scales import Overrides, Value
 
 PAPER = "Bouthillier, Konda, Vincent and Memisevic 2015"
 

@@ -1,7 +1,8 @@
 """Bouthillier et al. 2015, figure 1: density of the dropped share."""
 
 from noisejax.experiments import _bouthillier2015 as shared
-from noisejax.experiments._experiment import Claim, Experiment, Row, level
+from noisejax.experiments._claims import Claim, level
+from noisejax.experiments._experiment import Experiment, Row
 from noisejax.experiments._scales import instant
 
 UNITS = (100, 1000)

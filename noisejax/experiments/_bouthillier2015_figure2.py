@@ -1,8 +1,9 @@
 """Bouthillier et al. 2015, figure 2: dropout projected back into the input."""
 
 from noisejax.experiments import _bouthillier2015 as shared
-from noisejax.experiments._experiment import Claim, Contrast, Experiment, Scale
-from noisejax.experiments._scales import smoke
+from noisejax.experiments._claims import Claim, Contrast
+from noisejax.experiments._experiment import Experiment
+from noisejax.experiments._scales import Scale, smoke
 
 EXPERIMENT = Experiment(
     name="bouthillier2015_figure2",
@@ -23,7 +24,7 @@ EXPERIMENT = Experiment(
             cost="about 10 minutes, two cores (estimate)",
             overrides={"training.epochs": 20},
         ),
-        "paper": Scale(changes=(), cost="about 15 minutes, one H200 (estimate)"),
+        "paper": Scale((), "about 15 minutes, one H200 (estimate)"),
     },
     metrics=(
         "residual/before",
@@ -69,10 +70,7 @@ EXPERIMENT = Experiment(
             "relative residual at most).",
             tuple(
                 Contrast(
-                    (
-                        (1.0, data, "residual/after"),
-                        (-0.5, data, "residual/before"),
-                    ),
+                    ((1.0, data, "residual/after"), (-0.5, data, "residual/before")),
                     high=0.0,
                 )
                 for data in ("mnist", "cifar10")

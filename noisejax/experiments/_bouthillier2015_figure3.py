@@ -1,8 +1,9 @@
 """Bouthillier et al. 2015, figure 3: single units shut off."""
 
 from noisejax.experiments import _bouthillier2015 as shared
-from noisejax.experiments._experiment import Claim, Contrast, Experiment, Scale
-from noisejax.experiments._scales import smoke
+from noisejax.experiments._claims import Claim, Contrast
+from noisejax.experiments._experiment import Experiment
+from noisejax.experiments._scales import Scale, smoke
 
 EXPERIMENT = Experiment(
     name="bouthillier2015_figure3",
@@ -21,7 +22,7 @@ EXPERIMENT = Experiment(
             cost="about 10 minutes, two cores (estimate)",
             overrides={"training.epochs": 20},
         ),
-        "paper": Scale(changes=(), cost="about 5 minutes, one H200 (estimate)"),
+        "paper": Scale((), "about 5 minutes, one H200 (estimate)"),
     },
     metrics=(
         "residual/before",

@@ -3,16 +3,9 @@
 import math
 
 from noisejax.experiments import _bouthillier2015 as shared
-from noisejax.experiments._experiment import (
-    Claim,
-    Contrast,
-    Experiment,
-    Overrides,
-    Row,
-    Scale,
-    difference,
-)
-from noisejax.experiments._scales import smoke
+from noisejax.experiments._claims import ERROR, Claim, Contrast, better, difference
+from noisejax.experiments._experiment import Experiment, Row
+from noisejax.experiments._scales import SEEDS_UNKNOWN, Overrides, Scale, smoke
 
 NETWORKS = ((2500, 2500), (2500, 1250), (1500, 1500), (1500, 750))
 
@@ -94,11 +87,7 @@ def _against_dropout(
 ) -> Contrast:
     network = f"{data}_{shared.widths_name(widths)}"
     return difference(
-        f"{network}_projected_unscaled",
-        f"{network}_dropout",
-        "test_error_percent",
-        low=low,
-        high=high,
+        f"{network}_projected_unscaled", f"{network}_dropout", ERROR, low=low, high=high
     )
 
 
@@ -140,9 +129,7 @@ EXPERIMENT = Experiment(
             ),
         ),
         "paper": Scale(
-            changes=("the paper does not say how many seeds it ran",),
-            cost="about 30 hours, one H200 (estimate)",
-            num_seeds=3,
+            SEEDS_UNKNOWN, "about 30 hours, one H200 (estimate)", num_seeds=3
         ),
     },
     drawn=("test_error_percent",),
@@ -199,11 +186,9 @@ EXPERIMENT = Experiment(
             "An x* for each layer does better than one x* for all layers (ours: the "
             "paper proposes both and compares neither).",
             (
-                difference(
+                better(
                     "mnist_1500-750_projected_per_layer",
                     "mnist_1500-750_projected_unscaled",
-                    "test_error_percent",
-                    high=0.0,
                 ),
             ),
         ),

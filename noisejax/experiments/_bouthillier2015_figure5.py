@@ -1,8 +1,9 @@
 """Bouthillier et al. 2015, figure 5: random dropout projected back into the input."""
 
 from noisejax.experiments import _bouthillier2015 as shared
-from noisejax.experiments._experiment import Claim, Experiment, Scale, level
-from noisejax.experiments._scales import smoke
+from noisejax.experiments._claims import Claim, level
+from noisejax.experiments._experiment import Experiment
+from noisejax.experiments._scales import Scale, smoke
 
 RANDOM = {"noise.scheme": "random_dropout", "noise.scale": True}
 """Eq. 10 scales the masks."""
@@ -24,7 +25,7 @@ EXPERIMENT = Experiment(
             cost="about 10 minutes, two cores (estimate)",
             overrides={"training.epochs": 20},
         ),
-        "paper": Scale(changes=(), cost="about 15 minutes, one H200 (estimate)"),
+        "paper": Scale((), "about 15 minutes, one H200 (estimate)"),
     },
     metrics=(
         "residual/before",

@@ -1,8 +1,9 @@
 """Bouthillier et al. 2015, figure 6: noise levels, fixed and random."""
 
 from noisejax.experiments import _bouthillier2015 as shared
-from noisejax.experiments._experiment import Claim, Experiment, Row, Scale, difference
-from noisejax.experiments._scales import smoke
+from noisejax.experiments._claims import Claim, better
+from noisejax.experiments._experiment import Experiment, Row
+from noisejax.experiments._scales import SEEDS_UNKNOWN, Scale, smoke
 
 NETWORKS = ((2500, 625), (2500, 1250), (2500, 2500))
 
@@ -92,9 +93,7 @@ EXPERIMENT = Experiment(
             ),
         ),
         "paper": Scale(
-            changes=("the paper does not say how many seeds it ran",),
-            cost="about 200 hours, one H200 (estimate)",
-            num_seeds=3,
+            SEEDS_UNKNOWN, "about 200 hours, one H200 (estimate)", num_seeds=3
         ),
     },
     drawn=("test_error_percent",),
@@ -121,12 +120,7 @@ EXPERIMENT = Experiment(
             "Random dropout improves on dropout (ours: the best of random dropout's "
             "levels against the best of either panel of dropout, each by validation).",
             tuple(
-                difference(
-                    _panel(data, widths, "random"),
-                    _panel(data, widths, panel),
-                    "test_error_percent",
-                    high=0.0,
-                )
+                better(_panel(data, widths, "random"), _panel(data, widths, panel))
                 for data in shared.MLP_DATA
                 for widths in NETWORKS
                 for panel in ("input", "hidden")

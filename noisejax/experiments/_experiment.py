@@ -8,16 +8,13 @@ import math
 from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
-Value: TypeAlias = bool | int | float | str | tuple
-Overrides: TypeAlias = Mapping[str, Value]
-"""Configuration fields that differ from the default: "section.field" -> value."""
+from noisejax.experiments._claims import Claim
+from noisejax.experiments._scales import Overrides, Scale, Value
 
 Kind: TypeAlias = Literal["computed", "trained", "measured"]
 """Kind of an experiment. "computed": numbers from formulas and draws, no network.
 "trained": each row is a training run, and its numbers come from the run's summary.
 "measured": each row is a training run, and its network is measured afterwards."""
-
-SCALES = ("smoke", "short", "paper")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,58 +30,6 @@ class Printed:
     value: float | str
     deviation: float | None = None
     note: str = ""
-
-
-@dataclasses.dataclass(frozen=True)
-class Contrast:
-    """A weighted sum of rows' numbers, and its range if a claim is true.
-
-    Attributes:
-      terms: (weight, row, metric), summed within each seed. A tuple of rows stands for
-        the one with the lowest mean validation error.
-      low: lower bound of the sum.
-      high: upper bound of the sum.
-    """
-
-    terms: tuple[tuple[float, str | tuple[str, ...], str], ...]
-    low: float = -math.inf
-    high: float = math.inf
-
-
-@dataclasses.dataclass(frozen=True)
-class Claim:
-    """A statement of a paper, and the contrasts that test it.
-
-    Attributes:
-      text: statement, one sentence.
-      contrasts: sums of numbers that all lie in their range if the claim is true.
-      settled: verdict of a claim without contrasts; "": no number judges it.
-      untestable: scale -> reason why the claim cannot be tested at that scale.
-    """
-
-    text: str
-    contrasts: tuple[Contrast, ...] = ()
-    settled: str = ""
-    untestable: Mapping[str, str] = dataclasses.field(default_factory=dict)
-
-
-def difference(
-    row: str | tuple[str, ...],
-    other: str | tuple[str, ...],
-    metric: str,
-    *,
-    low: float = -math.inf,
-    high: float = math.inf,
-) -> Contrast:
-    """Return the contrast "a row's number minus another row's"."""
-    return Contrast(((1.0, row, metric), (-1.0, other, metric)), low, high)
-
-
-def level(
-    row: str, metric: str, *, low: float = -math.inf, high: float = math.inf
-) -> Contrast:
-    """Return the contrast of a single row's number."""
-    return Contrast(((1.0, row, metric),), low, high)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,31 +61,6 @@ class Row:
     ours: bool = False
     cited: bool = False
     may_fail: bool = False
-
-
-@dataclasses.dataclass(frozen=True)
-class Scale:
-    """Size of an experiment: rows, epochs, widths, seeds.
-
-    Attributes:
-      changes: differences from the paper's protocol, one phrase each.
-      cost: time and device, an estimate unless it says measured.
-      overrides: fields of every row's configuration.
-      width_factor: factor on the units of every layer.
-      num_seeds: number of runs per row.
-      rows: names of the rows that are run; (): all.
-      generated: True to train on generated data of the real data's shape.
-      draws: number of masks drawn, in experiments without a network.
-    """
-
-    changes: tuple[str, ...]
-    cost: str
-    overrides: Overrides = dataclasses.field(default_factory=dict)
-    width_factor: float = 1.0
-    num_seeds: int = 1
-    rows: tuple[str, ...] = ()
-    generated: bool = False
-    draws: int = 0
 
 
 @dataclasses.dataclass(frozen=True)

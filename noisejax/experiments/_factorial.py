@@ -1,24 +1,17 @@
 """Our own: the four papers' ideas crossed on one network."""
 
-from noisejax.experiments._experiment import Experiment, Overrides, Row, Scale
-from noisejax.experiments._scales import smoke
+from noisejax.experiments import _ba2014 as ba2014
+from noisejax.experiments._experiment import Experiment, Row
+from noisejax.experiments._scales import Overrides, Scale, smoke
 
 SCHEMES: dict[str, Overrides] = {
-    "dropout": {
-        "noise.scheme": "dropout",
-        "noise.input_rate": 0.2,
-        "noise.hidden_rate": 0.5,
-    },
+    "dropout": ba2014.DROPOUT,
     "random": {
         "noise.scheme": "random_dropout",
         "noise.input_rate": 0.3714,
         "noise.hidden_rate": 0.7968,
     },
-    "gaussian": {
-        "noise.scheme": "gaussian_dropout",
-        "noise.input_rate": 0.2,
-        "noise.hidden_rate": 0.5,
-    },
+    "gaussian": {**ba2014.DROPOUT, "noise.scheme": "gaussian_dropout"},
 }
 """Noise schemes; the scaled masks of all three have the variances 1/4 and 1."""
 
@@ -56,9 +49,7 @@ def _control(name: str, label: str, overrides: Overrides) -> Row:
 CONTROLS = (
     _control("no_noise", "no noise", {"noise.scheme": "none"}),
     _control(
-        "no_noise_gaaf",
-        "no noise, GAAF",
-        {"noise.scheme": "none", "model.gaaf": True},
+        "no_noise_gaaf", "no noise, GAAF", {"noise.scheme": "none", "model.gaaf": True}
     ),
     _control(
         "back_projection",
@@ -103,23 +94,16 @@ EXPERIMENT = Experiment(
             num_seeds=5,
         ),
         "paper": Scale(
-            changes=("on MNIST",),
-            cost="about 4 hours, one H200 (estimate)",
-            num_seeds=10,
+            ("on MNIST",), "about 4 hours, one H200 (estimate)", num_seeds=10
         ),
     },
     metrics=("test_error_percent",),
     base={
-        "data.name": "mnist",
-        "data.validation": 10_000,
-        "model.name": "mlp",
-        "model.widths": (1000, 1000),
-        "model.activation": "relu",
+        **ba2014.MNIST_MLP,
         "objective.strategy": "fold",
         "optimizer.learning_rate": 0.05,
         "optimizer.momentum": 0.9,
         "training.epochs": 100,
-        "training.batch_size": 100,
     },
     design=("scheme", "shift", "gaaf", "samples"),
     figure="main effects and interactions with their standard errors",

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from noisejax.experiments._experiment import Overrides, Printed, Row, Scale
-from noisejax.experiments._scales import smoke
+from noisejax.experiments._experiment import Printed, Row
+from noisejax.experiments._scales import Overrides, Scale, smoke
 
 PAPER = "Hahn and Choi 2018"
 
@@ -90,8 +90,6 @@ def scales(num_seeds: int = 10) -> dict[str, Scale]:
             num_seeds=3,
         ),
         "paper": Scale(
-            changes=(),
-            cost="about 40 minutes per row, two cores (estimate)",
-            num_seeds=num_seeds,
+            (), "about 40 minutes per row, two cores (estimate)", num_seeds=num_seeds
         ),
     }

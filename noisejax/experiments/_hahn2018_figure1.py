@@ -1,7 +1,8 @@
 """Hahn and Choi 2018, figure 1 and table 1: correlations between units."""
 
 from noisejax.experiments import _hahn2018 as shared
-from noisejax.experiments._experiment import Claim, Experiment, Printed, difference
+from noisejax.experiments._claims import Claim, difference
+from noisejax.experiments._experiment import Experiment, Printed
 
 BOUNDS = (0.9, 0.8, 0.7, 0.6, 0.5)
 

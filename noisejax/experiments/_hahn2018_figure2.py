@@ -1,7 +1,8 @@
 """Hahn and Choi 2018, figure 2: noise gives saturated units a slope."""
 
 from noisejax.experiments import _hahn2018 as shared
-from noisejax.experiments._experiment import Claim, Experiment, level
+from noisejax.experiments._claims import Claim, level
+from noisejax.experiments._experiment import Experiment
 
 EXPERIMENT = Experiment(
     name="hahn2018_figure2",

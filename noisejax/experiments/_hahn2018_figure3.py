@@ -1,7 +1,8 @@
 """Hahn and Choi 2018, figures 3 and 6: distributions of pre-activations."""
 
 from noisejax.experiments import _hahn2018 as shared
-from noisejax.experiments._experiment import Claim, Contrast, Experiment, difference
+from noisejax.experiments._claims import Claim, Contrast, difference
+from noisejax.experiments._experiment import Experiment
 
 LAYERS = ("layer_1", "layer_2", "layer_3")
 
@@ -11,10 +12,7 @@ EXPERIMENT = Experiment(
     paper=shared.PAPER,
     place="figures 3 and 6",
     kind="measured",
-    rows=(
-        *(shared.method_row(method) for method in shared.METHODS),
-        shared.DOUBLED,
-    ),
+    rows=(*(shared.method_row(method) for method in shared.METHODS), shared.DOUBLED),
     scales=shared.scales(),
     drawn=("share_saturated",),
     metrics=(

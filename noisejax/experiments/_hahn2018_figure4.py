@@ -1,7 +1,8 @@
 """Hahn and Choi 2018, figures 4 and 5: the functions of gradient acceleration."""
 
 from noisejax.experiments import _hahn2018 as shared
-from noisejax.experiments._experiment import Claim, Experiment, Row, level
+from noisejax.experiments._claims import Claim, level
+from noisejax.experiments._experiment import Experiment, Row
 from noisejax.experiments._scales import instant
 
 EXPERIMENT = Experiment(

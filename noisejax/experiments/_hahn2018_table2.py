@@ -3,7 +3,8 @@
 import math
 
 from noisejax.experiments import _hahn2018 as shared
-from noisejax.experiments._experiment import Claim, Contrast, Experiment, Printed
+from noisejax.experiments._claims import Claim, Contrast
+from noisejax.experiments._experiment import Experiment, Printed
 
 LAYERS = ("layer_3", "layer_2", "layer_1")
 

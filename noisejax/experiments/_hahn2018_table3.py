@@ -1,7 +1,8 @@
 """Hahn and Choi 2018, table 3: net variance under dropout."""
 
 from noisejax.experiments import _hahn2018 as shared
-from noisejax.experiments._experiment import Claim, Experiment, Printed, level
+from noisejax.experiments._claims import Claim, level
+from noisejax.experiments._experiment import Experiment, Printed
 
 EXPERIMENT = Experiment(
     name="hahn2018_table3",

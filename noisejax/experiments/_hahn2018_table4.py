@@ -1,7 +1,8 @@
 """Hahn and Choi 2018, table 4: accuracy and epochs on MNIST."""
 
 from noisejax.experiments import _hahn2018 as shared
-from noisejax.experiments._experiment import Claim, Experiment, Printed, difference
+from noisejax.experiments._claims import Claim, difference
+from noisejax.experiments._experiment import Experiment, Printed
 
 PRINTED = {
     "base": (Printed(98.23, 0.075), Printed(82, 16.6)),

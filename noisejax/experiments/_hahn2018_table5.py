@@ -1,15 +1,9 @@
 """Hahn and Choi 2018, table 5: CIFAR and SVHN, with and without batch normalisation."""
 
 from noisejax.experiments import _hahn2018 as shared
-from noisejax.experiments._experiment import (
-    Claim,
-    Experiment,
-    Printed,
-    Row,
-    Scale,
-    difference,
-)
-from noisejax.experiments._scales import smoke
+from noisejax.experiments._claims import Claim, difference
+from noisejax.experiments._experiment import Experiment, Printed, Row
+from noisejax.experiments._scales import BFLOAT16, SEEDS_UNKNOWN, Scale, smoke
 
 DATA = {
     "cifar100": {"data.name": "cifar100", "model.name": "vgg"},
@@ -88,9 +82,9 @@ EXPERIMENT = Experiment(
             ),
         ),
         "paper": Scale(
-            changes=("the paper does not say how many seeds it ran",),
-            cost="about 5 hours, one H200 (estimate)",
-            overrides={"training.precision": "bfloat16"},
+            SEEDS_UNKNOWN,
+            "about 5 hours, one H200 (estimate)",
+            BFLOAT16,
             num_seeds=3,
         ),
     },

@@ -1,7 +1,6 @@
 """Networks and training recipe that Noh et al.'s experiments on CIFAR share."""
 
-from noisejax.experiments._experiment import Overrides, Scale
-from noisejax.experiments._scales import smoke
+from noisejax.experiments._scales import BFLOAT16, Overrides, Scale, smoke
 
 PAPER = "Noh, You, Mun and Han 2017"
 
@@ -74,9 +73,4 @@ def paper(cost: str) -> Scale:
     Args:
       cost: cost of all rows.
     """
-    return Scale(
-        changes=(),
-        cost=cost,
-        overrides={"training.precision": "bfloat16"},
-        num_seeds=3,
-    )
+    return Scale(changes=(), cost=cost, overrides=BFLOAT16, num_seeds=3)

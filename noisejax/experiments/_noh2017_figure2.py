@@ -1,7 +1,8 @@
 """Noh et al. 2017, figure 2: more noise samples at several dropout rates."""
 
 from noisejax.experiments import _noh2017 as shared
-from noisejax.experiments._experiment import Claim, Experiment, Row, difference
+from noisejax.experiments._claims import ERROR, Claim, better, difference
+from noisejax.experiments._experiment import Experiment, Row
 
 RATES = (0.1, 0.3, 0.5, 0.7)
 SAMPLES = (1, 4, 8)
@@ -24,11 +25,7 @@ def _point(data: str, rate: float, samples: int) -> Row:
 MAPPED = Row(
     "cifar10_rate_0.5_s_4_vmap",
     "cifar10, dropout 0.5, S = 4, each sample with batch statistics of its own",
-    {
-        "data.name": "cifar10",
-        "objective.num_samples": 4,
-        "objective.strategy": "vmap",
-    },
+    {"data.name": "cifar10", "objective.num_samples": 4, "objective.strategy": "vmap"},
     factors={"data": "cifar10", "rate": 0.5, "samples": 4, "strategy": "vmap"},
     ours=True,
 )
@@ -97,12 +94,7 @@ EXPERIMENT = Experiment(
         Claim(
             "Test errors fall as S rises, whatever the dropout rate.",
             tuple(
-                difference(
-                    f"{data}_rate_{rate}_s_{more}",
-                    f"{data}_rate_{rate}_s_{fewer}",
-                    "test_error_percent",
-                    high=0.0,
-                )
+                better(f"{data}_rate_{rate}_s_{more}", f"{data}_rate_{rate}_s_{fewer}")
                 for data in DATA
                 for rate in RATES
                 for fewer, more in ((1, 4), (4, 8))
@@ -115,7 +107,7 @@ EXPERIMENT = Experiment(
                 difference(
                     f"{data}_rate_0.5_s_{samples}",
                     f"{data}_rate_0.1_s_{samples}",
-                    "test_error_percent",
+                    ERROR,
                     low=-1.0,
                     high=1.0,
                 )
@@ -131,11 +123,9 @@ EXPERIMENT = Experiment(
             "Importance weights do better than as many samples weighted equally "
             "(ours).",
             tuple(
-                difference(
+                better(
                     f"cifar10_rate_0.5_s_{samples}",
                     f"cifar10_rate_0.5_s_{samples}_equal",
-                    "test_error_percent",
-                    high=0.0,
                 )
                 for samples in (4, 8)
             ),

@@ -3,15 +3,9 @@
 import math
 
 from noisejax.experiments import _noh2017 as shared
-from noisejax.experiments._experiment import (
-    Claim,
-    Contrast,
-    Experiment,
-    Overrides,
-    Printed,
-    Row,
-    difference,
-)
+from noisejax.experiments._claims import Claim, Contrast, difference
+from noisejax.experiments._experiment import Experiment, Printed, Row
+from noisejax.experiments._scales import Overrides
 
 DATA = ("cifar10", "cifar100")
 
@@ -113,10 +107,7 @@ EXPERIMENT = Experiment(
     metrics=("test_error_percent",),
     decimals={"test_error_percent": 2},
     base=shared.BASE,
-    protocol=(
-        *shared.PROTOCOL,
-        "x4 iterations: 800 epochs, milestones in proportion.",
-    ),
+    protocol=(*shared.PROTOCOL, "x4 iterations: 800 epochs, milestones in proportion."),
     ours=shared.OURS,
     inconsistencies=(
         "The baseline is run at dropout 0.5, the cited network at 0.3.",

@@ -1,8 +1,43 @@
-"""Scales that experiments share: smoke, and instant where nothing is trained."""
+"""Scales of experiments, and those that experiments share."""
 
+import dataclasses
 from collections.abc import Mapping
+from typing import TypeAlias
 
-from noisejax.experiments._experiment import Scale, Value
+Value: TypeAlias = bool | int | float | str | tuple
+Overrides: TypeAlias = Mapping[str, Value]
+"""Configuration fields that differ from the default: "section.field" -> value."""
+
+SCALES = ("smoke", "short", "paper")
+
+
+@dataclasses.dataclass(frozen=True)
+class Scale:
+    """Size of an experiment: rows, epochs, widths, seeds.
+
+    Attributes:
+      changes: differences from the paper's protocol, one phrase each.
+      cost: time and device, an estimate unless it says measured.
+      overrides: fields of every row's configuration.
+      width_factor: factor on the units of every layer.
+      num_seeds: number of runs per row.
+      rows: names of the rows that are run; (): all.
+      generated: True to train on generated data of the real data's shape.
+      draws: number of masks drawn, in experiments without a network.
+    """
+
+    changes: tuple[str, ...]
+    cost: str
+    overrides: Overrides = dataclasses.field(default_factory=dict)
+    width_factor: float = 1.0
+    num_seeds: int = 1
+    rows: tuple[str, ...] = ()
+    generated: bool = False
+    draws: int = 0
+
+
+SEEDS_UNKNOWN = ("the paper does not say how many seeds it ran",)
+BFLOAT16: Overrides = {"training.precision": "bfloat16"}
 
 SMOKE = {
     "training.epochs": 1,
@@ -14,9 +49,7 @@ SMOKE = {
 }
 
 
-def smoke(
-    width_factor: float = 1 / 50, overrides: Mapping[str, Value] | None = None
-) -> Scale:
+def smoke(width_factor: float = 1 / 50, overrides: Overrides | None = None) -> Scale:
     """Return the scale of two training steps of narrow networks on generated data.
 
     Args:

@@ -11,12 +11,7 @@ from noisejax.evaluators import drawing, page, titled
 from noisejax.reproduce._folder import Saved
 from noisejax.reproduce._measure import DRAWS
 from noisejax.reproduce._verdicts import effects
-from noisejax.reproduce._words import (
-    factor_words,
-    metric_title,
-    row_title,
-    split_layer,
-)
+from noisejax.reproduce._words import factor_words, metric_title, row_title, split_layer
 
 ERROR = "test_error_percent"
 

@@ -9,12 +9,7 @@ from noisejax.experiments import METRICS, Experiment, Row
 from noisejax.reproduce._results import Result
 from noisejax.reproduce._rows import earlier_settings, find_rows
 from noisejax.reproduce._verdicts import effects, verdict
-from noisejax.reproduce._words import (
-    metric_title,
-    row_labels,
-    row_title,
-    show_printed,
-)
+from noisejax.reproduce._words import metric_title, row_labels, row_title, show_printed
 
 MAX_COLUMNS = 2
 """Largest number of metrics that get columns; more get lines."""

@@ -1,0 +1,52 @@
+"""Noise, networks and training that Ba et al.'s experiments share."""
+
+from noisejax.experiments._scales import Overrides
+
+PAPER = "Ba, Xiong and Frey 2014"
+
+DROPOUT: Overrides = {
+    "noise.scheme": "dropout",
+    "noise.input_rate": 0.2,
+    "noise.hidden_rate": 0.5,
+}
+
+SHIFTS: Overrides = {
+    "optimizer.momentum": 0.9,
+    "optimizer.nesterov": True,
+    "optimizer.shift_decay": 0.1,
+}
+"""Nesterov's momentum, and the decay of the shifts."""
+
+MNIST_MLP: Overrides = {
+    "data.name": "mnist",
+    "data.validation": 10_000,
+    "model.name": "mlp",
+    "model.widths": (1000, 1000),
+    "model.activation": "relu",
+    "training.batch_size": 100,
+}
+"""The network of table 2."""
+
+MNIST_BASE: Overrides = {
+    **MNIST_MLP,
+    **DROPOUT,
+    **SHIFTS,
+    "optimizer.momentum": 0.99,
+    "optimizer.learning_rate": 0.005,
+    "training.epochs": 300,
+}
+
+CNN_BASE: Overrides = {
+    **DROPOUT,
+    **SHIFTS,
+    "model.name": "cnn",
+    "model.width_factor": 1.0,
+    "model.activation": "relu",
+    "model.kernel_init": "glorot_uniform",
+    "optimizer.learning_rate": 0.01,
+    "optimizer.warmup_epochs": 1.0,
+    "training.batch_size": 128,
+}
+"""The convolutional network of tables 3 and 4."""
+
+CNN_LABEL = "ReLU CNN 128c-p-128c-p-128c-p-1000fc"
