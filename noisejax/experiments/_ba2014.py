@@ -1,5 +1,6 @@
 """Noise, networks and training that Ba et al.'s experiments share."""
 
+from noisejax.experiments._experiment import Printed, Row
 from noisejax.experiments._scales import Overrides
 
 PAPER = "Ba, Xiong and Frey 2014"
@@ -50,3 +51,13 @@ CNN_BASE: Overrides = {
 """The convolutional network of tables 3 and 4."""
 
 CNN_LABEL = "ReLU CNN 128c-p-128c-p-128c-p-1000fc"
+
+
+def error(value: float, note: str = "") -> dict[str, Printed]:
+    """Return a printed test error in percent."""
+    return {"test_error_percent": Printed(value, note=note)}
+
+
+def cited(name: str, label: str, value: float) -> Row:
+    """Return the row of a test error that the paper cites from elsewhere."""
+    return Row(name, label, printed=error(value), cited=True)

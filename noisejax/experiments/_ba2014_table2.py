@@ -1,22 +1,24 @@
 """Ba et al. 2014, table 2 and figure 1: MNIST and inverted MNIST."""
 
-import math
 
 from noisejax.experiments import _ba2014 as ba2014
-from noisejax.experiments._claims import ERROR, Claim, Contrast, difference
+from noisejax.experiments._claims import ERROR, Claim, better, difference
 from noisejax.experiments._experiment import Experiment, Printed, Row
 from noisejax.experiments._scales import SEEDS_UNKNOWN, Scale, smoke
 
-COLUMNS = {
+METHODS = {
     "dropout": ("standard dropout", {"noise.shift": "none"}),
     "input": ("invariant dropout on input only", {"noise.shift": "input"}),
     "hidden": ("invariant dropout on hidden only", {"noise.shift": "hidden"}),
     "invariant": ("invariant dropout", {"noise.shift": "both"}),
     "average": ("running average", {"noise.shift": "running_average"}),
+    "no_dropout": ("no dropout", {"noise.scheme": "none"}),
 }
-"""Columns of the table: name -> (label, overrides)."""
+"""Columns of the table, and a run without noise: name -> (label, overrides)."""
 
-PRINTED = {
+COLUMNS = ("dropout", "input", "hidden", "invariant", "average")
+
+PRINTED: dict[str, dict[str, Printed]] = {
     "original": {
         "dropout": Printed(1.01, note="1.02 in section 1"),
         "input": Printed(1.01),
@@ -35,29 +37,21 @@ PRINTED = {
 """Printed test errors in percent: encoding -> column."""
 
 
-def _table_row(encoding: str, column: str) -> Row:
-    label, overrides = COLUMNS[column]
+def _row(encoding: str, method: str) -> Row:
+    label, overrides = METHODS[method]
+    error = PRINTED[encoding].get(method)
     return Row(
-        name=f"{encoding}_{column}",
+        name=f"{encoding}_{method}",
         label=f"{encoding}, {label}",
         overrides={**overrides, "data.inverted": encoding == "inverted"},
-        printed={"test_error_percent": PRINTED[encoding][column]},
-        factors={"encoding": encoding, "method": column},
-    )
-
-
-def _without(encoding: str) -> Row:
-    return Row(
-        name=f"{encoding}_no_dropout",
-        label=f"{encoding}, no dropout",
-        overrides={"noise.scheme": "none", "data.inverted": encoding == "inverted"},
-        factors={"encoding": encoding, "method": "no_dropout"},
-        ours=True,
+        printed={"test_error_percent": error} if error else {},
+        factors={"encoding": encoding, "method": method},
+        ours=error is None,
     )
 
 
 def _other_unit(activation: str, column: str) -> Row:
-    label, overrides = COLUMNS[column]
+    label, overrides = METHODS[column]
     return Row(
         name=f"original_{activation}_{column}",
         label=f"original, {activation} units, {label}",
@@ -67,12 +61,6 @@ def _other_unit(activation: str, column: str) -> Row:
     )
 
 
-def _difference(
-    row: str, other: str, *, low: float = -math.inf, high: float = math.inf
-) -> Contrast:
-    return difference(row, other, ERROR, low=low, high=high)
-
-
 EXPERIMENT = Experiment(
     name="ba2014_table2",
     title="Invariant dropout on MNIST and inverted MNIST, ReLU 1000-1000",
@@ -80,8 +68,8 @@ EXPERIMENT = Experiment(
     place="table 2 and figure 1",
     kind="measured",
     rows=(
-        *(_table_row(encoding, column) for encoding in PRINTED for column in COLUMNS),
-        *(_without(encoding) for encoding in PRINTED),
+        *(_row(encoding, column) for encoding in PRINTED for column in COLUMNS),
+        *(_row(encoding, "no_dropout") for encoding in PRINTED),
         *(
             _other_unit(activation, column)
             for activation in ("sigmoid", "tanh")
@@ -105,9 +93,7 @@ EXPERIMENT = Experiment(
             },
             num_seeds=3,
             rows=tuple(
-                f"{encoding}_{column}"
-                for encoding in PRINTED
-                for column in (*COLUMNS, "no_dropout")
+                f"{encoding}_{column}" for encoding in PRINTED for column in METHODS
             ),
         ),
         "paper": Scale(
@@ -145,43 +131,47 @@ EXPERIMENT = Experiment(
     claims=(
         Claim(
             "Dropout is worse on inverted than on original MNIST (1.32 against 1.01).",
-            (_difference("inverted_dropout", "original_dropout", low=0.0),),
+            (difference("inverted_dropout", "original_dropout", ERROR, low=0.0),),
         ),
         Claim(
             "On inverted MNIST dropout is comparable to no dropout (ours: within 0.15 "
             "%).",
             (
-                _difference(
-                    *("inverted_dropout", "inverted_no_dropout"), low=-0.15, high=0.15
+                difference(
+                    "inverted_dropout",
+                    "inverted_no_dropout",
+                    ERROR,
+                    low=-0.15,
+                    high=0.15,
                 ),
             ),
         ),
         Claim(
             "Invariant dropout is better than dropout on both encodings.",
-            tuple(
-                _difference(f"{e}_invariant", f"{e}_dropout", high=0.0) for e in PRINTED
-            ),
+            tuple(better(f"{e}_invariant", f"{e}_dropout") for e in PRINTED),
         ),
         Claim(
             "Invariant dropout is about as good on both encodings (ours: within 0.15 "
             "%).",
             (
-                _difference(
-                    *("inverted_invariant", "original_invariant"), low=-0.15, high=0.15
+                difference(
+                    "inverted_invariant",
+                    "original_invariant",
+                    ERROR,
+                    low=-0.15,
+                    high=0.15,
                 ),
             ),
         ),
         Claim(
             "Invariant dropout is better than subtracting the running average.",
-            tuple(
-                _difference(f"{e}_invariant", f"{e}_average", high=0.0) for e in PRINTED
-            ),
+            tuple(better(f"{e}_invariant", f"{e}_average") for e in PRINTED),
         ),
         Claim(
             "Invariant dropout improves sigmoid and tanh units similarly (ours: it "
             "improves them).",
             tuple(
-                _difference(f"original_{a}_invariant", f"original_{a}_dropout", high=0)
+                better(f"original_{a}_invariant", f"original_{a}_dropout")
                 for a in ("sigmoid", "tanh")
             ),
         ),

@@ -2,15 +2,9 @@
 
 from noisejax.experiments import _ba2014 as ba2014
 from noisejax.experiments._claims import ERROR, Claim, better, difference
-from noisejax.experiments._experiment import Experiment, Printed, Row
+from noisejax.experiments._experiment import Experiment, Row
 from noisejax.experiments._scales import BFLOAT16, SEEDS_UNKNOWN, Scale, smoke
 
-
-def _error(value: float, note: str = "") -> dict[str, Printed]:
-    return {"test_error_percent": Printed(value, note=note)}
-
-
-CNN = "ReLU CNN 128c-p-128c-p-128c-p-1000fc"
 NO_ZCA = {"data.preprocess": ("gcn",)}
 
 EXPERIMENT = Experiment(
@@ -29,36 +23,39 @@ EXPERIMENT = Experiment(
                 "optimizer.momentum": 0.99,
                 "optimizer.learning_rate": 0.001,
             },
-            _error(57.8, "looks like an accuracy: such networks err on 40 to 50 %"),
+            ba2014.error(
+                57.8, "looks like an accuracy: such networks err on 40 to 50 %"
+            ),
         ),
-        Row(
-            "hinton_dropout",
-            "ReLU CNN[13] 64c-p-64c-p-64c-p-16lc + dropout",
-            printed=_error(15.6),
-            cited=True,
+        ba2014.cited(
+            "hinton_dropout", "ReLU CNN[13] 64c-p-64c-p-64c-p-16lc + dropout", 15.6
         ),
-        Row(
+        ba2014.cited(
             "zeiler_dropout",
             "ReLU CNN[20] 64c-p-64c-p-128c-p-fc + dropout stochastic pooling",
-            printed=_error(15.13),
-            cited=True,
+            15.13,
         ),
-        Row("dropout", f"{CNN} + dropout", {"noise.shift": "none"}, _error(12.3)),
+        Row(
+            "dropout",
+            f"{ba2014.CNN_LABEL} + dropout",
+            {"noise.shift": "none"},
+            ba2014.error(12.3),
+        ),
         Row(
             "invariant",
-            f"{CNN} + invariant dropout",
+            f"{ba2014.CNN_LABEL} + invariant dropout",
             {"noise.shift": "both"},
-            _error(11.7),
+            ba2014.error(11.7),
         ),
         Row(
             "dropout_without_zca",
-            f"{CNN} + dropout, without ZCA",
+            f"{ba2014.CNN_LABEL} + dropout, without ZCA",
             {"noise.shift": "none", **NO_ZCA},
             ours=True,
         ),
         Row(
             "invariant_without_zca",
-            f"{CNN} + invariant dropout, without ZCA",
+            f"{ba2014.CNN_LABEL} + invariant dropout, without ZCA",
             {"noise.shift": "both", **NO_ZCA},
             ours=True,
         ),

@@ -2,15 +2,8 @@
 
 from noisejax.experiments import _ba2014 as ba2014
 from noisejax.experiments._claims import Claim, better
-from noisejax.experiments._experiment import Experiment, Printed, Row
+from noisejax.experiments._experiment import Experiment, Row
 from noisejax.experiments._scales import BFLOAT16, SEEDS_UNKNOWN, Scale, smoke
-
-
-def _error(value: float) -> dict[str, Printed]:
-    return {"test_error_percent": Printed(value)}
-
-
-CNN = "ReLU CNN 128c-p-128c-p-128c-p-1000fc"
 
 EXPERIMENT = Experiment(
     name="ba2014_table4",
@@ -19,24 +12,25 @@ EXPERIMENT = Experiment(
     place="table 4",
     kind="trained",
     rows=(
-        Row(
-            "hinton_dropout",
-            "ReLU CNN[13] 64c-p-64c-p-128c-p-fc-fc + dropout",
-            printed=_error(2.78),
-            cited=True,
+        ba2014.cited(
+            "hinton_dropout", "ReLU CNN[13] 64c-p-64c-p-128c-p-fc-fc + dropout", 2.78
         ),
-        Row(
+        ba2014.cited(
             "zeiler_dropout",
             "ReLU CNN[20] 64c-p-64c-p-128c-p-fc + dropout stochastic pooling",
-            printed=_error(2.80),
-            cited=True,
+            2.80,
         ),
-        Row("dropout", f"{CNN} + dropout", {"noise.shift": "none"}, _error(2.80)),
+        Row(
+            "dropout",
+            f"{ba2014.CNN_LABEL} + dropout",
+            {"noise.shift": "none"},
+            ba2014.error(2.80),
+        ),
         Row(
             "invariant",
-            f"{CNN} + invariant dropout",
+            f"{ba2014.CNN_LABEL} + invariant dropout",
             {"noise.shift": "both"},
-            _error(2.68),
+            ba2014.error(2.68),
         ),
     ),
     scales={

@@ -2,7 +2,7 @@
 
 from noisejax.experiments import _ba2014 as ba2014
 from noisejax.experiments._claims import Claim, better
-from noisejax.experiments._experiment import Experiment, Printed, Row
+from noisejax.experiments._experiment import Experiment, Row
 from noisejax.experiments._scales import (
     BFLOAT16,
     SEEDS_UNKNOWN,
@@ -30,7 +30,7 @@ def _row(name: str, label: str, overrides: Overrides, error: float) -> Row:
         name,
         label,
         {**overrides, "noise.shift": shift},
-        {"test_error_percent": Printed(error)},
+        ba2014.error(error),
         factors={"data": overrides["data.name"], "shift": shift},
     )
 
@@ -65,10 +65,7 @@ EXPERIMENT = Experiment(
             rows=("cifar10_dropout", "cifar10_invariant"),
         ),
         "paper": Scale(
-            SEEDS_UNKNOWN,
-            "about 8 hours, one H200 (estimate)",
-            BFLOAT16,
-            num_seeds=3,
+            SEEDS_UNKNOWN, "about 8 hours, one H200 (estimate)", BFLOAT16, num_seeds=3
         ),
     },
     metrics=("test_error_percent",),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from noisejax.experiments._experiment import Row
-from noisejax.experiments._scales import Overrides, Value
+from noisejax.experiments._scales import Overrides, Scale, Value
 
 PAPER = "Bouthillier, Konda, Vincent and Memisevic 2015"
 
@@ -92,6 +92,16 @@ AUTOENCODER_OURS = (
     "The ten 'epochs' of section 5.1 are ten steps on the squared error averaged over "
     "units, summed over the batch.",
 )
+
+AUTOENCODER_SHORT = Scale(
+    ("20 epochs",), "about 10 minutes, two cores (estimate)", {"training.epochs": 20}
+)
+
+SAMPLE_METRICS = (
+    *("residual/before", "residual/after", "residual/diverged", "distance_spread"),
+    *("nearest_class_kept/x", "nearest_class_kept/x_star"),
+)
+"""Metrics of back-projected samples."""
 
 
 def data_row(

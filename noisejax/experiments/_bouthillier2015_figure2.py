@@ -19,21 +19,10 @@ EXPERIMENT = Experiment(
     ),
     scales={
         "smoke": smoke(overrides=shared.MLP_SMOKE),
-        "short": Scale(
-            changes=("20 epochs",),
-            cost="about 10 minutes, two cores (estimate)",
-            overrides={"training.epochs": 20},
-        ),
+        "short": shared.AUTOENCODER_SHORT,
         "paper": Scale((), "about 15 minutes, one H200 (estimate)"),
     },
-    metrics=(
-        "residual/before",
-        "residual/after",
-        "residual/diverged",
-        "distance_spread",
-        "nearest_class_kept/x",
-        "nearest_class_kept/x_star",
-    ),
+    metrics=shared.SAMPLE_METRICS,
     measurements=("back_projected_samples",),
     base=shared.AUTOENCODER_BASE,
     figure="a row per input: itself, then a back-projection per mask; inverse PCA",

@@ -17,11 +17,7 @@ EXPERIMENT = Experiment(
     ),
     scales={
         "smoke": smoke(),
-        "short": Scale(
-            changes=("20 epochs",),
-            cost="about 10 minutes, two cores (estimate)",
-            overrides={"training.epochs": 20},
-        ),
+        "short": shared.AUTOENCODER_SHORT,
         "paper": Scale((), "about 5 minutes, one H200 (estimate)"),
     },
     metrics=(

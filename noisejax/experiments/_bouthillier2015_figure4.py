@@ -1,7 +1,5 @@
 """Bouthillier et al. 2015, figure 4: training on back-projected inputs."""
 
-import math
-
 from noisejax.experiments import _bouthillier2015 as shared
 from noisejax.experiments._claims import ERROR, Claim, Contrast, better, difference
 from noisejax.experiments._experiment import Experiment, Row
@@ -19,10 +17,7 @@ def _row(
     method: str,
     label: str,
     overrides: Overrides,
-    *,
-    round_epochs: int = 1,
-    ours: bool = False,
-    may_fail: bool = False,
+    **options: int,
 ) -> Row:
     network = shared.widths_name(widths)
     return Row(
@@ -30,65 +25,54 @@ def _row(
         label=f"{data}, {network}, {label}",
         overrides={**shared.MLP_DATA[data], "model.widths": widths, **overrides},
         factors={"data": data, "network": network, "method": method},
-        round_epochs=round_epochs,
-        ours=ours,
-        may_fail=may_fail,
+        **options,
     )
 
 
 def _paper_rows(data: str, widths: tuple[int, ...]) -> tuple[Row, Row]:
+    label = "deterministic, on x and x*"
     return (
         _row(data, widths, "dropout", "dropout", {"training.mode": "noise"}),
-        _row(
-            *(data, widths, "projected_unscaled"),
-            "deterministic, on x and x*",
-            PROJECTED,
-            round_epochs=2,
-        ),
+        _row(data, widths, "projected_unscaled", label, PROJECTED, round_epochs=2),
     )
 
 
-SMALL = ("mnist", (1500, 750))
+def _variant(method: str, label: str, overrides: Overrides, **options: int) -> Row:
+    return _row("mnist", (1500, 750), method, label, overrides, ours=True, **options)
+
 
 VARIANTS = (
-    _row(
-        *(*SMALL, "none", "no noise"),
-        {"noise.scheme": "none", "training.mode": "noise"},
-        ours=True,
-    ),
-    _row(
-        *(*SMALL, "projected_scaled", "on x and x*, masks scaled by 1 / (1 - rate)"),
+    _variant("none", "no noise", {"noise.scheme": "none", "training.mode": "noise"}),
+    _variant(
+        "projected_scaled",
+        "on x and x*, masks scaled by 1 / (1 - rate)",
         {**PROJECTED, "noise.scale": True},
         round_epochs=2,
-        ours=True,
     ),
-    _row(
-        *(*SMALL, "projected_per_layer", "on x, x(1)* and x(2)*, one for each layer"),
+    _variant(
+        "projected_per_layer",
+        "on x, x(1)* and x(2)*, one for each layer",
         {**PROJECTED, "projection.per_layer": True},
         round_epochs=3,
-        ours=True,
     ),
-    _row(
-        *(*SMALL, "projected_printed_rates", "on x and x*, the rates 300 and 30"),
+    _variant(
+        "projected_printed_rates",
+        "on x and x*, the rates 300 and 30",
         {
             **PROJECTED,
             "projection.method": "gradient_descent",
             "projection.learning_rates": (300.0, 30.0),
         },
         round_epochs=2,
-        ours=True,
         may_fail=True,
     ),
 )
 
 
-def _against_dropout(
-    data: str, widths: tuple[int, ...], *, low: float = -math.inf, high: float
-) -> Contrast:
+def _against_dropout(data: str, widths: tuple[int, ...], **bounds: float) -> Contrast:
     network = f"{data}_{shared.widths_name(widths)}"
-    return difference(
-        f"{network}_projected_unscaled", f"{network}_dropout", ERROR, low=low, high=high
-    )
+    rows = (f"{network}_projected_unscaled", f"{network}_dropout")
+    return difference(*rows, ERROR, **bounds)
 
 
 EXPERIMENT = Experiment(

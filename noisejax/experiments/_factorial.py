@@ -2,7 +2,7 @@
 
 from noisejax.experiments import _ba2014 as ba2014
 from noisejax.experiments._experiment import Experiment, Row
-from noisejax.experiments._scales import Overrides, Scale, smoke
+from noisejax.experiments._scales import Overrides, Scale, digits, smoke
 
 SCHEMES: dict[str, Overrides] = {
     "dropout": ba2014.DROPOUT,
@@ -82,17 +82,7 @@ EXPERIMENT = Experiment(
     ),
     scales={
         "smoke": smoke(overrides={"training.epochs": 2}),
-        "short": Scale(
-            changes=("on the embedded digits; 200-200 units; 100 epochs",),
-            cost="about 8 minutes, two cores",
-            overrides={
-                "data.name": "digits",
-                "data.validation": 0.1,
-                "training.epochs": 100,
-            },
-            width_factor=1 / 5,
-            num_seeds=5,
-        ),
+        "short": digits("about 8 minutes, two cores", num_seeds=5),
         "paper": Scale(
             ("on MNIST",), "about 4 hours, one H200 (estimate)", num_seeds=10
         ),

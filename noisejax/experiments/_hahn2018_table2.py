@@ -1,9 +1,7 @@
 """Hahn and Choi 2018, table 2: gradient information through training."""
 
-import math
-
 from noisejax.experiments import _hahn2018 as shared
-from noisejax.experiments._claims import Claim, Contrast
+from noisejax.experiments._claims import Claim, Contrast, difference
 from noisejax.experiments._experiment import Experiment, Printed
 
 LAYERS = ("layer_3", "layer_2", "layer_1")
@@ -30,12 +28,11 @@ def _ratio(
     times: float,
     *,
     metric: str = "gradient_information",
-    low: float = -math.inf,
-    high: float = math.inf,
+    **bounds: float,
 ) -> Contrast:
     """Return a method's gradients less a multiple of those of the base model."""
     metric = f"{metric}/{layer}"
-    return Contrast(((1.0, method, metric), (-times, "base", metric)), low, high)
+    return Contrast(((1.0, method, metric), (-times, "base", metric)), **bounds)
 
 
 INVERTED = "gradient_inverted_scaling"
@@ -126,11 +123,10 @@ EXPERIMENT = Experiment(
             "GAAF increases the gradients more than twice the learning rate does "
             "(ours).",
             tuple(
-                Contrast(
-                    tuple(
-                        (sign, row, f"gradient_information/{layer}")
-                        for sign, row in ((1.0, "gaaf"), (-1.0, "base_doubled_rate"))
-                    ),
+                difference(
+                    "gaaf",
+                    "base_doubled_rate",
+                    f"gradient_information/{layer}",
                     low=0.0,
                 )
                 for layer in LAYERS

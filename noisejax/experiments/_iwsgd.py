@@ -3,7 +3,7 @@
 from noisejax.experiments import _ba2014 as ba2014
 from noisejax.experiments._claims import ERROR, Claim, Contrast, better, difference
 from noisejax.experiments._experiment import Experiment, Row
-from noisejax.experiments._scales import Overrides, Scale, smoke
+from noisejax.experiments._scales import Overrides, Scale, digits, smoke
 
 
 def _row(name: str, label: str, overrides: Overrides, *, epochs_factor: int = 1) -> Row:
@@ -38,17 +38,7 @@ EXPERIMENT = Experiment(
     ),
     scales={
         "smoke": smoke(),
-        "short": Scale(
-            changes=("on the embedded digits; 200-200 units; 100 epochs",),
-            cost="about 10 minutes, two cores (estimate)",
-            overrides={
-                "data.name": "digits",
-                "data.validation": 0.1,
-                "training.epochs": 100,
-            },
-            width_factor=1 / 5,
-            num_seeds=10,
-        ),
+        "short": digits("about 10 minutes, two cores (estimate)", num_seeds=10),
         "paper": Scale(
             ("on MNIST; 60 epochs",), "about 4 hours, two cores (estimate)", num_seeds=5
         ),

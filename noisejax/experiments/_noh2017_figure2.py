@@ -22,34 +22,28 @@ def _point(data: str, rate: float, samples: int) -> Row:
     )
 
 
-MAPPED = Row(
-    "cifar10_rate_0.5_s_4_vmap",
-    "cifar10, dropout 0.5, S = 4, each sample with batch statistics of its own",
-    {"data.name": "cifar10", "objective.num_samples": 4, "objective.strategy": "vmap"},
-    factors={"data": "cifar10", "rate": 0.5, "samples": 4, "strategy": "vmap"},
-    ours=True,
-)
-
-EQUAL = tuple(
-    Row(
-        f"cifar10_rate_0.5_s_{samples}_equal",
-        f"cifar10, dropout 0.5, S = {samples}, equal weights",
+def _control(samples: int, name: str, label: str, field: str, value: str) -> Row:
+    return Row(
+        f"cifar10_rate_0.5_s_{samples}_{name}",
+        f"cifar10, dropout 0.5, S = {samples}, {label}",
         {
             "data.name": "cifar10",
             "objective.num_samples": samples,
-            "objective.weighting": "equal",
+            f"objective.{field}": value,
         },
-        factors={
-            "data": "cifar10",
-            "rate": 0.5,
-            "samples": samples,
-            "weighting": "equal",
-        },
+        factors={"data": "cifar10", "rate": 0.5, "samples": samples, field: value},
         ours=True,
     )
-    for samples in (4, 8)
+
+
+OWN_STATISTICS = "each sample with batch statistics of its own"
+
+CONTROLS = (
+    _control(4, "vmap", OWN_STATISTICS, "strategy", "vmap"),
+    _control(4, "equal", "equal weights", "weighting", "equal"),
+    _control(8, "equal", "equal weights", "weighting", "equal"),
 )
-"""Controls of equal cost: as many samples, with ordinary dropout's objective."""
+"""Equal weights are ordinary dropout's objective, at the cost of as many samples."""
 
 EXPERIMENT = Experiment(
     name="noh2017_figure2",
@@ -64,8 +58,7 @@ EXPERIMENT = Experiment(
             for rate in RATES
             for samples in SAMPLES
         ),
-        MAPPED,
-        *EQUAL,
+        *CONTROLS,
     ),
     scales={
         "smoke": shared.SMOKE,

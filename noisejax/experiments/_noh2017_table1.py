@@ -1,11 +1,8 @@
 """Noh et al. 2017, table 1: IWSGD beside other models on CIFAR."""
 
-import math
-
 from noisejax.experiments import _noh2017 as shared
-from noisejax.experiments._claims import Claim, Contrast, difference
+from noisejax.experiments._claims import ERROR, Claim, Contrast, difference
 from noisejax.experiments._experiment import Experiment, Printed, Row
-from noisejax.experiments._scales import Overrides
 
 DATA = ("cifar10", "cifar100")
 
@@ -23,33 +20,13 @@ CITED = (
 
 NET = "Wide ResNet (depth=28, dropout=0.5)"
 
-RUN: dict[str, tuple[str, Overrides, int, tuple[Printed, Printed]]] = {
-    "x4_iterations": (
-        f"{NET} (x4 iterations)",
-        {"objective.num_samples": 1},
-        4,
-        (Printed(4.48, 0.15), Printed(20.70, 0.19)),
-    ),
-    "reproduced": (
-        f"{NET} (reproduced)",
-        {"objective.num_samples": 1},
-        1,
-        (Printed(3.88, 0.15), Printed(19.12, 0.24)),
-    ),
-    "s_4": (
-        f"{NET} with IWSGD (S = 4)",
-        {"objective.num_samples": 4},
-        1,
-        (Printed(3.58, 0.05), Printed(18.01, 0.16)),
-    ),
-    "s_8": (
-        f"{NET} with IWSGD (S = 8)",
-        {"objective.num_samples": 8},
-        1,
-        (Printed(3.55, 0.11), Printed(17.63, 0.13)),
-    ),
-}
-"""Name -> (label, overrides, epochs factor, errors on CIFAR-10 and CIFAR-100)."""
+RUN = (
+    ("x4_iterations", f"{NET} (x4 iterations)", 1, 4, (4.48, 0.15), (20.70, 0.19)),
+    ("reproduced", f"{NET} (reproduced)", 1, 1, (3.88, 0.15), (19.12, 0.24)),
+    ("s_4", f"{NET} with IWSGD (S = 4)", 4, 1, (3.58, 0.05), (18.01, 0.16)),
+    ("s_8", f"{NET} with IWSGD (S = 8)", 8, 1, (3.55, 0.11), (17.63, 0.13)),
+)
+"""Name, label, samples, epochs factor, errors and deviations on CIFAR-10 and -100."""
 
 
 def _cited(data: str) -> list[Row]:
@@ -71,22 +48,18 @@ def _run(data: str) -> list[Row]:
         Row(
             f"{data}_{name}",
             f"{data}, {label}",
-            {"data.name": data, **overrides},
-            {"test_error_percent": printed[DATA.index(data)]},
+            {"data.name": data, "objective.num_samples": samples},
+            {"test_error_percent": Printed(*errors[DATA.index(data)])},
             {"data": data, "model": name},
             epochs_factor=times,
         )
-        for name, (label, overrides, times, printed) in RUN.items()
+        for name, label, samples, times, *errors in RUN
     ]
 
 
-def _difference(
-    data: str, name: str, *, low: float = -math.inf, high: float = math.inf
-) -> Contrast:
+def _difference(data: str, name: str, **bounds: float) -> Contrast:
     """Return the difference of test error from ordinary dropout."""
-    reproduced = f"{data}_reproduced"
-    metric = "test_error_percent"
-    return difference(f"{data}_{name}", reproduced, metric, low=low, high=high)
+    return difference(f"{data}_{name}", f"{data}_reproduced", ERROR, **bounds)
 
 
 EXPERIMENT = Experiment(

@@ -77,3 +77,23 @@ def instant(changes: tuple[str, ...] = (), *, draws: int = 0) -> Scale:
       draws: number of masks drawn.
     """
     return Scale(changes=changes, cost="seconds, two cores", draws=draws)
+
+
+def digits(cost: str, *, num_seeds: int) -> Scale:
+    """Return the scale of narrow networks of two layers on the embedded digits.
+
+    Args:
+      cost: cost of all rows.
+      num_seeds: number of runs per row.
+    """
+    return Scale(
+        changes=("on the embedded digits; 200-200 units; 100 epochs",),
+        cost=cost,
+        overrides={
+            "data.name": "digits",
+            "data.validation": 0.1,
+            "training.epochs": 100,
+        },
+        width_factor=1 / 5,
+        num_seeds=num_seeds,
+    )
