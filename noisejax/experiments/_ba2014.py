@@ -50,8 +50,6 @@ CNN_BASE: Overrides = {
 }
 """The convolutional network of tables 3 and 4."""
 
-CNN_LABEL = "ReLU CNN 128c-p-128c-p-128c-p-1000fc"
-
 
 def error(value: float, note: str = "") -> dict[str, Printed]:
     """Return a printed test error in percent."""
@@ -61,3 +59,10 @@ def error(value: float, note: str = "") -> dict[str, Printed]:
 def cited(name: str, label: str, value: float) -> Row:
     """Return the row of a test error that the paper cites from elsewhere."""
     return Row(name, label, printed=error(value), cited=True)
+
+
+def cnn(name: str, label: str, overrides: Overrides, value: float | None = None) -> Row:
+    """Return a row of the convolutional network; without a printed error it is ours."""
+    label = f"ReLU CNN 128c-p-128c-p-128c-p-1000fc + {label}"
+    printed = {} if value is None else error(value)
+    return Row(name, label, overrides, printed, ours=value is None)

@@ -1,8 +1,7 @@
 """Ba et al. 2014, table 2 and figure 1: MNIST and inverted MNIST."""
 
-
 from noisejax.experiments import _ba2014 as ba2014
-from noisejax.experiments._claims import ERROR, Claim, better, difference
+from noisejax.experiments._claims import ERROR, Claim, better, difference, similar
 from noisejax.experiments._experiment import Experiment, Printed, Row
 from noisejax.experiments._scales import SEEDS_UNKNOWN, Scale, smoke
 
@@ -136,15 +135,7 @@ EXPERIMENT = Experiment(
         Claim(
             "On inverted MNIST dropout is comparable to no dropout (ours: within 0.15 "
             "%).",
-            (
-                difference(
-                    "inverted_dropout",
-                    "inverted_no_dropout",
-                    ERROR,
-                    low=-0.15,
-                    high=0.15,
-                ),
-            ),
+            (similar("inverted_dropout", "inverted_no_dropout", ERROR, 0.15),),
         ),
         Claim(
             "Invariant dropout is better than dropout on both encodings.",
@@ -153,15 +144,7 @@ EXPERIMENT = Experiment(
         Claim(
             "Invariant dropout is about as good on both encodings (ours: within 0.15 "
             "%).",
-            (
-                difference(
-                    "inverted_invariant",
-                    "original_invariant",
-                    ERROR,
-                    low=-0.15,
-                    high=0.15,
-                ),
-            ),
+            (similar("inverted_invariant", "original_invariant", ERROR, 0.15),),
         ),
         Claim(
             "Invariant dropout is better than subtracting the running average.",

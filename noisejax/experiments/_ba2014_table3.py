@@ -35,29 +35,17 @@ EXPERIMENT = Experiment(
             "ReLU CNN[20] 64c-p-64c-p-128c-p-fc + dropout stochastic pooling",
             15.13,
         ),
-        Row(
-            "dropout",
-            f"{ba2014.CNN_LABEL} + dropout",
-            {"noise.shift": "none"},
-            ba2014.error(12.3),
-        ),
-        Row(
-            "invariant",
-            f"{ba2014.CNN_LABEL} + invariant dropout",
-            {"noise.shift": "both"},
-            ba2014.error(11.7),
-        ),
-        Row(
+        ba2014.cnn("dropout", "dropout", {"noise.shift": "none"}, 12.3),
+        ba2014.cnn("invariant", "invariant dropout", {"noise.shift": "both"}, 11.7),
+        ba2014.cnn(
             "dropout_without_zca",
-            f"{ba2014.CNN_LABEL} + dropout, without ZCA",
+            "dropout, without ZCA",
             {"noise.shift": "none", **NO_ZCA},
-            ours=True,
         ),
-        Row(
+        ba2014.cnn(
             "invariant_without_zca",
-            f"{ba2014.CNN_LABEL} + invariant dropout, without ZCA",
+            "invariant dropout, without ZCA",
             {"noise.shift": "both", **NO_ZCA},
-            ours=True,
         ),
     ),
     scales={

@@ -2,7 +2,7 @@
 
 from noisejax.experiments import _ba2014 as ba2014
 from noisejax.experiments._claims import Claim, better
-from noisejax.experiments._experiment import Experiment, Row
+from noisejax.experiments._experiment import Experiment
 from noisejax.experiments._scales import BFLOAT16, SEEDS_UNKNOWN, Scale, smoke
 
 EXPERIMENT = Experiment(
@@ -20,18 +20,8 @@ EXPERIMENT = Experiment(
             "ReLU CNN[20] 64c-p-64c-p-128c-p-fc + dropout stochastic pooling",
             2.80,
         ),
-        Row(
-            "dropout",
-            f"{ba2014.CNN_LABEL} + dropout",
-            {"noise.shift": "none"},
-            ba2014.error(2.80),
-        ),
-        Row(
-            "invariant",
-            f"{ba2014.CNN_LABEL} + invariant dropout",
-            {"noise.shift": "both"},
-            ba2014.error(2.68),
-        ),
+        ba2014.cnn("dropout", "dropout", {"noise.shift": "none"}, 2.80),
+        ba2014.cnn("invariant", "invariant dropout", {"noise.shift": "both"}, 2.68),
     ),
     scales={
         "smoke": smoke(1 / 32, {"data.validation_per_class": (1, 0)}),

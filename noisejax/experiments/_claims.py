@@ -54,6 +54,11 @@ def better(row: Rows, other: Rows) -> Contrast:
     return difference(row, other, ERROR, high=0.0)
 
 
+def similar(row: Rows, other: Rows, metric: str, margin: float) -> Contrast:
+    """Return the contrast "two rows' numbers differ by less than a margin"."""
+    return difference(row, other, metric, low=-margin, high=margin)
+
+
 def level(row: str, metric: str, **bounds: float) -> Contrast:
     """Return the contrast of a single row's number."""
     return Contrast(((1.0, row, metric),), **bounds)
