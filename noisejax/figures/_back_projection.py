@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -9,18 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
-from noisejax.figures._style import (
-    BLACK,
-    PURPLE,
-    WIDTH_CM,
-    Canvas,
-    check_images,
-    label_axes,
-    new_figure,
-    panels,
-    styled,
-    with_counts,
-)
+from noisejax.figures import _style as style
 
 
 def back_projections(
@@ -29,7 +19,7 @@ def back_projections(
     *,
     titles: Sequence[str] = (),
     title: str = "",
-    figure: Canvas | None = None,
+    figure: style.Canvas | None = None,
 ) -> Figure:
     """Draws inputs beside what noisy networks see (Bouthillier 2015, figures 2 and 5).
 
@@ -55,9 +45,10 @@ def back_projections(
       >>> len(figures.back_projections(x, np.stack([x, 0.9 * x], axis=1)).axes)
       3
     """
-    originals = check_images("originals", originals, 3, "[examples, height, width]")
+    what = "[examples, height, width]"
+    originals = style.check_images("originals", originals, 3, what)
     what = "[examples, masks, height, width]"
-    projected = check_images("projected", projected, 4, what)
+    projected = style.check_images("projected", projected, 4, what)
     fits = projected.shape[:1] + projected.shape[2:] == originals.shape
     masks = projected.shape[1]
     titles = list(titles) or ["x", *(f"x*, mask {i + 1}" for i in range(masks))]
@@ -85,7 +76,7 @@ def units_shut_off(
     filters: Float[np.ndarray, "units height width"],
     *,
     names: Sequence[str] = (),
-    figure: Canvas | None = None,
+    figure: style.Canvas | None = None,
 ) -> Figure:
     """Draws what shutting off a unit does to the input (Bouthillier 2015, figure 3).
 
@@ -108,12 +99,13 @@ def units_shut_off(
       >>> import numpy as np
       >>> from noisejax import figures
       >>> x, filters = np.eye(8), np.ones((5, 8, 8))
-      >>> len(figures.units_shut_off(x, x - 0.1 * filters, filters).axes)
-      18
+      >>> figure = figures.units_shut_off(x, x - 0.1 * filters, filters)
+      >>> len(figure.axes)  # with two colour scales
+      20
     """
-    original = check_images("original", original, 2, "[height, width]")
-    projected = check_images("projected", projected, 3, "[units, height, width]")
-    filters = check_images("filters", filters, 3, "[units, height, width]")
+    original = style.check_images("original", original, 2, "[height, width]")
+    projected = style.check_images("projected", projected, 3, "[units, height, width]")
+    filters = style.check_images("filters", filters, 3, "[units, height, width]")
     names = list(names) or [f"unit {i + 1}" for i in range(len(projected))]
     fits = projected.shape == filters.shape and projected.shape[1:] == original.shape
     if not fits or len(names) != len(projected):
@@ -133,7 +125,8 @@ def units_shut_off(
         for row, (text, images) in zip(axes[1:], signed.items(), strict=True):
             largest = np.abs(images).max()
             for ax, image in zip(row[1:], images, strict=True):
-                shown = _show_signed(ax, image, largest)
+                shown = show_signed(ax, image, largest)
+                ax.spines[:].set_visible(False)
             row[0].axis("off")  # holds the scale
             look = {"location": "left", "fraction": 0.3, "aspect": 8}
             bar = fig.colorbar(shown, ax=row[0], **look)
@@ -149,7 +142,7 @@ def residuals(
     before: Float[np.ndarray, "layers examples"],
     after: Float[np.ndarray, "layers examples"],
     *,
-    figure: Canvas | None = None,
+    figure: style.Canvas | None = None,
 ) -> Figure:
     """Draws relative residuals before and after back-projection, layer by layer.
 
@@ -178,8 +171,11 @@ def residuals(
             "residuals are [layers, examples], before and after alike, got shapes "
             f"{before.shape} and {after.shape}"
         )
-    with panels(figure) as (fig, [ax]):
-        sides = ((before, -0.18, BLACK, "at x"), (after, 0.18, PURPLE, "at x*"))
+    with style.panels(figure) as (fig, [ax]):
+        sides = (
+            (before, -0.18, style.BLACK, "at x"),
+            (after, 0.18, style.PURPLE, "at x*"),
+        )
         for values, offset, colour, label in sides:
             edge = {"color": colour}
             drawn = ax.boxplot(
@@ -197,9 +193,9 @@ def residuals(
             drawn["boxes"][0].set_label(label)
         names = [f"Hidden layer {i + 1}" for i in range(len(before))]
         ax.set_xticks(range(len(before)), names)
-        title = with_counts("Back-projection residuals", examples=before.shape[1])
+        title = style.with_counts("Back-projection residuals", examples=before.shape[1])
         ylabel = "Relative squared residual\n(quartiles; 5 to 95 %)"
-        label_axes(ax, "", ylabel, title)
+        style.label_axes(ax, "", ylabel, title)
         ax.set_ylim(bottom=0)
         ax.legend()
         return fig
@@ -207,32 +203,31 @@ def residuals(
 
 @contextlib.contextmanager
 def _grid(
-    figure: Canvas | None, rows: int, columns: int, titled: bool
-) -> Iterator[tuple[Canvas, np.ndarray]]:
+    figure: style.Canvas | None, rows: int, columns: int, titled: bool
+) -> Iterator[tuple[style.Canvas, np.ndarray]]:
     """Makes a grid of images that fill the width, or are 2 cm high."""
-    height = rows * (min(WIDTH_CM / columns, 2.0) + 0.1) + 0.7 + 0.4 * titled
-    with styled():
-        figure = new_figure(WIDTH_CM, height) if figure is None else figure
+    height = rows * (min(style.WIDTH_CM / columns, 2.0) + 0.1) + 0.7 + 0.4 * titled
+    with style.canvas(figure, height) as figure:
         yield figure, figure.subplots(rows, columns, squeeze=False)
 
 
 def _show(ax: Axes, image: np.ndarray, low: float, high: float) -> None:
     scaled = np.clip((image - low) / max(high - low, 1e-12), 0.0, 1.0)
-    _frame(ax)
-    ax.imshow(scaled, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-
-
-def _show_signed(ax: Axes, image: np.ndarray, largest: float) -> AxesImage:
-    largest = max(float(largest), 1e-12)
-    _frame(ax)
-    if image.ndim == 3:  # in colours, grey is 0
-        return ax.imshow(0.5 + 0.5 * image / largest, interpolation="nearest")
-    look = {"cmap": "PuOr", "vmin": -largest, "vmax": largest}
-    return ax.imshow(image, interpolation="nearest", **look)
-
-
-def _frame(ax: Axes) -> None:
-    ax.set_xticks([])
-    ax.set_yticks([])
-    ax.grid(False)
+    show_image(ax, scaled, cmap="gray", vmin=0, vmax=1)
     ax.spines[:].set_visible(False)
+
+
+def show_image(axes: Axes, image: np.ndarray, **look: Any) -> AxesImage:
+    """Shows an image without ticks or grid; `look` are options of `imshow`."""
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.grid(False)
+    return axes.imshow(image, interpolation="nearest", **look)
+
+
+def show_signed(axes: Axes, image: np.ndarray, largest: float) -> AxesImage:
+    """Shows an image whose scale of colours is symmetric about 0."""
+    largest = max(float(largest), 1e-12)
+    if image.ndim == 3:  # in colours, grey is 0
+        return show_image(axes, 0.5 + 0.5 * image / largest)
+    return show_image(axes, image, cmap="PuOr", vmin=-largest, vmax=largest)

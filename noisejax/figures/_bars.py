@@ -5,18 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.figure import Figure
 
-from noisejax.figures._style import (
-    BLUE,
-    ORANGE,
-    SKY,
-    Canvas,
-    check_some,
-    colours_of,
-    label_axes,
-    legend_below,
-    with_counts,
-)
-from noisejax.figures._style import panels as grid
+from noisejax.figures import _style as style
 
 
 def net_variance(
@@ -24,7 +13,7 @@ def net_variance(
     *,
     num_draws: int | None = None,
     num_examples: int | None = None,
-    figure: Canvas | None = None,
+    figure: style.Canvas | None = None,
 ) -> Figure:
     """Draws variances of pre-activations and their parts (Hahn and Choi 2018, table 3).
 
@@ -47,26 +36,26 @@ def net_variance(
       >>> len(figures.net_variance({"Hidden layer 2": parts}).axes)
       1
     """
-    check_some(layers, "layers")
+    style.check_some(layers, "layers")
     names = list(layers)
     measured, conditional, passed_on = (
         np.array([layers[name].get(part) or 0.0 for name in names], np.float64)
         for part in ("measured", "conditional", "passed_on")
     )
     x = np.arange(len(names))
-    with grid(figure) as (fig, [ax]):
-        ax.bar(x - 0.2, measured, 0.36, color=BLUE, label="measured")
+    with style.panels(figure) as (fig, [ax]):
+        ax.bar(x - 0.2, measured, 0.36, color=style.BLUE, label="measured")
         label = "from the noise on the layer's input"
-        ax.bar(x + 0.2, conditional, 0.36, color=SKY, label=label)
-        label = "from the noise below"
-        ax.bar(x + 0.2, passed_on, 0.36, bottom=conditional, color=ORANGE, label=label)
+        ax.bar(x + 0.2, conditional, 0.36, color=style.SKY, label=label)
+        look = {"color": style.ORANGE, "label": "from the noise below"}
+        ax.bar(x + 0.2, passed_on, 0.36, bottom=conditional, **look)
         ax.set_xticks(x, names)
-        title = with_counts(
+        title = style.with_counts(
             "Variance of pre-activations under noise",
             examples=num_examples,
             draws=num_draws,
         )
-        label_axes(ax, "", "Mean variance", title)
+        style.label_axes(ax, "", "Mean variance", title)
         ax.set_ylim(0, 1.4 * max(*measured, *(conditional + passed_on), 1e-12))
         ax.legend()
         return fig
@@ -78,7 +67,7 @@ def bars(
     xlabel: str = "",
     ylabel: str = "",
     scale: str = "linear",
-    figure: Canvas | None = None,
+    figure: style.Canvas | None = None,
 ) -> Figure:
     """Draws numbers as bars, such as those of table 1 of Hahn and Choi (2018).
 
@@ -102,15 +91,15 @@ def bars(
       >>> len(figure.axes)
       1
     """
-    check_some(panels, "panels")
-    with grid(figure, len(panels), row_cm=5.4, sharey=True) as (fig, axes):
+    style.check_some(panels, "panels")
+    with style.panels(figure, len(panels), row_cm=5.4, sharey=True) as (fig, axes):
         for k, (ax, (title, by_label)) in enumerate(
             zip(axes, panels.items(), strict=True)
         ):
-            names = list(dict.fromkeys(name for by in by_label.values() for name in by))
-            check_some(names, f"the bars of {title}")
+            names = style.keys_of(by_label.values())
+            style.check_some(names, f"the bars of {title}")
             x, width = np.arange(len(names)), 0.8 / len(by_label)
-            colours = colours_of(by_label)
+            colours = style.colours_of(by_label)
             for i, (label, values) in enumerate(by_label.items()):
                 left = x + width * (i - (len(by_label) - 1) / 2)
                 heights = [values.get(name, np.nan) for name in names]
@@ -120,10 +109,10 @@ def bars(
             options = {"linthresh": 1, "linscale": 0.4} if scale == "symlog" else {}
             ax.set_yscale(scale, **options)
             ax.set_xticks(x, names)
-            label_axes(ax, xlabel, "" if k % 2 else ylabel, title)
+            style.label_axes(ax, xlabel, "" if k % 2 else ylabel, title)
         axes[0].margins(y=0.2)
         if scale != "log":
             axes[0].set_ylim(bottom=0)
         if max(map(len, panels.values())) > 1:
-            legend_below(fig, columns=3)
+            style.legend_below(fig, columns=3)
         return fig

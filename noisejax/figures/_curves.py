@@ -7,22 +7,9 @@ from jaxtyping import Float, Int
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.ticker import LogLocator
 
-from noisejax.figures._style import (
-    BLUE,
-    DASHES,
-    ORANGE,
-    Canvas,
-    check_series,
-    check_some,
-    colours_of,
-    label_axes,
-    legend_below,
-    log_ticks,
-    mean_and_error,
-    panels,
-    with_counts,
-)
+from noisejax.figures import _style as style
 
 SPLITS = {"train": ":", "validation": "--", "test": "-"}
 """Split -> dash pattern of its line."""
@@ -40,7 +27,7 @@ def training_curves(
     losses: Curves | None = None,
     ylabel: str = "Error (%)",
     title: str = "",
-    figure: Canvas | None = None,
+    figure: style.Canvas | None = None,
 ) -> Figure:
     """Draws errors, and losses, against epochs (Ba et al. 2014, figure 1, left).
 
@@ -68,11 +55,12 @@ def training_curves(
     drawn = [(errors, ylabel)] + ([(losses, "Loss (nats)")] if losses else [])
     for curves, _ in drawn:
         _check(curves)
-    with panels(figure, len(drawn), row_cm=6.0 + 0.35 * len(errors)) as (fig, axes):
+    row_cm = 6.0 + 0.35 * len(errors)
+    with style.panels(figure, len(drawn), row_cm=row_cm) as (fig, axes):
         for ax, (curves, label) in zip(axes, drawn, strict=True):
-            for run, colour in zip(curves, colours_of(curves), strict=True):
+            for run, colour in zip(curves, style.colours_of(curves), strict=True):
                 for split, values in curves[run].items():
-                    mean, error = mean_and_error(values)
+                    mean, error = style.mean_and_error(values)
                     x = np.arange(1, len(mean) + 1)
                     dash = SPLITS.get(split, "-.")
                     ax.plot(x, mean, dash, color=colour, label=split)
@@ -81,17 +69,19 @@ def training_curves(
                         ax.fill_between(x, low, high, color=colour, alpha=0.25, lw=0)
             if _spans_much(curves):
                 ax.set_yscale("log")
-                log_ticks(ax.yaxis)
-            label_axes(ax, "Epoch", label)
+                ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+                ax.yaxis.set_major_formatter("{x:g}")
+                ax.yaxis.set_minor_formatter("")
+            style.label_axes(ax, "Epoch", label)
         axes[0].set_title(title)
-        legend_below(fig, _legend(errors), columns=3)
+        style.legend_below(fig, _legend(errors), columns=3)
         return fig
 
 
 def _check(curves: Curves) -> None:
-    check_some(curves, "runs")
+    style.check_some(curves, "runs")
     for run, by_split in curves.items():
-        check_some(by_split, f"the splits of {run}")
+        style.check_some(by_split, f"the splits of {run}")
         for split, values in by_split.items():
             shape = np.shape(values)
             if len(shape) != 2 or 0 in shape:
@@ -113,12 +103,12 @@ def _legend(curves: Curves) -> list[Line2D | Patch]:
     """Returns handles: a colour per run, a dash pattern per split, and the band."""
     handles: list[Line2D | Patch] = []
     most = 1
-    for run, colour in zip(curves, colours_of(curves), strict=True):
+    for run, colour in zip(curves, style.colours_of(curves), strict=True):
         n = max(len(values) for values in curves[run].values())
         most = max(most, n)
         label = f"{run} (n = {n} seed{'s' if n > 1 else ''})"
         handles.append(Line2D([], [], color=colour, label=label))
-    for split in dict.fromkeys(split for by in curves.values() for split in by):
+    for split in style.keys_of(curves.values()):
         dash = SPLITS.get(split, "-.")
         handles.append(Line2D([], [], color="0.4", ls=dash, label=split))
     if most > 1:
@@ -133,7 +123,7 @@ def bound_curve(
     standard_error: Float[np.ndarray, " points"] | None = None,
     effective_samples: Float[np.ndarray, " points"] | None = None,
     num_examples: int | None = None,
-    figure: Canvas | None = None,
+    figure: style.Canvas | None = None,
 ) -> Figure:
     """Draws L(S) against S, and the effective samples (Noh et al. 2017, eq. 4).
 
@@ -158,30 +148,30 @@ def bound_curve(
       >>> len(figures.bound_curve(s, np.array([-0.5, -0.4, -0.38])).axes)
       1
     """
-    num_samples, bound = check_series(num_samples=num_samples, bound=bound)
-    check_series(
+    num_samples, bound = style.check_series(num_samples=num_samples, bound=bound)
+    style.check_series(
         num_samples=num_samples,
         standard_error=standard_error,
         effective_samples=effective_samples,
     )
     count = 1 if effective_samples is None else 2
-    with panels(figure, count, row_cm=5.2) as (fig, axes):
-        axes[0].plot(num_samples, bound, "o-", color=BLUE)
+    with style.panels(figure, count, row_cm=5.2) as (fig, axes):
+        axes[0].plot(num_samples, bound, "o-", color=style.BLUE)
         if standard_error is not None:
             error = np.asarray(standard_error, np.float64)
             axes[0].fill_between(
                 *(num_samples, bound - error, bound + error),
-                color=BLUE,
+                color=style.BLUE,
                 alpha=0.2,
                 lw=0,
                 label="standard error",
             )
             axes[0].legend(loc="lower right")
-        title = with_counts("Bound on log p(y | x)", examples=num_examples)
-        label_axes(axes[0], "Noise samples S", "L(S) (nats)", title)
+        title = style.with_counts("Bound on log p(y | x)", examples=num_examples)
+        style.label_axes(axes[0], "Noise samples S", "L(S) (nats)", title)
         if effective_samples is not None:
             right = axes[1]
-            right.plot(num_samples, effective_samples, "o-", color=BLUE)
+            right.plot(num_samples, effective_samples, "o-", color=style.BLUE)
             right.plot(
                 num_samples, num_samples, ":", color="0.5", label="equal weights"
             )
@@ -189,7 +179,7 @@ def bound_curve(
             right.yaxis.set_major_formatter("{x:g}")
             right.legend(loc="upper left")
             title = "Effective samples\n1 / Σ w²"
-            label_axes(right, "Noise samples S", "", title)
+            style.label_axes(right, "Noise samples S", "", title)
         for ax in axes:
             ax.set_xscale("log", base=2)
             ax.xaxis.set_major_formatter("{x:g}")
@@ -197,7 +187,7 @@ def bound_curve(
 
 
 def acceleration(
-    *, frequency: float = 10_000.0, periods: int = 4, figure: Canvas | None = None
+    *, frequency: float = 10_000.0, periods: int = 4, figure: style.Canvas | None = None
 ) -> Figure:
     """Draws g(x) = (xK - ⌊xK⌋ - 0.5) / K  (Hahn and Choi 2018, eq. 7, figure 4).
 
@@ -224,15 +214,15 @@ def acceleration(
         )
     first = -(periods // 2)
     steps = np.arange(first, first + periods + 1) / frequency
-    with panels(figure) as (fig, [ax]):
+    with style.panels(figure) as (fig, [ax]):
         half = 0.5 / frequency
         for left, right in zip(steps, steps[1:], strict=False):
-            ax.plot([left, right], [-half, half], color=ORANGE)
+            ax.plot([left, right], [-half, half], color=style.ORANGE)
         for step in steps[1:-1]:
-            ax.plot([step, step], [half, -half], ":", color=ORANGE, lw=0.8)
+            ax.plot([step, step], [half, -half], ":", color=style.ORANGE, lw=0.8)
         ax.ticklabel_format(style="sci", scilimits=(0, 0))
         title = f"Gradient acceleration: K = {frequency:,g}, slope 1"
-        label_axes(ax, "x", "g(x)", title)
+        style.label_axes(ax, "x", "g(x)", title)
         return fig
 
 
@@ -241,7 +231,7 @@ def shapes(
     *,
     xlabel: str = "Pre-activation",
     ylabel: str = "",
-    figure: Canvas | None = None,
+    figure: style.Canvas | None = None,
 ) -> Figure:
     """Draws functions, such as slopes and shape functions (Hahn and Choi, figure 5).
 
@@ -264,18 +254,18 @@ def shapes(
       >>> len(figures.shapes({"tanh": {"shape s": (x, np.exp(-np.abs(x)))}}).axes)
       1
     """
-    check_some(curves, "panels")
-    labels = list(dict.fromkeys(label for by in curves.values() for label in by))
-    with panels(figure, len(curves), row_cm=5.0) as (fig, axes):
+    style.check_some(curves, "panels")
+    labels = style.keys_of(curves.values())
+    with style.panels(figure, len(curves), row_cm=5.0) as (fig, axes):
         for ax, (title, by_label) in zip(axes, curves.items(), strict=True):
             for i, (label, colour) in enumerate(
-                zip(by_label, colours_of(by_label), strict=True)
+                zip(by_label, style.colours_of(by_label), strict=True)
             ):
                 x, y = by_label[label]
-                x, y = check_series(x=x, y=y)
-                ax.plot(x, y, DASHES[i % 4], color=colour, label=label)
+                x, y = style.check_series(x=x, y=y)
+                ax.plot(x, y, style.DASHES[i % 4], color=colour, label=label)
             alone = labels[0] if len(labels) == 1 else "Value"
-            label_axes(ax, xlabel, ylabel or alone, title)
+            style.label_axes(ax, xlabel, ylabel or alone, title)
         if len(labels) > 1:
-            legend_below(fig)
+            style.legend_below(fig)
         return fig

@@ -7,19 +7,7 @@ from jaxtyping import Float, Int
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from noisejax.figures._style import (
-    BLACK,
-    BLUE,
-    DASHES,
-    Canvas,
-    check_series,
-    check_some,
-    colours_of,
-    label_axes,
-    legend_below,
-    panels,
-    show_n,
-)
+from noisejax.figures import _style as style
 
 Layers = Mapping[str, Int[np.ndarray, "..."] | Sequence[int]]
 """Layer -> counts."""
@@ -31,7 +19,7 @@ it is known."""
 
 
 def correlations(
-    histograms: Mapping[str, Layers], *, figure: Canvas | None = None
+    histograms: Mapping[str, Layers], *, figure: style.Canvas | None = None
 ) -> Figure:
     """Draws the densities of Pearson's coefficient (Hahn and Choi 2018, figure 1).
 
@@ -54,27 +42,30 @@ def correlations(
       1
     """
     layers = _layers(histograms)
-    with panels(figure, len(layers), row_cm=5.2) as (fig, axes):
+    with style.panels(figure, len(layers), row_cm=5.2) as (fig, axes):
         for k, (ax, layer) in enumerate(zip(axes, layers, strict=True)):
             totals = []
             for i, by_layer in enumerate(histograms.values()):
                 if layer not in by_layer:
                     continue
-                (counts,) = check_series(histogram=by_layer[layer])
+                (counts,) = style.check_series(histogram=by_layer[layer])
                 totals.append(counts.sum())
                 edges = np.linspace(-1, 1, len(counts) + 1)
                 _stairs(ax, counts, edges, counts.sum(), list(histograms), i)
-            title = f"Correlated units:\n{_lower(layer)}\n(n = {show_n(totals)} pairs)"
-            label_axes(ax, "Correlation r", "" if k % 2 else "Density", title)
+            n = f"n = {style.show_n(totals)} pairs"
+            title = f"Correlated units:\n{_lower(layer)}\n({n})"
+            style.label_axes(ax, "Correlation r", "" if k % 2 else "Density", title)
             ax.set_xlim(-1, 1)
             ax.set_ylim(bottom=0)
         if len(histograms) > 1:
-            legend_below(fig, columns=3)
+            style.legend_below(fig, columns=3)
         return fig
 
 
 def net_values(
-    histograms: Mapping[str, Mapping[str, Histogram]], *, figure: Canvas | None = None
+    histograms: Mapping[str, Mapping[str, Histogram]],
+    *,
+    figure: style.Canvas | None = None,
 ) -> Figure:
     """Draws distributions of pre-activations (Hahn and Choi 2018, figures 3 and 6).
 
@@ -96,14 +87,13 @@ def net_values(
       1
     """
     layers, labels = _layers(histograms), list(histograms)
-    with panels(figure, len(layers), row_cm=5.2) as (fig, axes):
+    networks = list(histograms.values())
+    with style.panels(figure, len(layers), row_cm=5.2) as (fig, axes):
         for k, (ax, layer) in enumerate(zip(axes, layers, strict=True)):
             totals, ends = [], []
-            drawn = [(i, labels[i]) for i in range(len(labels))]
-            drawn = [(i, label) for i, label in drawn if layer in histograms[label]]
-            for row, (i, label) in enumerate(drawn):
-                h = histograms[label][layer]
-                (counts,) = check_series(counts=h["counts"])
+            drawn = [(i, by[layer]) for i, by in enumerate(networks) if layer in by]
+            for row, (i, h) in enumerate(drawn):
+                (counts,) = style.check_series(counts=h["counts"])
                 edges = np.linspace(float(h["low"]), float(h["high"]), len(counts) + 1)
                 total = counts.sum() + float(h["below"]) + float(h["above"])
                 totals.append(total)
@@ -115,20 +105,20 @@ def net_values(
                     ax.text(
                         *(0.98, 0.97 - 0.11 * row),
                         f"{100 * float(h['saturation']):.0f} % saturated",
-                        color=colours_of(labels)[i],
+                        color=style.colours_of(labels)[i],
                         transform=ax.transAxes,
                         ha="right",
                         va="top",
                         fontsize=6,
                     )
-            title = f"Pre-activations:\n{_lower(layer)}\n(n = {show_n(totals)})"
-            label_axes(ax, "Pre-activation z", "" if k % 2 else "Density", title)
+            title = f"Pre-activations:\n{_lower(layer)}\n(n = {style.show_n(totals)})"
+            style.label_axes(ax, "Pre-activation z", "" if k % 2 else "Density", title)
             ax.margins(y=0.2 + 0.16 * len(drawn))
             ax.set_ylim(bottom=0)
             if ends:  # few lie beyond
                 ax.set_xlim(min(ends), max(ends))
         if len(histograms) > 1:
-            legend_below(fig, columns=3)
+            style.legend_below(fig, columns=3)
         return fig
 
 
@@ -139,7 +129,7 @@ def slopes(
     *,
     counts: Float[np.ndarray, " points"] | None = None,
     title: str = "",
-    figure: Canvas | None = None,
+    figure: style.Canvas | None = None,
 ) -> Figure:
     """Draws slopes with and without noise (Hahn and Choi, the mechanism of figure 2).
 
@@ -164,12 +154,14 @@ def slopes(
       >>> len(figures.slopes(z, 1 - np.tanh(z) ** 2, 0.8 - 0.1 * np.abs(z)).axes)
       1
     """
-    nets, clean, noisy = check_series(nets=nets, clean=clean, noisy=noisy)
-    check_series(nets=nets, counts=counts)
-    with panels(figure) as (fig, [ax]):
-        ax.plot(nets, clean, color=BLACK, label="slope φ'(z) without noise")
-        ax.plot(nets, noisy, "--", color=BLUE, label="mean slope φ'(z + noise)")
-        ax.fill_between(nets, clean, noisy, where=noisy > clean, color=BLUE, alpha=0.15)
+    nets, clean, noisy = style.check_series(nets=nets, clean=clean, noisy=noisy)
+    style.check_series(nets=nets, counts=counts)
+    with style.panels(figure) as (fig, [ax]):
+        ax.plot(nets, clean, color=style.BLACK, label="slope φ'(z) without noise")
+        ax.plot(nets, noisy, "--", color=style.BLUE, label="mean slope φ'(z + noise)")
+        ax.fill_between(
+            nets, clean, noisy, where=noisy > clean, color=style.BLUE, alpha=0.15
+        )
         top = np.nanmax([clean, noisy])
         if counts is not None:
             share = np.asarray(counts, np.float64) / max(np.max(counts), 1)
@@ -177,7 +169,7 @@ def slopes(
             ax.fill_between(
                 nets, 0 * nets, 0.3 * top * share, color="0.7", lw=0, label=label
             )
-        label_axes(ax, "Pre-activation z", "Slope of the activation φ", title)
+        style.label_axes(ax, "Pre-activation z", "Slope of the activation φ", title)
         seen = nets[np.isfinite(clean)]
         if len(seen) > 1:
             ax.set_xlim(seen.min(), seen.max())
@@ -189,9 +181,9 @@ def slopes(
 
 def _layers(networks: Mapping[str, Mapping[str, object]]) -> list[str]:
     """Returns the layers of all networks, each once."""
-    check_some(networks, "networks")
-    layers = list(dict.fromkeys(name for by in networks.values() for name in by))
-    check_some(layers, "layers")
+    style.check_some(networks, "networks")
+    layers = style.keys_of(networks.values())
+    style.check_some(layers, "layers")
     return layers
 
 
@@ -210,5 +202,5 @@ def _stairs(
 ) -> None:
     """Draws the density of the i-th network."""
     density = counts / max(total, 1) / np.diff(edges)
-    look = {"color": colours_of(labels)[i], "ls": DASHES[i % 4], "label": labels[i]}
-    ax.stairs(density, edges, **look)
+    colour, dash = style.colours_of(labels)[i], style.DASHES[i % 4]
+    ax.stairs(density, edges, color=colour, ls=dash, label=labels[i])

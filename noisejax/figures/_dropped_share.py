@@ -6,16 +6,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from matplotlib.figure import Figure
 
-from noisejax.figures._style import (
-    DASHES,
-    Canvas,
-    check_series,
-    check_some,
-    colours_of,
-    label_axes,
-    legend_below,
-    panels,
-)
+from noisejax.figures import _style as style
 
 
 def dropped_share(
@@ -23,7 +14,7 @@ def dropped_share(
     *,
     counts: Mapping[str, Int[np.ndarray, " shares"]] | None = None,
     title: str = "",
-    figure: Canvas | None = None,
+    figure: style.Canvas | None = None,
 ) -> Figure:
     """Draws how many units of a layer are dropped (Bouthillier et al. 2015, figure 1).
 
@@ -46,17 +37,19 @@ def dropped_share(
       >>> len(figures.dropped_share({"dropout": np.array([0.25, 0.5, 0.25])}).axes)
       1
     """
-    check_some(laws, "laws")
+    style.check_some(laws, "laws")
     counts = counts or {}
-    with panels(figure) as (fig, [ax]):
-        for i, (label, colour) in enumerate(zip(laws, colours_of(laws), strict=True)):
+    with style.panels(figure) as (fig, [ax]):
+        for i, (label, colour) in enumerate(
+            zip(laws, style.colours_of(laws), strict=True)
+        ):
             n = len(laws[label]) - 1
             x = np.arange(n + 1) / n
             text = f"{label}, law ({n:,} units)"
-            ax.plot(x, n * laws[label], DASHES[i % 4], color=colour, label=text)
+            ax.plot(x, n * laws[label], style.DASHES[i % 4], color=colour, label=text)
             if label not in counts:
                 continue
-            check_series(law=laws[label], counts=counts[label])
+            style.check_series(law=laws[label], counts=counts[label])
             draws = int(np.sum(counts[label]))
             width = -(-(n + 1) // 40)
             centers, mean, error = _bins(np.asarray(counts[label]), n, width, draws)
@@ -65,19 +58,18 @@ def dropped_share(
         title = "Share of dropped units" + (
             f": {title[:1].lower() + title[1:]}" if title else ""
         )
-        label_axes(ax, "Share of units dropped", "Density", title)
+        style.label_axes(ax, "Share of units dropped", "Density", title)
         ax.set_ylim(bottom=0)
-        legend_below(fig)
+        style.legend_below(fig)
         return fig
 
 
 def _bins(counts, n, width, draws):
-    """Adds up neighbouring counts, as densities; empty bins are left out."""
-    padded = np.pad(counts, (0, -len(counts) % width)).reshape(-1, width)
-    sizes = np.pad(np.ones(len(counts)), (0, -len(counts) % width)).reshape(-1, width)
-    k = np.pad(np.arange(len(counts)), (0, -len(counts) % width)).reshape(-1, width)
-    total, size = padded.sum(axis=1), sizes.sum(axis=1)
+    """Returns centres, densities and standard errors of the bins that are not empty."""
+    edges = np.arange(0, len(counts), width)
+    total = np.add.reduceat(counts, edges)
+    size = np.diff(edges, append=len(counts))
     scale = n / (draws * size)
-    centers = (k * sizes).sum(axis=1) / size / n
+    centers = np.add.reduceat(np.arange(len(counts)), edges) / size / n
     seen = total > 0
     return centers[seen], (total * scale)[seen], (np.sqrt(total) * scale)[seen]

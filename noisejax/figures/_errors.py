@@ -8,24 +8,7 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from noisejax.figures._style import (
-    BLACK,
-    BLUE,
-    DASHES,
-    MARKERS,
-    WIDTH_CM,
-    Canvas,
-    check_series,
-    check_some,
-    colours_of,
-    label_axes,
-    legend_below,
-    mean_and_error,
-    new_figure,
-    panels,
-    show_n,
-    styled,
-)
+from noisejax.figures import _style as style
 
 Errors = Mapping[str, Mapping[float | str, Sequence[float] | Float[np.ndarray, " n"]]]
 """Label -> what was varied -> one error per seed."""
@@ -33,7 +16,7 @@ Errors = Mapping[str, Mapping[float | str, Sequence[float] | Float[np.ndarray, "
 Estimates = Mapping[str, Mapping[str, tuple[float, float]]]
 """Label, such as "paper" -> row -> (value, half the length of its bar)."""
 
-LOOKS = {"paper": (BLACK, "D", "none"), "ours": (BLUE, "o", BLUE)}
+LOOKS = {"paper": (style.BLACK, "D", "none"), "ours": (style.BLUE, "o", style.BLUE)}
 """Label -> colour, marker, and fill of the marker."""
 
 LOGARITHMIC = 30
@@ -52,7 +35,7 @@ def errors(
     xlabel: str = "",
     ylabel: str = "Test error (%)",
     sharey: bool = False,
-    figure: Canvas | None = None,
+    figure: style.Canvas | None = None,
 ) -> Figure:
     """Draws errors against what was varied: numbers or names.
 
@@ -78,46 +61,46 @@ def errors(
       >>> len(figures.errors({"CIFAR-10": curves}, xlabel="Dropout rate").axes)
       1
     """
-    check_some(curves, "panels")
-    labels = list(dict.fromkeys(label for panel in curves.values() for label in panel))
-    check_some(labels, "labels")
-    with panels(figure, len(curves), row_cm=5.6, sharey=sharey) as (fig, axes):
+    style.check_some(curves, "panels")
+    labels = style.keys_of(curves.values())
+    style.check_some(labels, "labels")
+    with style.panels(figure, len(curves), row_cm=5.6, sharey=sharey) as (fig, axes):
         for k, (ax, (title, panel)) in enumerate(
             zip(axes, curves.items(), strict=True)
         ):
             for label, points in panel.items():
                 for values in points.values():
-                    check_series(**{label: values})
+                    style.check_series(**{label: values})
             counts = {len(v) for points in panel.values() for v in points.values()}
             _draw_errors(ax, panel, labels)
-            n = f"n = {show_n(counts)}"
+            n = f"n = {style.show_n(counts)}"
             bars = "; bars: standard error" if max(counts) > 1 else ""
             lines = textwrap.wrap(
                 title, LABEL_WIDTH if k + 1 < len(curves) or k % 2 else 60
             )
             title = "\n".join([*lines, f"({n}{bars})"])
-            label_axes(ax, xlabel, "" if k % 2 else ylabel, title)
+            style.label_axes(ax, xlabel, "" if k % 2 else ylabel, title)
         if len(labels) > 1:
-            legend_below(fig, columns=3)
+            style.legend_below(fig, columns=3)
         return fig
 
 
 def _draw_errors(ax: Axes, errors: Errors, labels: list[str]) -> None:
-    names = list(dict.fromkeys(name for e in errors.values() for name in e))
+    names = style.keys_of(errors.values())
     texts = any(isinstance(name, str) for name in names)
-    colours = colours_of(labels)
+    colours = style.colours_of(labels)
     for j, (label, points) in enumerate(errors.items()):
         i = labels.index(label)
         x = [names.index(p) if texts else p for p in points]
         offset = 0.16 * (j - (len(errors) - 1) / 2) if texts else 0.0
-        spreads = [mean_and_error(np.asarray(v)) for v in points.values()]
+        spreads = [style.mean_and_error(np.asarray(v)) for v in points.values()]
         joined = not texts and len(points) >= FEWEST_OF_A_LINE
         ax.errorbar(
             np.asarray(x) + offset,
             [mean for mean, _ in spreads],
             [error for _, error in spreads],
-            fmt=MARKERS[i % len(MARKERS)],
-            linestyle=DASHES[i % len(DASHES)] if joined else "none",
+            fmt=style.MARKERS[i % len(style.MARKERS)],
+            linestyle=style.DASHES[i % len(style.DASHES)] if joined else "none",
             color=colours[i],
             capsize=1.5,
             elinewidth=0.8,
@@ -137,7 +120,7 @@ def estimates(
     numbers: Mapping[str, Estimates],
     *,
     zero: bool = False,
-    figure: Canvas | None = None,
+    figure: style.Canvas | None = None,
 ) -> Figure:
     """Draws numbers with error bars, a line per row.
 
@@ -160,34 +143,26 @@ def estimates(
       >>> len(figures.estimates({"Test error (%)": errors}).axes)
       1
     """
-    check_some(numbers, "panels")
+    style.check_some(numbers, "panels")
     rows_of = {
-        title: list(
-            dict.fromkeys(
-                name
-                for rows in sorted(labels.values(), key=len, reverse=True)
-                for name in rows
-            )
-        )
+        title: style.keys_of(sorted(labels.values(), key=len, reverse=True))
         for title, labels in numbers.items()
     }
     for title, rows in rows_of.items():
-        check_some(rows, f"the rows of the panel {title!r}")
+        style.check_some(rows, f"the rows of the panel {title!r}")
     heights = [
         1.8 + sum(0.2 + 0.25 * len(_wrap(row)) for row in rows)
         for rows in rows_of.values()
     ]
-    with styled():
-        height = sum(heights) + 0.7
-        fig = new_figure(WIDTH_CM, height) if figure is None else figure
+    with style.canvas(figure, sum(heights) + 0.7) as fig:
         grid = fig.add_gridspec(len(heights), 1, height_ratios=heights)
         axes = [fig.add_subplot(cell) for cell in grid]
         for ax, (title, labels) in zip(axes, numbers.items(), strict=True):
             _draw_estimates(ax, labels, rows_of[title])
             if zero:
-                ax.axvline(0, color=BLACK, lw=0.6)
-            label_axes(ax, "\n".join(_wrap(title)), "")
-        shown = dict.fromkeys(label for labels in numbers.values() for label in labels)
+                ax.axvline(0, color=style.BLACK, lw=0.6)
+            style.label_axes(ax, "\n".join(_wrap(title)), "")
+        shown = style.keys_of(numbers.values())
         if len(shown) > 1:
             handles = {
                 label: handle
@@ -207,7 +182,9 @@ def _wrap(text: str) -> list[str]:
 
 def _draw_estimates(ax: Axes, labels: Estimates, rows: list[str]) -> None:
     for i, (label, numbers) in enumerate(labels.items()):
-        colour, marker, fill = LOOKS.get(label, (colours_of(labels)[i], "o", None))
+        colour, marker, fill = LOOKS.get(
+            label, (style.colours_of(labels)[i], "o", None)
+        )
         values, errors = np.array(list(numbers.values()), np.float64).T
         ax.errorbar(
             values,

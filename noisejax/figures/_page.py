@@ -8,13 +8,13 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from noisejax.figures._style import WIDTH_CM, Canvas, new_figure, styled
+from noisejax.figures import _style as style
 
 DPI = 300
 
 
 def page(
-    drawings: Sequence[Callable[[Canvas], object]],
+    drawings: Sequence[Callable[[style.Canvas], object]],
     *,
     columns: int = 2,
     title: str = "",
@@ -52,8 +52,10 @@ def page(
         )
     heights = np.broadcast_to(heights, rows)
     lines = len(title.splitlines())
-    with styled():
-        figure = new_figure(columns * WIDTH_CM, float(heights.sum()) + 0.6 * lines)
+    with style.styled():
+        figure = style.new_figure(
+            columns * style.WIDTH_CM, float(heights.sum()) + 0.6 * lines
+        )
         bands = figure.subfigures(rows, 1, squeeze=False, height_ratios=heights)
         if title:
             figure.suptitle(title, fontsize=8)

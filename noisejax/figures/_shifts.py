@@ -6,17 +6,8 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
-from noisejax.figures._style import (
-    BLACK,
-    GREEN,
-    Canvas,
-    check_images,
-    check_series,
-    check_some,
-    label_axes,
-    legend_below,
-    panels,
-)
+from noisejax.figures import _style as style
+from noisejax.figures._back_projection import show_image, show_signed
 
 
 def shifts_against_activity(
@@ -24,7 +15,7 @@ def shifts_against_activity(
         str, tuple[Float[np.ndarray, " units"], Float[np.ndarray, " units"]]
     ],
     *,
-    figure: Canvas | None = None,
+    figure: style.Canvas | None = None,
 ) -> Figure:
     """Draws shifts against mean activities (Ba et al. 2014, figure 2).
 
@@ -45,20 +36,24 @@ def shifts_against_activity(
       >>> len(figures.shifts_against_activity({"Input": (mean, -0.8 * mean)}).axes)
       1
     """
-    check_some(layers, "layers")
-    with panels(figure, len(layers), row_cm=5.2) as (fig, axes):
+    style.check_some(layers, "layers")
+    with style.panels(figure, len(layers), row_cm=5.2) as (fig, axes):
         for k, (ax, name) in enumerate(zip(axes, layers, strict=True)):
             mean, beta = (np.ravel(a) for a in layers[name])
-            mean, beta = check_series(mean=mean, beta=beta)
+            mean, beta = style.check_series(mean=mean, beta=beta)
             ends = np.array([mean.min(), mean.max()])
-            ax.plot(ends, -ends, ":", color=BLACK, lw=0.8, label="β = -mean activity")
+            ax.plot(
+                ends, -ends, ":", color=style.BLACK, lw=0.8, label="β = -mean activity"
+            )
             size = 2 if len(mean) > 300 else 4
-            ax.plot(mean, beta, ".", color=GREEN, ms=size, alpha=0.6, mew=0)
+            ax.plot(mean, beta, ".", color=style.GREEN, ms=size, alpha=0.6, mew=0)
             varied = np.ptp(mean) > 0 and np.ptp(beta) > 0
             r = f"r = {np.corrcoef(mean, beta)[0, 1]:.2f}, " if varied else ""
             title = f"{name}\n({r}n = {len(mean):,} units)"
-            label_axes(ax, "Mean activity", "" if k % 2 else "Learned shift β", title)
-        legend_below(fig)
+            style.label_axes(
+                ax, "Mean activity", "" if k % 2 else "Learned shift β", title
+            )
+        style.legend_below(fig)
         return fig
 
 
@@ -66,7 +61,7 @@ def shift_images(
     mean: Float[np.ndarray, "height width"],
     beta: Float[np.ndarray, "height width"],
     *,
-    figure: Canvas | None = None,
+    figure: style.Canvas | None = None,
 ) -> Figure:
     """Draws the mean input and the learned shifts as images (Ba et al. 2014, figure 1).
 
@@ -87,26 +82,20 @@ def shift_images(
       >>> len(figures.shift_images(np.ones((4, 4)), -np.ones((4, 4))).axes)  # with bars
       4
     """
-    mean = check_images("mean", mean, 2, "an image [height, width]")
-    beta = check_images("beta", beta, 2, "an image [height, width]")
+    mean = style.check_images("mean", mean, 2, "an image [height, width]")
+    beta = style.check_images("beta", beta, 2, "an image [height, width]")
     if mean.shape != beta.shape or mean.ndim != 2:
         raise ValueError(
             "mean and beta must be grey images of the same size, got shapes "
             f"{mean.shape} and {beta.shape}"
         )
-    with panels(figure, 2, row_cm=4.2) as (fig, axes):
-        largest = max(float(np.abs(beta).max()), 1e-12)
-        signed = {"cmap": "PuOr", "vmin": -largest, "vmax": largest}
-        drawn = [
-            (mean, {"cmap": "gray"}, "Mean input"),
-            (beta, signed, "Learned shift β"),
-        ]
-        for ax, (image, look, title) in zip(axes, drawn, strict=True):
-            shown = ax.imshow(np.asarray(image), interpolation="nearest", **look)
+    with style.panels(figure, 2, row_cm=4.2) as (fig, axes):
+        drawn = {
+            "Mean input": show_image(axes[0], mean, cmap="gray"),
+            "Learned shift β": show_signed(axes[1], beta, np.abs(beta).max()),
+        }
+        for ax, (title, shown) in zip(axes, drawn.items(), strict=True):
             ax.set_title(title)
-            ax.set_xticks([])
-            ax.set_yticks([])
-            ax.grid(False)
             fig.colorbar(shown, ax=ax, shrink=0.75)
         return fig
 
@@ -117,7 +106,7 @@ def input_shift(
     *,
     best: float | None = None,
     ylabel: str = "Variance of pre-activations",
-    figure: Canvas | None = None,
+    figure: style.Canvas | None = None,
 ) -> Figure:
     """Draws the variance that dropout makes against a shift of its input (Ba, eq. 7).
 
@@ -141,14 +130,14 @@ def input_shift(
       >>> len(figures.input_shift(phi, 1 + phi**2, best=0.9).axes)
       1
     """
-    phi, variance = check_series(phi=phi, variance=variance)
-    with panels(figure) as (fig, [ax]):
-        ax.plot(phi, variance, color=GREEN, label="one shift for all inputs")
+    phi, variance = style.check_series(phi=phi, variance=variance)
+    with style.panels(figure) as (fig, [ax]):
+        ax.plot(phi, variance, color=style.GREEN, label="one shift for all inputs")
         if best is not None:
             label = "each input minus its mean"
-            ax.axhline(best, color=BLACK, ls=":", lw=0.8, label=label)
+            ax.axhline(best, color=style.BLACK, ls=":", lw=0.8, label=label)
         title = "Variance from noise on a shifted input"
-        label_axes(ax, "Shift of the input", ylabel, title)
+        style.label_axes(ax, "Shift of the input", ylabel, title)
         ax.set_ylim(bottom=0)
         ax.legend()
         return fig

@@ -1,16 +1,15 @@
 """What all figures share: style, panels, legends, and checks of arguments."""
 
 import contextlib
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 from jaxtyping import Float
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
 from matplotlib.figure import Figure, SubFigure
-from matplotlib.ticker import LogLocator
 
 Canvas = Figure | SubFigure
 
@@ -117,6 +116,13 @@ def styled() -> contextlib.AbstractContextManager:
 
 
 @contextlib.contextmanager
+def canvas(figure: Canvas | None, height_cm: float) -> Iterator[Canvas]:
+    """Yields the figure, or a new one of that height, in the common style."""
+    with styled():
+        yield new_figure(WIDTH_CM, height_cm) if figure is None else figure
+
+
+@contextlib.contextmanager
 def panels(
     figure: Canvas | None,
     count: int = 1,
@@ -136,8 +142,7 @@ def panels(
       The figure and its panels.
     """
     rows, columns = -(-count // 2), min(count, 2)
-    with styled():
-        figure = new_figure(WIDTH_CM, row_cm * rows) if figure is None else figure
+    with canvas(figure, row_cm * rows) as figure:
         grid = figure.add_gridspec(rows, columns)
         axes: list[Axes] = []
         for k in range(count):
@@ -195,11 +200,9 @@ def _legend_width(labels: list[str], columns: int) -> int:
     return sum(7 + max(map(len, labels[i : i + rows])) for i in heads)
 
 
-def log_ticks(axis: Axis) -> None:
-    """Puts plain numbers at 1, 2, 5, 10, ... of a logarithmic axis."""
-    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    axis.set_major_formatter("{x:g}")
-    axis.set_minor_formatter("")
+def keys_of(mappings: Iterable[Mapping[Any, object]]) -> list:
+    """Returns the keys of all mappings, each once, in the order of their first use."""
+    return list(dict.fromkeys(key for mapping in mappings for key in mapping))
 
 
 def show_n(counts: Iterable[int]) -> str:
