@@ -68,7 +68,7 @@ def from_run(run: training.TrainedRun) -> TrainedModel:
 def _dense_net(
     module: Any, count: int, prefix: tuple[str, ...], targets: str
 ) -> list[Layer]:
-    """Layers of an MLP; those of an autoencoder include the decoder."""
+    """Returns the layers of an MLP; those of an autoencoder include the decoder."""
     sites = _sites(module, count)
     linear = not getattr(module, "batch_norm", False)
     activated = getattr(module, "pieces", 1) == 1
@@ -84,7 +84,7 @@ def _dense_net(
         )
         for i in range(count)
     ]
-    # Soft targets have the shape [tissues, outcomes]: not taken apart.
+    # Outputs for soft targets, [tissues, outcomes], do not have the product's shape.
     return [*layers, _output(prefix, linear=targets != "soft labels", **sites[count])]
 
 
@@ -122,7 +122,7 @@ def _conv_net(module: models.ConvNet) -> list[Layer]:
 
 
 def _wide_resnet(module: models.WideResNet) -> list[Layer]:
-    """Pre-activations between a block's convolutions, which are normalised."""
+    """Returns the layers between a block's convolutions, which are normalised."""
     blocks = [
         Layer(
             f"block {i + 1}",
@@ -144,20 +144,15 @@ def _output(prefix: tuple[str, ...] = (), *, linear: bool = True, **site: Any) -
 
 
 def _sites(module: Any, count: int) -> list[dict[str, Any]]:
-    """Noise sites on the input and behind each hidden layer."""
+    """Returns the noise sites on the input and after each hidden layer."""
     schemes = tuple(module.hidden_noise) + (None,) * count
-    hidden = [
-        {
-            "source": f"hidden_{i}",
-            "site": f"hidden {i + 1}",
-            "noise_layer": f"noise_{i}",
-            "scheme": schemes[i],
-        }
+    sites = [("input", "input", "input_noise", module.input_noise)]
+    sites += [
+        (f"hidden_{i}", f"hidden {i + 1}", f"noise_{i}", schemes[i])
         for i in range(count)
     ]
-    scheme = module.input_noise
-    names = {"source": "input", "site": "input", "noise_layer": "input_noise"}
-    return [{**names, "scheme": scheme}, *hidden]
+    fields = ("source", "site", "noise_layer", "scheme")
+    return [dict(zip(fields, site, strict=True)) for site in sites]
 
 
 def _dense(x: Array, kernel: Array) -> Array:

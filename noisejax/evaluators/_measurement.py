@@ -5,11 +5,10 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 from matplotlib.figure import Figure
 
-from noisejax import figures, noise
+from noisejax import figures
 
 MAX_LAYERS = 4
 """Panels per figure; of deeper networks the first, the last, and some between."""
@@ -46,11 +45,6 @@ class Amounts:
     shares: int = 10_000
 
 
-def keys_of(key: noise.Key, parts: Sequence[Any]) -> Sequence[noise.Key]:
-    """Returns a key per part; the key itself for a single part."""
-    return [key] if len(parts) == 1 else jax.random.split(key, len(parts))
-
-
 def plain(value: Any) -> Any:
     """Converts an array, or the fields of a dataclass, to numbers and lists.
 
@@ -72,6 +66,10 @@ class Drawing(NamedTuple):
     height_cm: float
     draw: Callable[..., object]
 
+    def into(self, canvas: Any) -> object:
+        """Draws into a part of a figure."""
+        return self.draw(figure=canvas)
+
 
 def drawing(draw: Callable, *args: Any, panels: int = 1, **options: Any) -> Drawing:
     """Prepares a figure: a function of `figures` with its arguments.
@@ -91,12 +89,8 @@ def page(drawings: Sequence[Drawing], *, title: str = "", columns: int = 2) -> F
     drawings = sorted(drawings, key=lambda part: part.height_cm)
     heights = [part.height_cm for part in drawings]
     rows = [max(heights[i : i + columns]) for i in range(0, len(heights), columns)]
-    draws = [functools.partial(_into, part.draw) for part in drawings]
+    draws = [part.into for part in drawings]
     return figures.page(draws, columns=columns, title=title, row_heights_cm=rows)
-
-
-def _into(draw: Callable[..., object], part: Any) -> object:
-    return draw(figure=part)
 
 
 WORDS = {

@@ -20,22 +20,16 @@ def measure(key: noise.Key, model: TrainedModel, amounts: Amounts) -> Found:
     @jax.jit
     def of_chunk(variables, x):
         _, activations = model.clean(variables, x)
-        nets = {layer.name: activations[layer.net] for layer in layers}
-        return {
-            name: (
-                diagnostics.net_histogram(net),
-                diagnostics.saturation(net, model.activation),
-            )
-            for name, net in nets.items()
-        }
+        nets = [activations[layer.net] for layer in layers]
+        shares = [diagnostics.saturation(net, model.activation) for net in nets]
+        return [diagnostics.net_histogram(net) for net in nets], shares
 
     parts = list(model.chunks(limit=amounts.examples, size=amounts.chunk))
     by_part = [of_chunk(model.variables, x) for x in parts]
     measured = {}
-    for layer in layers:
-        histograms, shares = zip(*(part[layer.name] for part in by_part), strict=True)
-        total = functools.reduce(operator.add, histograms)
-        saturation = float(np.mean(shares))
+    for i, layer in enumerate(layers):
+        total = functools.reduce(operator.add, (part[0][i] for part in by_part))
+        saturation = float(np.mean([part[1][i] for part in by_part]))
         measured[layer.name] = shared.plain(total) | {"saturation": saturation}
     return {"n": sum(map(len, parts)), "layers": measured}
 

@@ -37,7 +37,7 @@ def measure(key: noise.Key, model: TrainedModel, amounts: Amounts) -> Found:
         return jax.tree.map(jnp.mean, variances)
 
     parts = list(model.chunks(limit=amounts.examples, size=amounts.chunk))
-    keys = shared.keys_of(key, parts)
+    keys = [key] if len(parts) == 1 else jax.random.split(key, len(parts))
     by_part = [means(k, model.variables, x) for k, x in zip(keys, parts, strict=True)]
     average = jax.tree.map(lambda *leaves: float(np.mean(leaves)), *by_part)
     return {

@@ -59,19 +59,16 @@ def spread(values: Float[np.ndarray, " n"]) -> dict[str, Any]:
     """
     values = np.asarray(values, np.float64)
     finite = values[np.isfinite(values)]
-    others = (
-        {"infinite": values.size - finite.size} if finite.size < values.size else {}
-    )
+    infinite = values.size - finite.size
+    others = {"infinite": infinite} if infinite else {}
     if not finite.size:
         return {"n": 0, **others}
-    error = None
-    if finite.size > 1:
-        error = float(finite.std(ddof=1) / np.sqrt(finite.size))
+    n = finite.size
     quantiles = np.percentile(finite, PERCENTILES).tolist()
     return {
-        "n": int(finite.size),
+        "n": n,
         "mean": float(finite.mean()),
-        "standard_error": error,
+        "standard_error": float(finite.std(ddof=1) / np.sqrt(n)) if n > 1 else None,
         "percentiles": dict(zip(map(str, PERCENTILES), quantiles, strict=True)),
         **others,
     }

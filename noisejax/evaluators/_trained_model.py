@@ -1,6 +1,7 @@
 """A trained network as the measurements see it: its layers, with and without noise."""
 
 import dataclasses
+import types
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -215,23 +216,19 @@ def from_function(
       ['logits']
     """
 
-    @dataclasses.dataclass(frozen=True)
-    class Examples:
-        x: Array
-        y: Array
-
     def with_activations(variables, key, x):
         result = apply(variables["params"], key, x)
         return result if isinstance(result, tuple) else (result, {"output": result})
 
     variables = {"params": params}
+    train_x, train_y = train or (x, y)
     shapes = jax.eval_shape(lambda x: with_activations(variables, None, x), x[:1])
     names = tuple(shapes[1])
     return TrainedModel(
         apply=with_activations,
         variables=variables,
-        train=Examples(*(train or (x, y))),
-        test=Examples(x, y),
+        train=types.SimpleNamespace(x=train_x, y=train_y),
+        test=types.SimpleNamespace(x=x, y=y),
         layers=tuple(Layer(n, n, activated=activation is not None) for n in names),
         hidden={name: name for name in names},
         sites=names,
