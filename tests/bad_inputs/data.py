@@ -10,6 +10,10 @@ DATA = {
         lambda: data.load_dataset("mnit"),
         "one of digits, .*mnist.* got 'mnit'",
     ),
+    "local_path: a URL": (
+        lambda: data.local_path("s3://bucket/run", "--workdir"),
+        "--workdir must be a local path, got the URL 's3://bucket/run'; mount",
+    ),
     "load_npz: no file": (lambda: data.load_npz("no/own.npz"), "no such file"),
     "find_prepared: an empty folder": (
         lambda: data.find_prepared("mnist", "/nonexistent"),

@@ -248,7 +248,7 @@ URLS = {
     "project": ("--checkpoint=gs://b/r", "--workdir=r"),
     "diagnose": ("--checkpoint=r", "--workdir=gs://b/r"),
     "plot": ("https://host/r",),
-    "reproduce": ("--experiment=factorial", "--workdir=s3://b/r"),
+    "reproduce.__main__": ("--experiment=factorial", "--workdir=s3://b/r"),
     "prepare_data": ("--dataset=mnist", "--data_dir=gs://b"),
 }
 
