@@ -1,7 +1,7 @@
 """Preprocessing: named steps, fitted on the training examples, saved and applied."""
 
 import dataclasses
-import pathlib
+import os
 import zipfile
 from collections.abc import Callable, Sequence
 
@@ -69,14 +69,14 @@ class Preprocessing:
         return arrays
 
 
-def load_preprocessing(path: pathlib.Path) -> Preprocessing:
+def load_preprocessing(path: str | os.PathLike) -> Preprocessing:
     """Load the fitted steps whose `to_arrays` were saved by `np.savez`.
 
     Raises:
       ValueError: the file is damaged.
     """
     try:
-        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
+        with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         steps = []
         for i, name in enumerate(arrays["steps"].tolist()):

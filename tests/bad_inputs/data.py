@@ -28,6 +28,14 @@ DATA = {
         lambda: data.preprocess(data.load_digits(), ("whiten",)),
         "one of gcn, zca, pca, standardise; got 'whiten'",
     ),
+    "fit_preprocessing: an unknown step": (
+        lambda: data.fit_preprocessing(X, ("whiten",)),
+        "one of gcn, zca, pca, standardise; got 'whiten'",
+    ),
+    "load_preprocessing: no file": (
+        lambda: data.load_preprocessing("no/preprocessing.npz"),
+        "no/preprocessing.npz cannot be read",
+    ),
     "fit_pca: too many components": (
         lambda: data.fit_pca(X, num_components=6),
         r"num_components must lie in 1\.\.",
