@@ -71,7 +71,7 @@ DIAGNOSTICS = {
     ),
     "net_histogram: bounds the other way": (
         lambda: diagnostics.net_histogram(X, low=1.0, high=0.0),
-        "low < high and at least 1 bin, got low=1.0",
+        "low < high and at least 1 of them, got low=1.0",
     ),
     "slope_under_noise: no draws": (
         lambda: diagnostics.slope_under_noise(X, X, jnp.tanh),
