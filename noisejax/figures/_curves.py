@@ -258,12 +258,10 @@ def shapes(
     labels = style.keys_of(curves.values())
     with style.panels(figure, len(curves), row_cm=5.0) as (fig, axes):
         for ax, (title, by_label) in zip(axes, curves.items(), strict=True):
-            for i, (label, colour) in enumerate(
-                zip(by_label, style.colours_of(by_label), strict=True)
-            ):
-                x, y = by_label[label]
+            colours = style.colours_of(by_label)
+            for i, (label, (x, y)) in enumerate(by_label.items()):
                 x, y = style.check_series(x=x, y=y)
-                ax.plot(x, y, style.DASHES[i % 4], color=colour, label=label)
+                ax.plot(x, y, style.DASHES[i % 4], color=colours[i], label=label)
             alone = labels[0] if len(labels) == 1 else "Value"
             style.label_axes(ax, xlabel, ylabel or alone, title)
         if len(labels) > 1:

@@ -38,26 +38,23 @@ def dropped_share(
       1
     """
     style.check_some(laws, "laws")
-    counts = counts or {}
+    counts, colours = counts or {}, style.colours_of(laws)
     with style.panels(figure) as (fig, [ax]):
-        for i, (label, colour) in enumerate(
-            zip(laws, style.colours_of(laws), strict=True)
-        ):
-            n = len(laws[label]) - 1
+        for i, (label, law) in enumerate(laws.items()):
+            n, colour = len(law) - 1, colours[i]
             x = np.arange(n + 1) / n
             text = f"{label}, law ({n:,} units)"
-            ax.plot(x, n * laws[label], style.DASHES[i % 4], color=colour, label=text)
+            ax.plot(x, n * law, style.DASHES[i % 4], color=colour, label=text)
             if label not in counts:
                 continue
-            style.check_series(law=laws[label], counts=counts[label])
+            style.check_series(law=law, counts=counts[label])
             draws = int(np.sum(counts[label]))
             width = -(-(n + 1) // 40)
             centers, mean, error = _bins(np.asarray(counts[label]), n, width, draws)
             text = f"{draws:,} draws, standard error"
             ax.errorbar(centers, mean, error, fmt=".", color=colour, label=text, lw=0.8)
-        title = "Share of dropped units" + (
-            f": {title[:1].lower() + title[1:]}" if title else ""
-        )
+        ending = f": {title[:1].lower()}{title[1:]}" if title else ""
+        title = f"Share of dropped units{ending}"
         style.label_axes(ax, "Share of units dropped", "Density", title)
         ax.set_ylim(bottom=0)
         style.legend_below(fig)
