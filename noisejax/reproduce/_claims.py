@@ -2,13 +2,12 @@
 
 import pathlib
 import re
-from collections.abc import Sequence
 
 from noisejax.experiments import EXPERIMENTS, Claim, Contrast, Experiment
 from noisejax.reproduce._results import Result, numbers_of, read_results, whole_rows
 from noisejax.reproduce._rows import earlier_settings
 from noisejax.reproduce._verdicts import WORDS, describe, judge_claim
-from noisejax.reproduce._words import row_labels
+from noisejax.reproduce._words import row_labels, table_head, table_line
 
 HEAD = ("claim", "paper", "ours [95 % interval], n", "verdict", "differs most")
 
@@ -25,21 +24,17 @@ def claims_table(folder: pathlib.Path) -> str:
     for name, experiment in EXPERIMENTS.items():
         if experiment.paper != paper and experiment.claims:
             paper = experiment.paper
-            lines += ["", f"**{paper}**", "", _line(HEAD), _line(["---"] * len(HEAD))]
+            lines += ["", f"**{paper}**", "", *table_head(HEAD)]
         results = whole_rows(read_results(folder / name / "results.jsonl"))
         table = folder / name / "table.md"
         text = table.read_text() if table.exists() else ""
         found = re.search(r"Scale: (\w+)\.", text)
         scale = found[1] if found else "short"
         lines += [
-            _line(_cells(experiment, claim, results, scale))
+            table_line(_cells(experiment, claim, results, scale))
             for claim in experiment.claims
         ]
     return "\n".join(lines).strip() + "\n"
-
-
-def _line(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
 def _cells(

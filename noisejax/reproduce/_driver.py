@@ -180,14 +180,13 @@ def _load(
 ) -> dict[tuple[str, int], data.Dataset | data.SoftTargets]:
     """Loads the data sets that are needed, before anything is trained."""
     names = sorted({_data_of(config) for config in configs})
-    if generated:
-        return {
-            name: data.generate(name[0], num_train=GENERATED, num_test=GENERATED)
-            for name in names
-        }
     return {
-        name: data.load_dataset(name[0], data_dir, test_partition=name[1])
-        for name in names
+        (name, test_partition): (
+            data.generate(name, num_train=GENERATED, num_test=GENERATED)
+            if generated
+            else data.load_dataset(name, data_dir, test_partition=test_partition)
+        )
+        for name, test_partition in names
     }
 
 
@@ -200,19 +199,9 @@ def _compute(
     for name in experiment.measurements:
         measured |= COMPUTED[name](row, experiment.scales[scale])
     folder.write_arrays(row.name, 0, measured.arrays)
-    return _result(
-        row,
-        0,
-        measured.numbers,
-        time.perf_counter() - began,
-        training.describe_run(training.Config())
-        | {
-            "config": {
-                "factors": dict(row.factors),
-                "draws": experiment.scales[scale].draws,
-            }
-        },
-    )
+    config = {"factors": dict(row.factors), "draws": experiment.scales[scale].draws}
+    about = training.describe_run(training.Config()) | {"config": config}
+    return _result(row, 0, measured.numbers, time.perf_counter() - began, about)
 
 
 def _train(

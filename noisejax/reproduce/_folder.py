@@ -1,8 +1,8 @@
 """The directory of an experiment: whose it is, and what it has recorded."""
 
 import dataclasses
+import io
 import json
-import os
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -61,12 +61,9 @@ class ExperimentFolder:
         """Writes what was measured on a row besides numbers, atomically."""
         path = self._arrays_path(row, seed)
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}.partial")
-        with partial.open("wb") as file:
-            np.savez_compressed(file, **{k: np.asarray(v) for k, v in arrays.items()})
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
+        content = io.BytesIO()
+        np.savez_compressed(content, **{k: np.asarray(v) for k, v in arrays.items()})
+        training.write_bytes(path, content.getvalue())
 
     def read_arrays(self, row: str, seed: int) -> dict[str, np.ndarray]:
         """Reads what `write_arrays` wrote; {} if there is no file.
@@ -132,9 +129,8 @@ class ExperimentFolder:
                 f"{', '.join(changed)} ({differences}); choose another workdir"
             )
         recorded["rows"] |= rows
-        partial = self.identity_path.with_name(".experiment.json.partial")
-        partial.write_text(json.dumps(recorded, indent=2) + "\n")
-        partial.replace(self.identity_path)
+        content = json.dumps(recorded, indent=2) + "\n"
+        training.write_bytes(self.identity_path, content.encode())
 
     def finished_run(self, scale: str, config: training.Config) -> FinishedRun | None:
         """Returns a finished run of a configuration, if a row has one.

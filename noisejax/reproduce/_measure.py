@@ -87,12 +87,14 @@ def _short(name: str) -> str:
     return name.replace("hidden ", "layer_").replace(" ", "_")
 
 
-def _arrays(layers: Mapping[str, Any], fields: Mapping[str, str]) -> dict[str, Any]:
-    """Returns the arrays "name/layer" of a field -> name mapping."""
+def _arrays(
+    layers: Mapping[str, Any], *fields: str, **renamed: str
+) -> dict[str, np.ndarray]:
+    """Returns the arrays "field/layer"; `renamed` maps other names to fields."""
     arrays = {
         f"{name}/{layer}": np.asarray(values[field])
         for layer, values in layers.items()
-        for field, name in fields.items()
+        for name, field in {**dict(zip(fields, fields, strict=True)), **renamed}.items()
     }
     return {
         name: a.astype(np.float32) if a.dtype == np.float64 else a
@@ -108,12 +110,8 @@ def correlation_counts(key: noise.Key, model: evaluators.TrainedModel) -> Measur
         for layer, values in layers.items()
         for bound, count in zip(values["thresholds"], values["above"], strict=True)
     }
-    fields = {
-        "histogram": "histogram",
-        "num_pairs": "pairs",
-        "num_constant": "constant",
-    }
-    return Measured(numbers, _arrays(layers, fields))
+    counts = _arrays(layers, "histogram", pairs="num_pairs", constant="num_constant")
+    return Measured(numbers, counts)
 
 
 def slopes_under_noise(key: noise.Key, model: evaluators.TrainedModel) -> Measured:
@@ -123,16 +121,15 @@ def slopes_under_noise(key: noise.Key, model: evaluators.TrainedModel) -> Measur
         model = model.with_noise(hidden_noise=schemes)
     layers = evaluate("slope_under_noise", key, model, chunk=BATCH, num_draws=DRAWS)
     numbers = {f"slope_gain/{layer}": v["gain"] for layer, v in layers.items()}
-    fields = {name: name for name in ("centers", "counts", "clean", "noisy")}
-    return Measured(numbers, _arrays(layers, fields))
+    return Measured(numbers, _arrays(layers, "centers", "counts", "clean", "noisy"))
 
 
 def net_values(key: noise.Key, model: evaluators.TrainedModel) -> Measured:
     """Distributions of pre-activations on the test set (Hahn and Choi, fig. 3)."""
     layers = evaluate("net_values", key, model)
     numbers = {f"share_saturated/{k}": v["saturation"] for k, v in layers.items()}
-    fields = {name: name for name in ("counts", "below", "above", "low", "high")}
-    return Measured(numbers, _arrays(layers, fields))
+    fields = ("counts", "below", "above", "low", "high")
+    return Measured(numbers, _arrays(layers, *fields))
 
 
 def net_variances(key: noise.Key, model: evaluators.TrainedModel) -> Measured:
@@ -144,13 +141,12 @@ def net_variances(key: noise.Key, model: evaluators.TrainedModel) -> Measured:
         "net_variance_conditional": "conditional",
         "net_variance_passed_on": "passed_on",
     }
-    return Measured(
-        {
-            f"{metric}/{layer}": values[part]
-            for layer, values in layers.items()
-            for metric, part in names.items()
-        }
-    )
+    numbers = {
+        f"{metric}/{layer}": values[part]
+        for layer, values in layers.items()
+        for metric, part in names.items()
+    }
+    return Measured(numbers)
 
 
 def gradient_information(key: noise.Key, model: evaluators.TrainedModel) -> Measured:
@@ -162,16 +158,13 @@ def gradient_information(key: noise.Key, model: evaluators.TrainedModel) -> Meas
     rows = [
         row
         for row in training.read_metrics(model.run.path / "metrics.jsonl")
-        if (row["phase"], row["split"], row["seed"])
-        == ("train", "train", model.run.seed)
+        if row["phase"] == row["split"] == "train" and row["seed"] == model.run.seed
     ]
     n = min(GRADIENTS, len(model.train.x))
-    batch = (
-        model.inputs(model.train.x[:n]),
-        model.train.y[:n],
-        jax.random.split(key, n),
+    x, y = model.inputs(model.train.x[:n]), model.train.y[:n]
+    per_example = evaluators.information(
+        model, (x, y, jax.random.split(key, n)), size=n
     )
-    per_example = evaluators.information(model, batch, size=n)
     numbers, arrays = {}, {}
     for layer in model.layers[:-1]:
         name, scheme = _short(layer.name), layer.scheme
@@ -195,8 +188,7 @@ def shift_against_activity(key: noise.Key, model: evaluators.TrainedModel) -> Me
         slope = np.dot(centred, shift - shift.mean()) / np.dot(centred, centred)
         numbers[f"shift_correlation/{site}"] = values["correlation"]
         numbers[f"shift_slope/{site}"] = slope
-    fields = {"mean_activity": "mean", "shift": "shift"}
-    return Measured(numbers, _arrays(sites, fields))
+    return Measured(numbers, _arrays(sites, mean="mean_activity", shift="shift"))
 
 
 def shift_images(key: noise.Key, model: evaluators.TrainedModel) -> Measured:
@@ -232,10 +224,8 @@ def dead_units(key: noise.Key, model: evaluators.TrainedModel) -> Measured:
     parts = list(model.chunks(limit=len(model.test.x), size=1000))
     by_layer = zip(*(dead(model.variables, x) for x in parts), strict=True)
     shares = [np.all(part, axis=0).mean() for part in by_layer]
-    names = [_short(name) for name in model.hidden]
-    return Measured(
-        {f"dead_share/{name}": s for name, s in zip(names, shares, strict=True)}
-    )
+    names = [f"dead_share/{_short(name)}" for name in model.hidden]
+    return Measured(dict(zip(names, shares, strict=True)))
 
 
 def sharpness(key: noise.Key, model: evaluators.TrainedModel) -> Measured:

@@ -31,19 +31,6 @@ MEASUREMENTS: dict[str, Callable[[noise.Key, evaluators.TrainedModel], Measured]
 }
 """Measurement of an experiment -> function of a key and a trained network."""
 
-FROM_SUMMARY = {
-    "test_error_percent": lambda s, i: s["test_error_percent"]["per_seed"][i],
-    "test_accuracy_percent": lambda s, i: 100 - s["test_error_percent"]["per_seed"][i],
-    "train_accuracy_percent": lambda s, i: (
-        100 - s["train_error_percent"]["per_seed"][i]
-    ),
-    "validation_error_percent": lambda s, i: (
-        s["validation_error_percent"] and s["validation_error_percent"]["per_seed"][i]
-    ),
-    "epochs_to_converge": lambda s, i: s["best_epoch"][i],
-}
-"""Metric -> its value in a run's summary, for the i-th seed."""
-
 
 def summary_numbers(
     summary: Mapping[str, Any], dataset: data.Dataset | data.SoftTargets, i: int
@@ -54,7 +41,16 @@ def summary_numbers(
     test loss of an example is -Σ target ln prediction.
     """
     if not isinstance(dataset, data.SoftTargets):
-        return {metric: read(summary, i) for metric, read in FROM_SUMMARY.items()}
+        test = summary["test_error_percent"]["per_seed"][i]
+        validation = summary["validation_error_percent"]
+        return {
+            "test_error_percent": test,
+            "test_accuracy_percent": 100 - test,
+            "train_accuracy_percent": 100
+            - summary["train_error_percent"]["per_seed"][i],
+            "validation_error_percent": validation and validation["per_seed"][i],
+            "epochs_to_converge": summary["best_epoch"][i],
+        }
     naive = data.naive_guess(dataset.train_y)
     log_naive = np.log(np.maximum(naive, np.finfo(naive.dtype).tiny))
     guessed = np.sum(dataset.test_y * log_naive, dtype=np.float64)

@@ -1,10 +1,11 @@
 """results.jsonl: one line per row and seed, written when a row is done."""
 
 import json
-import os
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
+
+from noisejax import training
 
 Result: TypeAlias = dict[str, Any]
 """Row, seed, numbers (metric -> value), configuration, seconds, device, versions; and
@@ -79,12 +80,7 @@ def append_results(path: pathlib.Path, results: Sequence[Result]) -> None:
     kept = [result for result in read_results(path) if result["row"] not in rows]
     lines = [json.dumps(result) + "\n" for result in kept]
     lines += [json.dumps(result, allow_nan=False) + "\n" for result in results]
-    partial = path.with_name(f".{path.name}.partial")
-    with partial.open("w") as file:
-        file.write("".join(lines))
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    training.write_bytes(path, "".join(lines).encode())
 
 
 def whole_rows(results: Sequence[Result]) -> list[Result]:

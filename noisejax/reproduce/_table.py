@@ -9,15 +9,16 @@ from noisejax.experiments import METRICS, Experiment, Row
 from noisejax.reproduce._results import Result
 from noisejax.reproduce._rows import earlier_settings, find_rows
 from noisejax.reproduce._verdicts import effects, verdict
-from noisejax.reproduce._words import metric_title, row_labels, row_title, show_printed
+from noisejax.reproduce._words import (
+    metric_title,
+    row_labels,
+    row_title,
+    show_printed,
+    table_line,
+)
 
 MAX_COLUMNS = 2
 """Largest number of metrics that get columns; more get lines."""
-
-NOT_RUN, FAILED, NOT_MEASURED, NOT_THERE, UNDEFINED = (
-    *("not run", "failed", "not measured", "does not apply", "undefined"),
-)
-"""Words for a missing number."""
 
 
 def format_table(experiment: Experiment, scale: str, results: Sequence[Result]) -> str:
@@ -68,7 +69,7 @@ def _rows(experiment: Experiment, scale: str, results: Sequence[Result]) -> list
         for metric in metrics:
             head += [f"{metric_title(metric)}: paper", "ours"]
     head += ["n", "Seconds", *(["Notes"] if any(notes.values()) else [])]
-    lines = [_line(head), _line(["---"] * len(head))]
+    lines = [table_line(head), table_line(["---"] * len(head))]
     for row in experiment.rows:
         mine = [result for result in results if result["row"] == row.name]
         label = row_title(row) + (" (ours)" if row.ours else "")
@@ -83,9 +84,9 @@ def _rows(experiment: Experiment, scale: str, results: Sequence[Result]) -> list
             for metric in metrics
         }
         if long:
-            lines += [_line([label, m, *pair, *rest]) for m, pair in pairs.items()]
+            lines += [table_line([label, m, *pair, *rest]) for m, pair in pairs.items()]
         else:
-            lines.append(_line([label, *sum(pairs.values(), []), *rest]))
+            lines.append(table_line([label, *sum(pairs.values(), []), *rest]))
     return [*lines, "", "Ours: mean ± standard error over n seeds.", ""]
 
 
@@ -112,10 +113,6 @@ def _notes(
     return "; ".join(notes)
 
 
-def _line(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
-
-
 def _ours(row: Row, metric: str, every: Sequence[Result]) -> str:
     if row.cited:
         return "cited by the paper, not run"
@@ -124,14 +121,14 @@ def _ours(row: Row, metric: str, every: Sequence[Result]) -> str:
     values = [found[metric] for found in numbers if metric in found]
     if not values:
         if any("unmeasured" in result for result in results):
-            return FAILED
+            return "failed"
         if not results:
-            return NOT_RUN
+            return "not run"
         known = any(metric in result["numbers"] for result in every)
-        return NOT_THERE if known else NOT_MEASURED
+        return "does not apply" if known else "not measured"
     values = [value for value in values if value is not None]
     if not values:
-        return UNDEFINED
+        return "undefined"
     if any(isinstance(value, str) for value in values):
         return str(values[0])
     return show_mean(values)
@@ -169,14 +166,18 @@ def _effects(experiment: Experiment, results: Sequence[Result]) -> list[str]:
     lines = [f"**Main effects and interactions: {metric_title(metric)}**", ""]
     if not found:
         return [*lines, "- not run: some cells have no result", ""]
-    lines += [
-        "| Main effect or interaction | ours | Standard error | 95 % interval | n |"
-    ]
-    lines += ["| --- | --- | --- | --- | --- |"]
+    head = (
+        "Main effect or interaction",
+        "ours",
+        "Standard error",
+        "95 % interval",
+        "n",
+    )
+    lines += [table_line(head), table_line(["---"] * len(head))]
     for name, e in found.items():
         interval = f"[{e.low:.3f}, {e.high:.3f}]"
         cells = [name, f"{e.value:.3f}", f"{e.standard_error:.3f}", interval]
-        lines.append(_line([*cells, str(e.num_seeds)]))
+        lines.append(table_line([*cells, str(e.num_seeds)]))
     return [*lines, ""]
 
 

@@ -131,6 +131,16 @@ def row_labels(rows: Sequence[Row]) -> dict[str, str]:
     }
 
 
+def table_line(cells: Sequence[str]) -> str:
+    """Returns a line of a Markdown table."""
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def table_head(cells: Sequence[str]) -> list[str]:
+    """Returns the two first lines of a Markdown table."""
+    return [table_line(cells), table_line(["---"] * len(cells))]
+
+
 def show_printed(experiment: Experiment, row: Row, metric: str) -> str:
     """Returns the paper's number with its digits, or why there is none."""
     printed = row.printed.get(metric)

@@ -11,6 +11,7 @@ from noisejax.training._errors import ProcessLost as ProcessLost
 from noisejax.training._errors import TrainingError as TrainingError
 from noisejax.training._errors import TrainingStopped as TrainingStopped
 from noisejax.training._files import Workdir as Workdir
+from noisejax.training._files import write_bytes as write_bytes
 from noisejax.training._load_run import is_finished as is_finished
 from noisejax.training._load_run import load_run as load_run
 from noisejax.training._load_run import read_summary as read_summary
