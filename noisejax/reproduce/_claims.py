@@ -24,7 +24,7 @@ def claims_table(folder: pathlib.Path) -> str:
     for name, experiment in EXPERIMENTS.items():
         if experiment.paper != paper and experiment.claims:
             paper = experiment.paper
-            lines += ["", f"**{paper}**", "", *table_head(HEAD)]
+            lines += ["", f"**{paper}**", "", *table_head(*HEAD)]
         results = whole_rows(read_results(folder / name / "results.jsonl"))
         table = folder / name / "table.md"
         text = table.read_text() if table.exists() else ""

@@ -42,12 +42,12 @@ def summary_numbers(
     """
     if not isinstance(dataset, data.SoftTargets):
         test = summary["test_error_percent"]["per_seed"][i]
+        train = summary["train_error_percent"]["per_seed"][i]
         validation = summary["validation_error_percent"]
         return {
             "test_error_percent": test,
             "test_accuracy_percent": 100 - test,
-            "train_accuracy_percent": 100
-            - summary["train_error_percent"]["per_seed"][i],
+            "train_accuracy_percent": 100 - train,
             "validation_error_percent": validation and validation["per_seed"][i],
             "epochs_to_converge": summary["best_epoch"][i],
         }

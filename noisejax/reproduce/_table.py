@@ -14,6 +14,7 @@ from noisejax.reproduce._words import (
     row_labels,
     row_title,
     show_printed,
+    table_head,
     table_line,
 )
 
@@ -69,7 +70,7 @@ def _rows(experiment: Experiment, scale: str, results: Sequence[Result]) -> list
         for metric in metrics:
             head += [f"{metric_title(metric)}: paper", "ours"]
     head += ["n", "Seconds", *(["Notes"] if any(notes.values()) else [])]
-    lines = [table_line(head), table_line(["---"] * len(head))]
+    lines = table_head(*head)
     for row in experiment.rows:
         mine = [result for result in results if result["row"] == row.name]
         label = row_title(row) + (" (ours)" if row.ours else "")
@@ -166,14 +167,9 @@ def _effects(experiment: Experiment, results: Sequence[Result]) -> list[str]:
     lines = [f"**Main effects and interactions: {metric_title(metric)}**", ""]
     if not found:
         return [*lines, "- not run: some cells have no result", ""]
-    head = (
-        "Main effect or interaction",
-        "ours",
-        "Standard error",
-        "95 % interval",
-        "n",
+    lines += table_head(
+        "Main effect or interaction", "ours", "Standard error", "95 % interval", "n"
     )
-    lines += [table_line(head), table_line(["---"] * len(head))]
     for name, e in found.items():
         interval = f"[{e.low:.3f}, {e.high:.3f}]"
         cells = [name, f"{e.value:.3f}", f"{e.standard_error:.3f}", interval]

@@ -136,8 +136,8 @@ def table_line(cells: Sequence[str]) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
-def table_head(cells: Sequence[str]) -> list[str]:
-    """Returns the two first lines of a Markdown table."""
+def table_head(*cells: str) -> list[str]:
+    """Returns the first two lines of a Markdown table."""
     return [table_line(cells), table_line(["---"] * len(cells))]
 
 
