@@ -75,7 +75,7 @@ class NetMoments:
 
     Attributes:
       net: pre-activations of the draw.
-      expected: E[z | x], their mean over the noise on the layer's own input.
+      expected: E[z | x], their mean over the noise on the layer's input.
       variance: Var(z | x), from `conditional_net_variance`.
     """
 

@@ -47,7 +47,7 @@ def expected_slope(
       Array([0.16, 0.5 , 0.84], dtype=float32)
     """
     if not stddev > 0:
-        raise ValueError(f"stddev is σ of the net value, above 0; got {stddev!r}")
+        raise ValueError(f"stddev must be above 0, got {stddev!r}")
     nets = as_wide(nets)
     nodes = np.linspace(-8.0, 8.0, num_nodes)
     weights = np.exp(-0.5 * nodes**2)

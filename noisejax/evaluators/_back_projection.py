@@ -83,7 +83,7 @@ def measure(key: noise.Key, model: TrainedModel, amounts: Amounts) -> Found:
 
 
 def hidden_noise_only(model: TrainedModel) -> TrainedModel:
-    """Returns the network whose hidden layers alone make noise (eq. 6).
+    """Returns the network with noise on its hidden layers only (eq. 6).
 
     Raises:
       NotMeasuredError: no hidden layer makes noise, or layers normalise over the batch.
@@ -91,7 +91,9 @@ def hidden_noise_only(model: TrainedModel) -> TrainedModel:
     if not model.with_noise(input_noise=None).is_noisy:
         raise NotMeasuredError("no hidden layer makes noise")
     if model.normalised:
-        raise NotMeasuredError("normalised over the batch, examples are not alone")
+        raise NotMeasuredError(
+            "layers are normalised over the batch, so examples are not independent"
+        )
     return model.differentiable().with_noise(input_noise=None)
 
 
@@ -143,9 +145,7 @@ def shut_units_off(
     """
     kernel = np.asarray(model.weights(model.variables, model.layers[0]))
     if kernel.ndim != 2:
-        raise NotMeasuredError(
-            "the first layer is not dense: its units have no filter each"
-        )
+        raise NotMeasuredError("the first layer is not dense: units have no filters")
 
     def first(variables, x):
         return model.features(variables, x)[:1]

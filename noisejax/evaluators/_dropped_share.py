@@ -13,7 +13,7 @@ SCHEMES = {"Dropout": "Dropout", "RandomDropout": "Random dropout"}
 
 
 def measure(key: noise.Key, model: TrainedModel, amounts: Amounts) -> Found:
-    """Counts dropped units over draws, beside their exact law."""
+    """Counts dropped units over draws, and computes their exact distribution."""
     masks = noise.Dropout | noise.RandomDropout
     layers = [x for x in model.layers if x.noise_layer and isinstance(x.scheme, masks)]
     if not layers:

@@ -1,4 +1,4 @@
-"""The layers of the networks that runs train, under one spelling of their names."""
+"""Layers of the networks of training runs, with common names."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What the measurements share: amounts, plain values, parts of a page, and words."""
+"""Amounts, plain values, parts of a page, and words of all measurements."""
 
 import dataclasses
 import functools
@@ -85,7 +85,7 @@ def drawing(draw: Callable, *args: Any, panels: int = 1, **options: Any) -> Draw
 
 
 def page(drawings: Sequence[Drawing], *, title: str = "", columns: int = 2) -> Figure:
-    """Draws a page; drawings of equal height stand beside each other."""
+    """Draws a page, with drawings of equal height in the same row."""
     drawings = sorted(drawings, key=lambda part: part.height_cm)
     heights = [part.height_cm for part in drawings]
     rows = [max(heights[i : i + columns]) for i in range(0, len(heights), columns)]

@@ -1,4 +1,4 @@
-"""Pre-activations on their activation (Hahn and Choi 2018, figures 3 and 6)."""
+"""Saturation of pre-activations (Hahn and Choi 2018, figures 3 and 6)."""
 
 import functools
 import operator
@@ -38,7 +38,7 @@ def activated_layers(model: TrainedModel) -> list[Layer]:
     """Returns the layers whose activation acts on single pre-activations.
 
     Raises:
-      NotMeasuredError: there are none.
+      NotMeasuredError: the network has no such layer.
     """
     layers = [layer for layer in model.layers if layer.activated]
     if layers:

@@ -48,7 +48,7 @@ def measure(key: noise.Key, model: TrainedModel, amounts: Amounts) -> Found:
 
 
 def draw(networks: Networks) -> list[Drawing]:
-    """Draws the measured variance beside its two parts, for each network."""
+    """Draws the measured variance next to its two parts, for each network."""
     return [
         shared.drawing(
             figures.net_variance,

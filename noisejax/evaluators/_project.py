@@ -70,7 +70,7 @@ def project(
     """Projects a trained network's noise back into its input.
 
     Writes projection.json, residuals.md (tables), pictures.png (x and x* under several
-    masks) and units.png (hidden units shut off one by one, beside their filters).
+    masks) and units.png (hidden units shut off one by one, with their filters).
 
     Args:
       checkpoint: run directory.

@@ -55,7 +55,7 @@ def measure_residuals(
 def spread(values: Float[np.ndarray, " n"]) -> dict[str, Any]:
     """Returns mean, standard error over examples and percentiles of finite values.
 
-    "infinite" counts the others, if there are any: examples whose target is all 0.
+    "infinite", if present, is the number of other values: their target is all 0.
     """
     values = np.asarray(values, np.float64)
     finite = values[np.isfinite(values)]
@@ -75,7 +75,7 @@ def spread(values: Float[np.ndarray, " n"]) -> dict[str, Any]:
 
 
 def class_distances(model: TrainedModel, x: Array, y: Array) -> dict | None:
-    """Returns distances between examples of one class, and of two, if there are any."""
+    """Returns distances within and between classes, or None if either has no pair."""
     if y.ndim != 1 or model.num_classes < 2:
         return None
     between = np.asarray(

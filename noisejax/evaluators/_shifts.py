@@ -1,4 +1,4 @@
-"""Learned shifts beside mean activities (Ba et al. 2014, figures 1 and 2)."""
+"""Learned shifts and mean activities (Ba et al. 2014, figures 1 and 2)."""
 
 import jax
 import numpy as np
@@ -10,7 +10,7 @@ from noisejax.evaluators._trained_model import NotMeasuredError, TrainedModel
 
 
 def measure(key: noise.Key, model: TrainedModel, amounts: Amounts) -> Found:
-    """Measures learned shifts beside mean activities of training examples."""
+    """Measures learned shifts and the mean activities of training examples."""
     del key
     layers = [x for x in model.layers if x.noise_layer and model.shift(x) is not None]
     if not layers:

@@ -1,4 +1,4 @@
-"""A trained network as the measurements see it: its layers, with and without noise."""
+"""Trained networks in the form that the measurements use."""
 
 import dataclasses
 import types
@@ -142,7 +142,7 @@ class TrainedModel:
     ) -> Iterator[Float[Array, "chunk ..."]]:
         """Yields the inputs of the first `limit` examples in chunks of equal length.
 
-        Fewer examples than there are chunks are left out at the end.
+        Skips the last examples, fewer than the number of chunks.
         """
         x = np.asarray(getattr(self, of).x[:limit])  # slices of it compile nothing
         count = -(-len(x) // size)

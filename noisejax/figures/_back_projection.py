@@ -1,4 +1,4 @@
-"""Back-projections: images, and how near they come (Bouthillier et al. 2015)."""
+"""Back-projections as images, and their residuals (Bouthillier et al. 2015)."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -21,7 +21,7 @@ def back_projections(
     title: str = "",
     figure: style.Canvas | None = None,
 ) -> Figure:
-    """Draws inputs beside what noisy networks see (Bouthillier 2015, figures 2 and 5).
+    """Draws inputs and their back-projections (Bouthillier 2015, figures 2 and 5).
 
     Args:
       originals: x, one per row; grey, or with a last axis of 1 or of 3 colours.

@@ -1,4 +1,4 @@
-"""Numbers as bars, and variances beside their parts."""
+"""Bar charts of numbers, and of variances with their parts."""
 
 from collections.abc import Mapping
 
@@ -25,7 +25,7 @@ def net_variance(
       figure: figure or part of a page to draw in; None: a new one.
 
     Returns:
-      The figure: the measured variance beside the sum of its parts.
+      The figure, with the measured variance next to the sum of its parts.
 
     Raises:
       ValueError: there is no layer.

@@ -1,4 +1,4 @@
-"""Test errors against what was varied, and numbers beside those of a paper."""
+"""Test errors against a varied quantity, and numbers next to those of a paper."""
 
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from noisejax.figures import _style as style
 
 Errors = Mapping[str, Mapping[float | str, Sequence[float] | Float[np.ndarray, " n"]]]
-"""Label -> what was varied -> one error per seed."""
+"""Label -> number or name -> one error per seed."""
 
 Estimates = Mapping[str, Mapping[str, tuple[float, float]]]
 """Label, such as "paper" -> row -> (value, half the length of its bar)."""
@@ -37,14 +37,14 @@ def errors(
     sharey: bool = False,
     figure: style.Canvas | None = None,
 ) -> Figure:
-    """Draws errors against what was varied: numbers or names.
+    """Draws errors against a varied quantity: numbers or names.
 
-    Such as the noise level (Bouthillier et al. 2015, figure 6), the network (figure 4),
-    or the dropout rate for S noise samples (Noh et al. 2017, figure 2).
+    Examples are the noise level (Bouthillier et al. 2015, figure 6), the network
+    (figure 4), and the dropout rate for S noise samples (Noh et al. 2017, figure 2).
 
     Args:
-      curves: title -> label -> what was varied -> one error per seed.
-      xlabel: words for what was varied.
+      curves: title -> label -> number or name -> one error per seed.
+      xlabel: words for the varied quantity.
       ylabel: words for the errors.
       sharey: True if all panels share their vertical axis.
       figure: figure or part of a page to draw in; None: a new one.
@@ -176,7 +176,7 @@ def estimates(
 
 
 def _wrap(text: str) -> list[str]:
-    """Returns the lines of a text that fits beside a panel."""
+    """Returns the lines of a text that fits next to a panel."""
     return textwrap.wrap(text, LABEL_WIDTH)
 
 

@@ -20,7 +20,7 @@ def page(
     title: str = "",
     row_heights_cm: float | Sequence[float] = 5.5,
 ) -> Figure:
-    """Draws figures beside and below each other; a last row of fewer is wider.
+    """Draws figures in rows; the figures of an incomplete last row are wider.
 
     Args:
       drawings: functions of the part of the page to draw in: those of this package with

@@ -1,4 +1,4 @@
-"""What all figures share: style, panels, legends, and checks of arguments."""
+"""Common style, panels and legends of the figures, and checks of their arguments."""
 
 import contextlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -215,8 +215,8 @@ def check_some(values: Collection, what: str) -> None:
     """Checks that there is something to draw.
 
     Args:
-      values: what is drawn one by one, such as the layers of a mapping.
-      what: words for it, such as "layers".
+      values: collection that is drawn, such as the layers of a mapping.
+      what: words for its members, such as "layers".
 
     Raises:
       ValueError: `values` is empty.
@@ -231,7 +231,7 @@ def check_series(**arrays: Float[np.ndarray, "..."] | None) -> list[np.ndarray]:
     """Returns arrays of one axis and one length, in float64.
 
     Args:
-      **arrays: arrays by their names in the message; None is left out.
+      **arrays: arrays by their names in the message; None is ignored.
 
     Raises:
       ValueError: an array is empty or has several axes, or lengths differ.
@@ -262,7 +262,7 @@ def check_images(name: str, images: np.ndarray, ndim: int, what: str) -> np.ndar
       what: the shape in words.
 
     Raises:
-      ValueError: there is no image, or the shape is another.
+      ValueError: there is no image, or its shape is wrong.
     """
     images = np.asarray(images, np.float64)
     if images.ndim == ndim + 1 and images.shape[-1] == 1:
@@ -279,10 +279,7 @@ def check_images(name: str, images: np.ndarray, ndim: int, what: str) -> np.ndar
 def mean_and_error(
     values: Float[np.ndarray, "seeds ..."],
 ) -> tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."]]:
-    """Returns means over seeds and their standard errors, 0 for one seed.
-
-    NaN is left out.
-    """
+    """Returns means over seeds and standard errors, 0 for one seed; ignores NaN."""
     values = np.asarray(values, np.float64)
     known = np.isfinite(values)
     count = known.sum(axis=0)

@@ -118,7 +118,7 @@ def test_jit_is_eager():
 def test_errors():
     with pytest.raises(ValueError, match=r"low < high.*low=1.0, high=1.0"):
         diagnostics.net_histogram(Z, low=1.0, high=1.0)
-    with pytest.raises(ValueError, match="σ of the net value, above 0; got 0"):
+    with pytest.raises(ValueError, match="stddev must be above 0, got 0"):
         diagnostics.expected_slope(Z, jnp.tanh, stddev=0)
     with pytest.raises(ValueError, match=r"\[draws, ...\].*\(40, 6\), got \(40, 6\)"):
         diagnostics.slope_under_noise(Z, Z, jnp.tanh)
