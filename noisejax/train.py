@@ -63,6 +63,11 @@ def main() -> None:
     if finished:
         print("this run was finished already: nothing to do")
     print(f"test error {training.show_spread(summary['test_error_percent'])}")
+    if "effective_samples" in summary:
+        num_samples = summary["config"]["objective"]["num_samples"]
+        effective = summary["effective_samples"]
+        unit = f"of {num_samples} samples"
+        print(f"effective {training.show_spread(effective, unit)} in the last epoch")
     print(f"{summary['seconds']:.1f} s; results in {WORKDIR.value}")
 
 

@@ -13,6 +13,9 @@ from jaxtyping import Array, Float, PyTree
 from noisejax import noise, objectives
 from noisejax.diagnostics._net_variance import net_variance
 
+COLLAPSED = 0.1
+"""Share of the samples beyond the first below which the weights have collapsed."""
+
 
 @chex.dataclass(frozen=True)
 class NoiseReport:
@@ -61,7 +64,8 @@ def report_noise(
 
     Returns:
       The report. If `apply_fn` returns no pre-activations, `net_variance` is the
-      variance of the outputs.
+      variance of the outputs. A UserWarning says if log-probabilities of integer
+      targets are above 0, and if one sample has almost all the importance weight.
 
     Raises:
       TypeError: `key` is no key.
@@ -101,11 +105,13 @@ def report_noise(
     positive_share = jnp.mean(log_probs > 0, dtype=jnp.float32)
     _warn_of_losses(positive_share, y)
     bound = objectives.bound_curve(log_probs)
+    effective = jnp.stack(
+        [_effective_samples(log_probs, 2**i) for i in range(len(bound.bound))]
+    )
+    _warn_of_collapse(effective[-1], 2 ** (len(effective) - 1))
     return NoiseReport(
         bound=bound,
-        effective_samples=jnp.stack(
-            [_effective_samples(log_probs, 2**i) for i in range(len(bound.bound))]
-        ),
+        effective_samples=effective,
         net_variance=net_variance(net_key, nets, params, x, num_draws=num_draws),
         positive_share=positive_share,
     )
@@ -122,6 +128,19 @@ def _warn_of_losses(positive_share: Array, y: PyTree[Array]) -> None:
             "log_prob_fn must return log p(y | x), at most 0 for integer targets; "
             f"{float(positive_share):.0%} of the values are above 0. If it returns a "
             "loss, return its negative",
+            stacklevel=3,
+        )
+
+
+def _warn_of_collapse(effective: Array, size: int) -> None:
+    """Warn if one of `size` samples has almost all the weight, outside of a trace."""
+    if size < 4 or isinstance(effective, jax.core.Tracer):
+        return
+    if float(effective) < 1 + COLLAPSED * (size - 1):
+        warnings.warn(
+            f"importance weights of {size} noise samples count as "
+            f"{float(effective):.2f} samples: one sample has almost all the weight, as "
+            "for long sequences. Use weighting='blocks' or 'equal' in objectives.iwsgd",
             stacklevel=3,
         )
 

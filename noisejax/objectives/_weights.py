@@ -130,6 +130,7 @@ def _log_mean_exp(log_probs: Array) -> Array:
 
 @_log_mean_exp.defjvp
 def _log_mean_exp_jvp(primals, tangents):
+    """∇ log (1/S) Σ_s p_s = Σ_s w_s ∇ log p_s  (Noh et al. 2017, eq. 7)."""
     bound = _log_mean_exp(*primals)
     possible = bound > -jnp.inf
     weights = jnp.where(possible[None], _weights(*primals), 0)

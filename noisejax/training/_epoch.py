@@ -1,4 +1,4 @@
-"""An epoch: the one loop over steps, and the search for a step that went wrong."""
+"""An epoch: compiled steps, the loop over them, and the evaluation without noise."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -106,8 +106,8 @@ def run_epoch(
     tables: list[list[Table]] = [[] for _ in groups]
 
     def reached():
-        parts = [_fetch(t) for t in tables] if tables[0] else []
-        new = [jax.tree.map(lambda *p: np.concatenate(p), *parts)] if parts else []
+        fetched = [_fetch(t) for t in tables] if tables[0] else []
+        new = [jax.tree.map(lambda *p: np.concatenate(p), *fetched)] if fetched else []
         old = [table] if table else []
         return placement.join(groups), _append([*old, *new])
 

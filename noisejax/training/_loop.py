@@ -169,9 +169,9 @@ def _train_round(
     """Find x*, then train for an epoch on x and one on each x*."""
     del table, began  # rounds are saved whole
     program, progress, batches = run.program, run.progress, phase.batches
-    epoch, tables, begin = progress.epoch + 1, [], time.perf_counter()
+    epoch, tables, start = progress.epoch + 1, [], time.perf_counter()
     x_star, residuals = program.project(seeds.state, batches, phase.offset + epoch)
-    progress.seconds_projecting += time.perf_counter() - begin
+    progress.seconds_projecting += time.perf_counter() - start
     stars = dataclasses.replace(
         batches,
         y=batches.y[batches.indices],

@@ -82,9 +82,19 @@ def summarise(
         "params_sha256_per_seed": shas,
         "metrics_sha256": hash_rows(progress.rows),
         "seconds": progress.seconds,
+        **_last_effective_samples(config, progress),
         **_seconds_apart(config, progress),
         **describe_run(config),
     }
+
+
+def _last_effective_samples(config: Config, progress: Progress) -> dict[str, Any]:
+    """Effective number of samples, 1 / Σ w², in the last epoch of each seed; S > 1."""
+    if config.objective.num_samples == 1:
+        return {}
+    rows = [row for row in progress.rows if row.get("effective_samples") is not None]
+    last = {row["seed"]: row["effective_samples"] for row in rows}
+    return {"effective_samples": spread(list(last.values()))} if last else {}
 
 
 def _seconds_apart(config: Config, progress: Progress) -> dict[str, float]:

@@ -113,3 +113,23 @@ def test_errors():
         )
     with pytest.raises(TypeError, match="JAX random key"):
         diagnostics.report_noise(0, lambda p, k, x: x, (), X, Y)
+
+
+def test_weights_that_collapse_are_warned_of():
+    """A log-likelihood of long targets varies so much that one sample wins."""
+
+    def apply(params, key, x):
+        return x + params * jax.random.normal(key, x.shape)
+
+    x, y = jnp.zeros((5, 2)), jnp.zeros((5, 2))
+
+    def report(scale):
+        return diagnostics.report_noise(
+            *(jax.random.key(0), apply, jnp.float32(scale), x, y),
+            log_prob_fn=lambda outputs, y: -jnp.sum((outputs - y) ** 2, axis=-1),
+            num_samples=8,
+        )
+
+    assert report(0.1).effective_samples[-1] > 7
+    with pytest.warns(UserWarning, match="8 noise samples count as 1"):
+        report(100.0)

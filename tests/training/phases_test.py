@@ -101,13 +101,14 @@ def test_mean_gradients(tmp_path):
 @pytest.mark.parametrize("strategy", ["fold", "vmap", "map", "resample"])
 def test_several_samples(tmp_path, strategy):
     """The bound improves on one sample's, by effective samples between 1 and S."""
-    train(
+    summary = train(
         tmp_path,
         objective__num_samples=4,
         objective__strategy=strategy,
         training__epochs=1,
     )
     [row] = rows(tmp_path, split="train")
+    assert summary["effective_samples"]["mean"] == row["effective_samples"]
     assert row["loss"] < row["loss_at_1"]
     assert 1 <= row["effective_samples"] <= 4
     assert not rows(tmp_path, split="test")[0].keys() & {"loss_at_1"}
