@@ -19,7 +19,7 @@ from noisejax.training._batches import (
     to_float,
 )
 from noisejax.training._mesh import Placement
-from noisejax.training._processes import on_host
+from noisejax.training._processes import on_host, wait_on_cpus
 from noisejax.training._state import TrainState, step_key
 from noisejax.training._step import Step
 from noisejax.training._task import Task
@@ -117,6 +117,7 @@ def run_epoch(
         for g, (x, y) in enumerate(examples):
             groups[g], metrics = call(groups[g], x, y, parts[g].seeds, *numbers)
             tables[g].append(metrics)
+            wait_on_cpus((groups[g], metrics))
         if batches.is_streamed and len(tables[0]) > IN_FLIGHT:
             jax.block_until_ready(tables[0][-IN_FLIGHT - 1])  # bounds the memory used
         after_call(first + count, reached)
@@ -180,6 +181,7 @@ def make_evaluate(
                 totals = add(
                     totals, params, batch_stats, *batch, counted[i * size :][:size]
                 )
+                wait_on_cpus(totals)
             results.append(totals)
         loss, error = np.concatenate(on_host(results)).T / indices.shape[1]
         return {"loss": loss, "error": error}

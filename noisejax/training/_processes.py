@@ -83,6 +83,16 @@ def join_processes(
         ) from raised[0]
 
 
+def wait_on_cpus(values: PyTree[Array]) -> None:
+    """Wait for arrays if several processes run on CPUs.
+
+    There two programs with collectives may run at once, in another order in each
+    process, and wait for each other for ever. Other platforms run one at a time.
+    """
+    if jax.process_count() > 1 and jax.default_backend() == "cpu":
+        jax.block_until_ready(values)
+
+
 def is_first() -> bool:
     """True in process 0, which writes files and prints."""
     return jax.process_index() == 0
