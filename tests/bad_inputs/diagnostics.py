@@ -59,7 +59,7 @@ DIAGNOSTICS = {
     ),
     "expected_slope: stddev 0": (
         lambda: diagnostics.expected_slope(X, jnp.tanh, stddev=0.0),
-        "above 0; got 0.0",
+        "stddev must be above 0, got 0.0",
     ),
     "activation_slope: integers": (
         lambda: diagnostics.activation_slope(INTEGERS, jnp.tanh),
