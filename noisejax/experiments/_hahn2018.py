@@ -84,10 +84,10 @@ def scales(num_seeds: int = 10) -> dict[str, Scale]:
     return {
         "smoke": smoke(),
         "short": Scale(
-            changes=("at most 60 epochs, stopped after 15 without a better one",),
-            cost="about 10 minutes per row, two cores (estimate)",
-            overrides={"training.epochs": 60, "training.patience": 15},
-            num_seeds=3,
+            changes=("at most 250 epochs",),
+            cost="about 25 minutes per row, one core (estimate)",
+            overrides={"training.epochs": 250},
+            num_seeds=5,
         ),
         "paper": Scale(
             (), "about 40 minutes per row, two cores (estimate)", num_seeds=num_seeds
