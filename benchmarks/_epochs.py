@@ -54,7 +54,7 @@ class Epochs:
         self.number += 1
         phase = self.program.phases[0]
         self.states, metrics = run_epoch(
-            phase.call,
+            phase.steps,
             self.states,
             phase.batches,
             self.number,
@@ -70,7 +70,7 @@ class Epochs:
         """
         phase = self.program.phases[0]
         expected = 1 + (phase.batches.steps % self.program.steps_per_call > 0)
-        traces = phase.call._cache_size()
+        traces = phase.steps.call._cache_size()
         assert traces <= expected, f"{self.number} epochs were traced {traces} times"
 
 

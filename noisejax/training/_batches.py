@@ -68,8 +68,8 @@ def as_seen(
     epoch: Int[Array, ""],
     step: Int[Array, ""],
     *,
-    inverted: bool,
-    augment: bool,
+    inverted: bool = False,
+    augment: bool = False,
 ) -> Float[Array, "batch ..."]:
     """Convert the examples of a step to the network's input, perhaps augmented."""
     examples = to_float(x, inverted=inverted)
@@ -80,12 +80,12 @@ def as_seen(
 
 @functools.partial(jax.jit, static_argnames="batch_size")
 def epoch_rows(
-    indices: Int[Array, "seeds n"],
-    seeds: Int[Array, " seeds"],
+    indices: Int[Array, "*seeds n"],
+    seeds: Int[Array, "*seeds"],
     epoch: Int[Array, ""],
     *,
     batch_size: int,
-) -> Int[Array, "seeds steps batch"]:
+) -> Int[Array, "*seeds steps batch"]:
     """Draw the examples of each step; a last, smaller batch is not trained on."""
 
     def one_seed(indices, seed):
@@ -94,18 +94,17 @@ def epoch_rows(
         order = jax.random.permutation(key, indices)[: steps * batch_size]
         return order.reshape(steps, batch_size)
 
-    return jax.vmap(one_seed)(indices, seeds)
+    return jnp.vectorize(one_seed, signature="(n),()->(s,b)")(indices, seeds)
 
 
 @functools.partial(jax.jit, static_argnames="batch_size")
 def rows_in_order(
-    indices: Int[Array, "seeds n"], *, batch_size: int
-) -> Int[Array, "seeds steps batch"]:
+    indices: Int[Array, "*seeds n"], *, batch_size: int
+) -> Int[Array, "*seeds steps batch"]:
     """Cut examples into batches, in order; the last one is padded."""
-    seeds, n = indices.shape
-    steps = -(-n // batch_size)
-    padded = jnp.pad(indices, ((0, 0), (0, steps * batch_size - n)))
-    return padded.reshape(seeds, steps, batch_size)
+    *seeds, n = indices.shape
+    padded = jnp.pad(indices, [(0, 0)] * len(seeds) + [(0, -n % batch_size)])
+    return padded.reshape(*seeds, -1, batch_size)
 
 
 def plan_calls(
@@ -123,7 +122,7 @@ def plan_calls(
 
 @dataclasses.dataclass(frozen=True)
 class Batches:
-    """Batches of the epochs of all seeds.
+    """Batches of the epochs of all seeds, or of one group of them (see `split`).
 
     Attributes:
       x: examples, on the device; NumPy arrays are streamed from the host.
@@ -137,8 +136,8 @@ class Batches:
 
     x: Array | np.ndarray
     y: Array | np.ndarray
-    indices: Int[Array, "seeds n"]
-    seeds: Int[Array, " seeds"]
+    indices: Int[Array, "*seeds n"]
+    seeds: Int[Array, "*seeds"]
     batch_size: int
     placement: Placement
     by_seed: bool = False
@@ -146,7 +145,7 @@ class Batches:
     @property
     def steps(self) -> int:
         """Number of steps of an epoch."""
-        return self.indices.shape[1] // self.batch_size
+        return self.indices.shape[-1] // self.batch_size
 
     @property
     def is_streamed(self) -> bool:
@@ -161,13 +160,13 @@ class Batches:
         groups = self.placement.split(arrays)
         return [dataclasses.replace(self, **group) for group in groups]
 
-    def rows(self, epoch: int) -> Int[Array, "seeds steps batch"]:
+    def rows(self, epoch: int) -> Int[Array, "*seeds steps batch"]:
         """Draw the examples of each step of an epoch, counted over phases."""
         number = np.int32(epoch)
         return epoch_rows(self.indices, self.seeds, number, batch_size=self.batch_size)
 
     def read(self, epoch: int, calls: Calls) -> Iterator[tuple[Array, Array]]:
-        """Yield x and y [seeds, K, batch, ...] of the K steps of each call."""
+        """Yield x and y [(seeds,) K, batch, ...] of the K steps of each call."""
         return read_rows(
             (self.x, self.y),
             self.rows(epoch),
@@ -179,45 +178,28 @@ class Batches:
 
 def read_rows(
     arrays: Sequence[Array | np.ndarray],
-    rows: Int[Array, "seeds steps batch"],
+    rows: Int[Array, "*seeds steps batch"],
     calls: Calls,
     *,
     sharding: NamedSharding | None = None,
     by_seed: bool = False,
 ) -> Iterator[tuple[Array, ...]]:
-    """Yield the chosen rows of each call on the devices.
-
-    Args:
-      arrays: examples on the device; NumPy arrays are streamed from the host.
-      rows: rows of each step.
-      calls: steps of each call.
-      sharding: sharding of [seeds, K, batch, ...]; None: one device.
-      by_seed: True if the arrays lead with the seeds.
-    """
+    """Yield the chosen rows of each call on the devices; see `Batches`."""
     if isinstance(arrays[0], np.ndarray):
         yield from _stream(arrays, on_host(rows), calls, sharding)
         return
     for first, count in calls:
-        yield _take(
-            arrays,
-            rows,
-            np.int32(first),
-            count=count,
-            by_seed=by_seed,
-            sharding=sharding,
-        )
+        yield _take(arrays, rows, np.int32(first), count, by_seed, sharding)
 
 
-@functools.partial(jax.jit, static_argnames=("count", "by_seed", "sharding"))
-def _take(arrays, rows, first, *, count, by_seed, sharding):
-    chosen = lax.dynamic_slice_in_dim(rows, first, count, axis=1)
-    if by_seed:
-        batch = [jax.vmap(lambda a, i: a[i])(array, chosen) for array in arrays]
-    else:
-        batch = [array[chosen] for array in arrays]
-    if sharding is not None:
-        batch = lax.with_sharding_constraint(batch, sharding)
-    return tuple(batch)
+@functools.partial(jax.jit, static_argnums=(3, 4, 5))
+def _take(arrays, rows, first, count, by_seed, sharding):
+    chosen = lax.dynamic_slice_in_dim(rows, first, count, axis=rows.ndim - 2)
+    take = lambda array, index: array[index]  # noqa: E731
+    if by_seed and rows.ndim > 2:
+        take = jax.vmap(take)
+    batch = tuple(take(array, chosen) for array in arrays)
+    return lax.with_sharding_constraint(batch, sharding) if sharding else batch
 
 
 def _stream(arrays, rows, calls, sharding) -> Iterator[tuple[Array, ...]]:
@@ -234,7 +216,7 @@ class _Source:
     def __init__(
         self,
         arrays: Sequence[np.ndarray],
-        rows: Int[np.ndarray, "seeds steps batch"],
+        rows: Int[np.ndarray, "*seeds steps batch"],
         calls: Calls,
         sharding: NamedSharding | None,
     ):
@@ -246,13 +228,13 @@ class _Source:
 
     def __getitem__(self, i: int) -> tuple[Array, ...]:
         first, count = self._calls[i]
-        rows = self._rows[:, first : first + count]
+        rows = self._rows[..., first : first + count, :]
 
         def put(array):
             if self._sharding is None:
                 return jax.device_put(array[rows])
             shape = rows.shape + array.shape[1:]
-            read = lambda index: array[rows[index[:3]]]  # noqa: E731
+            read = lambda index: array[rows[index[: rows.ndim]]]  # noqa: E731
             return jax.make_array_from_callback(shape, self._sharding, read)
 
         return tuple(put(array) for array in self._arrays)

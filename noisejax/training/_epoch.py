@@ -1,5 +1,6 @@
 """An epoch: compiled steps, the loop over them, and the evaluation without noise."""
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -8,11 +9,10 @@ import numpy as np
 from flax import linen as nn
 from jax import lax
 from jax import numpy as jnp
-from jaxtyping import Float
+from jaxtyping import Array, Float
 
 from noisejax.training._batches import (
     Batches,
-    as_seen,
     plan_calls,
     read_rows,
     rows_in_order,
@@ -30,34 +30,33 @@ IN_FLIGHT = 2
 Table = dict[str, Float[np.ndarray, "seeds steps"]]
 """Metrics of the steps of an epoch."""
 
-Call = Callable[..., tuple[TrainState, Table]]
+
+@dataclasses.dataclass(frozen=True)
+class Steps:
+    """Compiled steps of a group of seeds.
+
+    Attributes:
+      call: (states, x, y, seeds, epoch, first) -> (states, metrics [(seeds,) K]), for
+        the batches [(seeds,) K, batch, ...] of the steps `first`, `first` + 1, ... of
+        an epoch, counted over phases. It donates the states.
+      see: (x, seed, epoch, step) -> input of the network at one step of one seed.
+    """
+
+    call: Callable[..., tuple[TrainState, Table]]
+    see: Callable[..., Float[Array, "batch ..."]]
 
 
-def make_call(
-    step: Step, *, inverted: bool, augment: bool, placement: Placement
-) -> Call:
+def make_steps(step: Step, see: Callable[..., Array], placement: Placement) -> Steps:
     """Compile K steps of a group of seeds: the step itself, or a scan of it.
 
     A scan of length 1 would not do: within any loop, XLA on a CPU runs the gradients of
     convolutions many times slower.
-
-    Args:
-      step: step of one seed.
-      inverted: True to invert the examples.
-      augment: True to flip and crop them.
-      placement: sharding of the batches and the seeds.
-
-    Returns:
-      call(states, x, y, seeds, epoch, first) -> (states, metrics [seeds, K]), for the
-      batches [seeds, K, batch, ...] of the steps `first`, `first` + 1, ... of an epoch,
-      counted over phases. It donates the states.
     """
 
     def one_seed(state, x, y, seed, epoch, first):
         def body(state, batch):
             i, x, y = batch
-            x = as_seen(x, seed, epoch, i, inverted=inverted, augment=augment)
-            x, y = placement.batch((x, y))
+            x, y = placement.batch((see(x, seed, epoch, i), y))
             return step(state, x, y, step_key(seed, epoch, i))
 
         if len(x) > 1:
@@ -70,11 +69,11 @@ def make_call(
     def call(*arguments):
         return placement.keep_by_seed(mapped(*arguments))
 
-    return jax.jit(call, donate_argnums=0)
+    return Steps(jax.jit(call, donate_argnums=0), see)
 
 
 def run_epoch(
-    call: Call,
+    steps: Steps,
     state: TrainState,
     batches: Batches,
     epoch: int,
@@ -87,7 +86,7 @@ def run_epoch(
     """Train all seeds for an epoch, without waiting for the device.
 
     Args:
-      call: compiled steps, see `make_call`.
+      steps: compiled steps.
       state: states of all seeds; they are copied, since a call donates them.
       batches: batches of the epoch.
       epoch: number of the epoch, counted over phases.
@@ -106,16 +105,17 @@ def run_epoch(
     tables: list[list[Table]] = [[] for _ in groups]
 
     def reached():
-        fetched = [_fetch(t) for t in tables] if tables[0] else []
-        new = [jax.tree.map(lambda *p: np.concatenate(p), *fetched)] if fetched else []
-        old = [table] if table else []
-        return placement.join(groups), _append([*old, *new])
+        done = [table] if table else []
+        if tables[0]:
+            done.append(_fetch(tables, placement))
+        metrics = jax.tree.map(lambda *parts: np.concatenate(parts, axis=1), *done)
+        return placement.join(groups), metrics
 
     sources = [part.read(epoch, calls) for part in parts]
     for (first, count), *examples in zip(calls, *sources, strict=True):
         numbers = np.int32(epoch), np.int32(first)
         for g, (x, y) in enumerate(examples):
-            groups[g], metrics = call(groups[g], x, y, parts[g].seeds, *numbers)
+            groups[g], metrics = steps.call(groups[g], x, y, parts[g].seeds, *numbers)
             tables[g].append(metrics)
             wait_on_cpus((groups[g], metrics))
         if batches.is_streamed and len(tables[0]) > IN_FLIGHT:
@@ -128,15 +128,16 @@ copy = jax.jit(lambda tree: jax.tree.map(jnp.copy, tree))
 """Copy a tree, so that the original survives the donation to a call."""
 
 
-def _fetch(tables: Sequence[Table]) -> Table:
-    """Fetch the metrics of all calls of an epoch at once."""
-    if jax.process_count() > 1:  # one exchange for all calls
-        tables = [jax.tree.map(lambda *parts: jnp.concatenate(parts, axis=1), *tables)]
-    return _append(on_host(tables))
-
-
-def _append(tables: Sequence[Table]) -> Table:
-    return jax.tree.map(lambda *parts: np.concatenate(parts, axis=1), *tables)
+def _fetch(tables: Sequence[Sequence[Table]], placement: Placement) -> Table:
+    """Fetch the metrics of all groups and calls at once."""
+    concatenate = jnp.concatenate
+    if jax.process_count() == 1:
+        tables, concatenate = on_host(tables), np.concatenate
+    groups = [
+        jax.tree.map(lambda *parts: concatenate(parts, axis=-1), *calls)
+        for calls in tables
+    ]
+    return on_host(placement.join(groups))
 
 
 def make_evaluate(
@@ -171,11 +172,12 @@ def make_evaluate(
     def evaluate(state, x, y, indices):
         results = []
         variables = (state.params, state.batch_stats, indices)
-        for params, batch_stats, own in placement.split(variables):
-            rows = rows_in_order(own, batch_size=size)
-            counted = np.arange(rows.shape[1] * size) < own.shape[1]
-            totals: Any = np.zeros((len(own), 2), np.float32)
-            calls = plan_calls(rows.shape[1], 1)
+        for params, batch_stats, chosen in placement.split(variables):
+            rows = rows_in_order(chosen, batch_size=size)
+            *seeds, steps, _ = rows.shape
+            counted = np.arange(steps * size) < chosen.shape[-1]
+            totals: Any = np.zeros((*seeds, 2), np.float32)
+            calls = plan_calls(steps, 1)
             batches = read_rows((x, y), rows, calls, sharding=placement.batch_sharding)
             for (i, _), batch in zip(calls, batches, strict=True):
                 totals = add(
@@ -183,7 +185,7 @@ def make_evaluate(
                 )
                 wait_on_cpus(totals)
             results.append(totals)
-        loss, error = np.concatenate(on_host(results)).T / indices.shape[1]
+        loss, error = on_host(placement.join(results)).T / indices.shape[1]
         return {"loss": loss, "error": error}
 
     return evaluate

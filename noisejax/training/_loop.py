@@ -128,8 +128,17 @@ def _train_epoch(
     """Train for the next epoch; save and stop within it if that is asked for."""
     progress, begin, every = run.progress, run.progress.step, run.program.save_steps
     epoch, before = progress.epoch + 1, seeds.state
-    part = (phase.call, phase.batches, before, stopped, epoch, begin)
-    check = functools.partial(_check_finite, run, phase, *part)
+    check = functools.partial(
+        _check_finite,
+        run,
+        phase,
+        phase.steps,
+        phase.batches,
+        before,
+        stopped=stopped,
+        epoch=epoch,
+        begin=begin,
+    )
 
     def after_call(step, reached):
         stop = run.stop_asked()
@@ -145,7 +154,7 @@ def _train_epoch(
             raise _stopped(run, phase)
 
     state, table = run_epoch(
-        phase.call,
+        phase.steps,
         before,
         phase.batches,
         phase.offset + epoch,
@@ -178,21 +187,30 @@ def _train_round(
         indices=all_rows(program.seeds, batches.indices.shape[1]),
         by_seed=True,
     )
-    passes = [(phase.call, batches)]
+    passes = [(phase.steps, batches)]
     for i in range(program.passes):
-        passes.append((phase.star_call, dataclasses.replace(stars, x=x_star[:, i])))
+        passes.append((phase.star_steps, dataclasses.replace(stars, x=x_star[:, i])))
     state = seeds.state
-    for i, (call, examples) in enumerate(passes):
+    for i, (steps, examples) in enumerate(passes):
         before = state
         state, table = run_epoch(
-            call,
+            steps,
             before,
             examples,
             phase.offset + epoch + i,
             steps_per_call=program.steps_per_call,
         )
         _check_finite(
-            run, phase, call, examples, before, stopped, epoch + i, 0, state, table
+            run,
+            phase,
+            steps,
+            examples,
+            before,
+            state,
+            table,
+            stopped=stopped,
+            epoch=epoch + i,
+            begin=0,
         )
         tables.append(table)
     columns = {
@@ -235,19 +253,19 @@ def _stopped(run: Run, phase: Phase) -> TrainingStopped:
     )
 
 
-def _check_finite(run: Run, phase: Phase, *arguments: Any) -> None:
+def _check_finite(run: Run, phase: Phase, *arguments: Any, **where: Any) -> None:
     """Check the states and the metrics of an epoch (see `describe_nonfinite`).
 
     Raises:
       TrainingError: a value is not finite; the message says where it came from.
     """
-    where = describe_nonfinite(run.program, phase, *arguments)
-    if where is not None:
+    found = describe_nonfinite(run.program, phase, *arguments, **where)
+    if found is not None:
         kept = "no epoch was finished before it"
         if run.progress.rows or run.progress.step:
             kept = f"the last checkpoint before it is kept in {run.folder.path}"
         raise TrainingError(
-            f"{where}; {kept}. Lower optimizer.learning_rate, or skip such steps with "
+            f"{found}; {kept}. Lower optimizer.learning_rate, or skip such steps with "
             "training.on_nan=skip"
         )
 

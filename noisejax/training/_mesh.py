@@ -8,7 +8,6 @@ not depend on the mesh; sums over a batch depend on it to the order of the addit
 import dataclasses
 import functools
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 import jax
 import numpy as np
@@ -45,9 +44,9 @@ class Placement:
 
     @property
     def batch_sharding(self) -> NamedSharding | None:
-        """Sharding of batches [seeds, steps, batch, ...]; None: one device."""
-        seeds = SAMPLES if self.splits_seeds else None
-        return self.mesh and NamedSharding(self.mesh, PartitionSpec(seeds, None, DATA))
+        """Sharding of a group's batches [(seeds,) steps, batch, ...]; or None."""
+        seeds = [] if self.one_by_one else [SAMPLES if self.splits_seeds else None]
+        return self.mesh and NamedSharding(self.mesh, PartitionSpec(*seeds, None, DATA))
 
     def replicate(self, tree: PyTree[Array]) -> PyTree[Array]:
         """Put the same arrays on every device."""
@@ -110,48 +109,36 @@ class Placement:
         """
         return not self.splits_seeds and jax.default_backend() == "cpu"
 
-    def over_seeds(
-        self, function: Callable, in_axes: Sequence[int | None]
-    ) -> Callable[..., Any]:
-        """Map a function of one seed over the seeds of a group (see `split`).
-
-        Args:
-          function: function of one seed.
-          in_axes: 0 for arguments that lead with the seeds, None for shared ones.
-        """
-        if self.splits_seeds:
-            return jax.vmap(function, in_axes, spmd_axis_name=SAMPLES)
-        if not self.one_by_one:
-            return jax.vmap(function, in_axes)
-
-        def alone(*arguments):  # a group is one seed: drop its axis, and restore it
-            own = [
-                argument if axis is None else jax.tree.map(lambda a: a[0], argument)
-                for argument, axis in zip(arguments, in_axes, strict=True)
-            ]
-            return jax.tree.map(lambda a: jnp.asarray(a)[None], function(*own))
-
-        return alone
+    def over_seeds(self, function: Callable, in_axes: Sequence[int | None]) -> Callable:
+        """Map a function of one seed over a group (see `split`), as vmap would."""
+        if self.one_by_one:
+            return function
+        name = SAMPLES if self.splits_seeds else None
+        return jax.vmap(function, in_axes, spmd_axis_name=name)
 
     def split(self, tree: PyTree[Array]) -> list[PyTree[Array]]:
-        """Split arrays that lead with the seeds into groups that run together."""
-        count = len(jax.tree.leaves(tree)[0])
-        return _split(tree, count) if self.one_by_one and count > 1 else [tree]
+        """Split arrays that lead with the seeds into the groups that run together.
 
-    @staticmethod
-    def join(groups: Sequence[PyTree[Array]]) -> PyTree[Array]:
-        """Concatenate what `split` has split."""
-        return groups[0] if len(groups) == 1 else _join(groups)
+        A group is one seed, without its axis (a program that drops and restores the
+        axis copies its state at each step), or all seeds.
+        """
+        return _unstack(tree) if self.one_by_one else [tree]
 
-
-@functools.partial(jax.jit, static_argnums=1)
-def _split(tree: PyTree[Array], count: int) -> list[PyTree[Array]]:
-    return [jax.tree.map(lambda a, i=i: a[i : i + 1], tree) for i in range(count)]
+    def join(self, groups: Sequence[PyTree[Array]]) -> PyTree[Array]:
+        """Join the groups that `split` has made."""
+        return _stack(self, groups) if self.one_by_one else groups[0]
 
 
 @jax.jit
-def _join(groups: Sequence[PyTree[Array]]) -> PyTree[Array]:
-    return jax.tree.map(lambda *parts: jnp.concatenate(parts), *groups)
+def _unstack(tree: PyTree[Array]) -> list[PyTree[Array]]:
+    count = len(jax.tree.leaves(tree)[0])
+    return [jax.tree.map(lambda a, i=i: a[i], tree) for i in range(count)]
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _stack(placement: Placement, groups: Sequence[PyTree[Array]]) -> PyTree[Array]:
+    tree = jax.tree.map(lambda *parts: jnp.stack(parts), *groups)
+    return placement.keep_by_seed(tree)
 
 
 ONE_DEVICE = Placement()

@@ -16,7 +16,7 @@ from jax import numpy as jnp
 from jaxtyping import Array, Int
 
 from noisejax import data
-from noisejax.training._batches import Batches, is_streamed
+from noisejax.training._batches import Batches, as_seen, is_streamed
 from noisejax.training._build import (
     build_model,
     choose_strategy,
@@ -24,7 +24,7 @@ from noisejax.training._build import (
     steps_per_epoch,
 )
 from noisejax.training._config import Config
-from noisejax.training._epoch import Call, make_call, make_evaluate
+from noisejax.training._epoch import Steps, make_evaluate, make_steps
 from noisejax.training._examples import (
     Examples,
     Prepared,
@@ -55,8 +55,8 @@ class Phase:
       offset: number of epochs of the phases before.
       batches: batches of an epoch.
       optimizer: optimizer of this phase.
-      call: compiled steps, see `make_call`.
-      star_call: the same for x*.
+      steps: compiled steps on examples.
+      star_steps: compiled steps on x*, which are neither inverted nor augmented.
     """
 
     name: str
@@ -64,8 +64,8 @@ class Phase:
     offset: int
     batches: Batches
     optimizer: optax.GradientTransformation
-    call: Call
-    star_call: Call
+    steps: Steps
+    star_steps: Steps
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,7 +88,6 @@ class Program:
       placement: sharding of the arrays.
       steps_per_call: largest number of steps of a compiled call.
       microbatches: parts of a batch.
-      augment: True to augment training examples.
       save_steps: steps between checkpoints within an epoch; 0: none.
       patience: epochs without a better one after which a seed stops; 0: never.
       skips: True if steps whose values are not finite are skipped.
@@ -109,7 +108,6 @@ class Program:
     placement: Placement
     steps_per_call: int
     microbatches: int
-    augment: bool
     save_steps: int
     patience: int
     skips: bool
@@ -207,7 +205,6 @@ def build_program(
         steps_per_call=training.steps_per_call
         or (1 if jax.default_backend() == "cpu" else STEPS_PER_CALL),
         microbatches=training.microbatches,
-        augment=config.data.augment,
         save_steps=training.checkpoint_steps,
         patience=training.patience,
         skips=training.on_nan == "skip",
@@ -259,19 +256,17 @@ def _build_phase(
         mean_gradients=training.gradients,
         placement=placement,
     )
+    see = functools.partial(
+        as_seen, inverted=prepared.inverted, augment=config.data.augment
+    )
     return Phase(
         name=name,
         epochs=epochs,
         offset=offset,
         batches=batches,
         optimizer=optimizer,
-        call=make_call(
-            step,
-            inverted=prepared.inverted,
-            augment=config.data.augment,
-            placement=placement,
-        ),
-        star_call=make_call(step, inverted=False, augment=False, placement=placement),
+        steps=make_steps(step, see, placement),
+        star_steps=make_steps(step, as_seen, placement),
     )
 
 

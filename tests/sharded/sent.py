@@ -16,9 +16,10 @@ def compile_step(config, dataset):
     state = newest_state(program, RunFolder("/nowhere"), {})[0].state
     [phase] = program.phases
     calls = [(0, 1)]
-    x, y = next(phase.batches.read(1, calls))
+    [batches], [group] = phase.batches.split(), program.placement.split(state)
+    x, y = next(batches.read(1, calls))
     numbers = np.int32(1), np.int32(0)
-    lowered = phase.call.lower(state, x, y, program.seeds, *numbers)
+    lowered = phase.steps.call.lower(group, x, y, batches.seeds, *numbers)
     return state, lowered.compile()
 
 
