@@ -107,6 +107,12 @@ def rows_in_order(
     return padded.reshape(*seeds, -1, batch_size)
 
 
+@functools.partial(jax.jit, static_argnums=1)
+def all_rows(seeds: Int[Array, " seeds"], n: int) -> Int[Array, "seeds n"]:
+    """All of n rows, for each seed."""
+    return jnp.broadcast_to(jnp.arange(n, dtype=jnp.int32), (seeds.shape[0], n))
+
+
 def plan_calls(
     steps: int, steps_per_call: int, begin: int = 0
 ) -> list[tuple[int, int]]:

@@ -81,7 +81,8 @@ def run_epoch(
     steps_per_call: int,
     begin: int = 0,
     table: Table | None = None,
-    after_call: Callable[[int, Callable[[], Any]], None] = lambda step, reached: None,
+    check: Callable[[TrainState, Table], None] = lambda state, table: None,
+    after_call: Callable[[int, Callable[[], Any]], None] | None = None,
 ) -> tuple[TrainState, Table]:
     """Train all seeds for an epoch, without waiting for the device.
 
@@ -93,6 +94,7 @@ def run_epoch(
       steps_per_call: largest number of steps of a call.
       begin: steps of this epoch that `state` has made.
       table: metrics of those steps.
+      check: raises an error if the states or the metrics are not finite.
       after_call: called with the number of steps made, and a function that returns
         (state, table) so far.
 
@@ -108,8 +110,9 @@ def run_epoch(
         done = [table] if table else []
         if tables[0]:
             done.append(_fetch(tables, placement))
-        metrics = jax.tree.map(lambda *parts: np.concatenate(parts, axis=1), *done)
-        return placement.join(groups), metrics
+        result = placement.join(groups), append(done)
+        check(*result)
+        return result
 
     sources = [part.read(epoch, calls) for part in parts]
     for (first, count), *examples in zip(calls, *sources, strict=True):
@@ -120,12 +123,18 @@ def run_epoch(
             wait_on_cpus((groups[g], metrics))
         if batches.is_streamed and len(tables[0]) > IN_FLIGHT:
             jax.block_until_ready(tables[0][-IN_FLIGHT - 1])  # bounds the memory used
-        after_call(first + count, reached)
+        if after_call:
+            after_call(first + count, reached)
     return reached()
 
 
 copy = jax.jit(lambda tree: jax.tree.map(jnp.copy, tree))
 """Copy a tree, so that the original survives the donation to a call."""
+
+
+def append(tables: Sequence[Table]) -> Table:
+    """Concatenate metrics [seeds, steps] of several parts of an epoch."""
+    return jax.tree.map(lambda *parts: np.concatenate(parts, axis=1), *tables)
 
 
 def _fetch(tables: Sequence[Sequence[Table]], placement: Placement) -> Table:

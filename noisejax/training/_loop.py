@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float
 from tqdm import tqdm
 
 from noisejax.training._checkpoint import Checkpoint, as_arrays, save_checkpoint
-from noisejax.training._epoch import Table, run_epoch
+from noisejax.training._epoch import Table, append, run_epoch
 from noisejax.training._errors import TrainingError, TrainingStopped
 from noisejax.training._files import RunFolder
 from noisejax.training._metrics import (
@@ -23,14 +23,14 @@ from noisejax.training._metrics import (
 )
 from noisejax.training._nonfinite import describe_nonfinite
 from noisejax.training._processes import is_first, on_host, together
-from noisejax.training._program import Phase, Program, all_rows, evaluate
+from noisejax.training._program import Phase, Program, evaluate
 from noisejax.training._record import Progress
 from noisejax.training._state import (
     Seeds,
     TrainState,
     freeze_stopped,
+    judge,
     restart,
-    update_best,
 )
 
 Means = dict[str, Float[np.ndarray, " seeds"]]
@@ -74,7 +74,6 @@ def run_phase(run: Run, phase: Phase, seeds: Seeds, table: Table | None) -> Seed
     if retraining and not progress.epoch and not progress.step:
         state = jax.jit(functools.partial(restart, optimizer=phase.optimizer))(seeds)
         seeds = seeds.replace(state=state)
-    judge = _make_judge(program.patience)
     with tqdm(
         total=phase.epochs,
         initial=progress.epoch,
@@ -89,21 +88,21 @@ def run_phase(run: Run, phase: Phase, seeds: Seeds, table: Table | None) -> Seed
             if run.stop_asked():
                 raise _stopped(run, phase)
             began = time.perf_counter() - progress.seconds
-            train = _train_round if program.project else _train_epoch
-            state, measured = train(run, phase, seeds, table, stopped, began)
-            measured, table, best = {"train": measured}, None, seeds.best
+            state, means = _train(run, phase, seeds, table, stopped, began)
+            measured, table = {"train": means}, None
             progress.epoch, progress.step = progress.epoch + stride, 0
             if not retraining:
                 score = np.full(len(stopped), -progress.epoch, np.float32)
                 if program.validation.shape[1]:
                     judged = evaluate(program, state, program.train, program.validation)
                     measured["validation"], score = judged, judged["error"]
-                state, best = judge(seeds, state, score, progress.epoch)
-            measured["test"] = evaluate(program, state, program.test)
+                seeds = judge(seeds, state, score, progress.epoch, program.patience)
+            else:
+                seeds = seeds.replace(state=state)
+            measured["test"] = evaluate(program, seeds.state, program.test)
             if retraining:
                 errors = [100 * float(error) for error in measured["test"]["error"]]
                 progress.retrain_errors.append(errors)
-            seeds = Seeds(state=state, best=best)
             numbers = program.seed_numbers
             rows = make_rows(phase.name, progress.epoch, numbers, measured)
             rows = [row for row in rows if not stopped[numbers.index(row["seed"])]]
@@ -117,7 +116,7 @@ def run_phase(run: Run, phase: Phase, seeds: Seeds, table: Table | None) -> Seed
     return seeds
 
 
-def _train_epoch(
+def _train(
     run: Run,
     phase: Phase,
     seeds: Seeds,
@@ -125,112 +124,51 @@ def _train_epoch(
     stopped: Bool[np.ndarray, " seeds"],
     began: float,
 ) -> tuple[TrainState, Means]:
-    """Train for the next epoch; save and stop within it if that is asked for."""
-    progress, begin, every = run.progress, run.progress.step, run.program.save_steps
-    epoch, before = progress.epoch + 1, seeds.state
-    check = functools.partial(
-        _check_finite,
-        run,
-        phase,
-        phase.steps,
-        phase.batches,
-        before,
-        stopped=stopped,
-        epoch=epoch,
-        begin=begin,
-    )
+    """Train for an epoch; with back-projection for a round, saved as a whole.
 
-    def after_call(step, reached):
-        stop = run.stop_asked()
-        due = every and step // every > progress.step // every
-        if step == phase.batches.steps or not (stop or due):
-            return  # a checkpoint is saved at the end of the epoch, if at all
-        state, table = reached()
-        check(state, table)
-        progress.step, progress.seconds = step, time.perf_counter() - began
-        state = jax.jit(freeze_stopped)(stopped, before, state)
-        _save(run, phase, seeds.replace(state=state), table=table)
-        if stop:
-            raise _stopped(run, phase)
-
-    state, table = run_epoch(
-        phase.steps,
-        before,
-        phase.batches,
-        phase.offset + epoch,
-        steps_per_call=run.program.steps_per_call,
-        begin=begin,
-        table=table,
-        after_call=after_call,
-    )
-    check(state, table)
-    return state, _means(table)
-
-
-def _train_round(
-    run: Run,
-    phase: Phase,
-    seeds: Seeds,
-    table: Table | None,
-    stopped: Bool[np.ndarray, " seeds"],
-    began: float,
-) -> tuple[TrainState, Means]:
-    """Find x*, then train for an epoch on x and one on each x*."""
-    del table, began  # rounds are saved whole
-    program, progress, batches = run.program, run.progress, phase.batches
-    epoch, tables, start = progress.epoch + 1, [], time.perf_counter()
-    x_star, residuals = program.project(seeds.state, batches, phase.offset + epoch)
-    progress.seconds_projecting += time.perf_counter() - start
-    stars = dataclasses.replace(
-        batches,
-        y=batches.y[batches.indices],
-        indices=all_rows(program.seeds, batches.indices.shape[1]),
-        by_seed=True,
-    )
-    passes = [(phase.steps, batches)]
-    for i in range(program.passes):
-        passes.append((phase.star_steps, dataclasses.replace(stars, x=x_star[:, i])))
-    state = seeds.state
-    for i, (steps, examples) in enumerate(passes):
-        before = state
+    A round finds x*, and trains for an epoch on x and for one on each x*.
+    """
+    program, progress, state, tables = run.program, run.progress, seeds.state, []
+    epoch, passes, residuals = progress.epoch + 1, [(phase.steps, phase.batches)], {}
+    after_call = functools.partial(_save_within, run, phase, seeds, stopped, began)
+    if program.project:
+        after_call, start = None, time.perf_counter()
+        found, residuals = program.project(state, phase.batches, phase.offset + epoch)
+        passes += [(phase.star_steps, stars) for stars in found]
+        progress.seconds_projecting += time.perf_counter() - start
+    for i, (steps, batches) in enumerate(passes):
+        check = functools.partial(_check_finite, run, phase, steps, batches, state)
         state, table = run_epoch(
             steps,
-            before,
-            examples,
+            state,
+            batches,
             phase.offset + epoch + i,
             steps_per_call=program.steps_per_call,
-        )
-        _check_finite(
-            run,
-            phase,
-            steps,
-            examples,
-            before,
-            state,
-            table,
-            stopped=stopped,
-            epoch=epoch + i,
-            begin=0,
+            begin=progress.step,
+            table=table,
+            check=functools.partial(
+                check, stopped=stopped, epoch=epoch + i, begin=progress.step
+            ),
+            after_call=after_call,
         )
         tables.append(table)
-    columns = {
-        name: np.concatenate([table[name] for table in tables], axis=1)
-        for name in tables[0]
-    }
-    return state, _means(columns) | residuals
+        table = None
+    return state, _means(append(tables)) | residuals
 
 
-def _make_judge(patience: int) -> Callable[..., tuple[TrainState, Any]]:
-    """Make (seeds, state, score, epoch) -> (state, best); stopped seeds stay as is."""
-
-    def judge(before, state, score, epoch):
-        update = functools.partial(update_best, patience=patience)
-        best = jax.vmap(update, (0, 0, 0, None))(before.best, state, score, epoch)
-        if patience:
-            state = freeze_stopped(before.best.stopped, before.state, state)
-        return state, best
-
-    return jax.jit(judge)
+def _save_within(run, phase, seeds, stopped, began, step, reached) -> None:
+    """Save within an epoch if a checkpoint is due, or the run shall stop."""
+    progress, every = run.progress, run.program.save_steps
+    stop = run.stop_asked()
+    due = every and step // every > progress.step // every
+    if step == phase.batches.steps or not (stop or due):
+        return  # a checkpoint is saved at the end of the epoch, if at all
+    state, table = reached()
+    progress.step, progress.seconds = step, time.perf_counter() - began
+    state = jax.jit(freeze_stopped)(stopped, seeds.state, state)
+    _save(run, phase, seeds.replace(state=state), table=table)
+    if stop:
+        raise _stopped(run, phase)
 
 
 def _means(steps: dict[str, np.ndarray]) -> Means:
@@ -253,21 +191,22 @@ def _stopped(run: Run, phase: Phase) -> TrainingStopped:
     )
 
 
-def _check_finite(run: Run, phase: Phase, *arguments: Any, **where: Any) -> None:
+def _check_finite(run: Run, phase: Phase, *arguments: Any, **options: Any) -> None:
     """Check the states and the metrics of an epoch (see `describe_nonfinite`).
 
     Raises:
       TrainingError: a value is not finite; the message says where it came from.
     """
-    found = describe_nonfinite(run.program, phase, *arguments, **where)
-    if found is not None:
-        kept = "no epoch was finished before it"
-        if run.progress.rows or run.progress.step:
-            kept = f"the last checkpoint before it is kept in {run.folder.path}"
-        raise TrainingError(
-            f"{found}; {kept}. Lower optimizer.learning_rate, or skip such steps with "
-            "training.on_nan=skip"
-        )
+    found = describe_nonfinite(run.program, phase, *arguments, **options)
+    if found is None:
+        return
+    kept = "no epoch was finished before it"
+    if run.progress.rows or run.progress.step:
+        kept = f"the last checkpoint before it is kept in {run.folder.path}"
+    raise TrainingError(
+        f"{found}; {kept}. Lower optimizer.learning_rate, or skip such steps with "
+        "training.on_nan=skip"
+    )
 
 
 def _save(

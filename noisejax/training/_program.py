@@ -16,7 +16,7 @@ from jax import numpy as jnp
 from jaxtyping import Array, Int
 
 from noisejax import data
-from noisejax.training._batches import Batches, as_seen, is_streamed
+from noisejax.training._batches import Batches, all_rows, as_seen, is_streamed
 from noisejax.training._build import (
     build_model,
     choose_strategy,
@@ -268,12 +268,6 @@ def _build_phase(
         steps=make_steps(step, see, placement),
         star_steps=make_steps(step, as_seen, placement),
     )
-
-
-@functools.partial(jax.jit, static_argnums=1)
-def all_rows(seeds: Int[Array, " seeds"], n: int) -> Int[Array, "seeds n"]:
-    """All of n rows, for each seed."""
-    return jnp.broadcast_to(jnp.arange(n, dtype=jnp.int32), (seeds.shape[0], n))
 
 
 def evaluate(

@@ -4,6 +4,7 @@ Section 5.2: for every training example an x* is found from the parameters at th
 of a round. The network then trains, without noise, for an epoch on x and one on x*.
 """
 
+import dataclasses
 from collections.abc import Callable, Sequence
 
 import jax
@@ -11,10 +12,10 @@ import numpy as np
 from flax import linen as nn
 from jax import lax
 from jax import numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
 from noisejax import backprojection
-from noisejax.training._batches import Batches, to_float
+from noisejax.training._batches import Batches, all_rows, to_float
 from noisejax.training._errors import TrainingError
 from noisejax.training._mesh import Placement
 from noisejax.training._processes import on_host
@@ -26,7 +27,7 @@ CHUNK = 512
 
 Residuals = dict[str, Float[np.ndarray, " seeds"]]
 
-Project = Callable[[TrainState, Batches, int], tuple[Array, Residuals]]
+Project = Callable[[TrainState, Batches, int], tuple[list[Batches], Residuals]]
 
 
 def check_rounds(field: str, epochs: int, passes: int) -> None:
@@ -71,8 +72,8 @@ def make_project(
       placement: sharding of the examples and the seeds.
 
     Returns:
-      project(state, batches, epoch) -> (x* [seeds, passes, n, ...] of the examples of
-      `batches`, mean residuals of each seed). It raises a TrainingError if x* diverges.
+      project(state, batches, epoch) -> (batches of each x*, mean residuals of each
+      seed). It raises a TrainingError if x* diverges.
     """
     layers = [f"noisy_{i}" for i in range(model.num_hidden_places)]
 
@@ -152,6 +153,14 @@ def make_project(
                 f"finding x* diverged for {rows.size} of {diverged.shape[1]} examples, "
                 f"seed {on_host(batches.seeds)[i]}; {advice}"
             )
-        return x_star, on_host(found)
+        stars = dataclasses.replace(
+            batches,
+            y=batches.y[batches.indices],
+            indices=all_rows(batches.seeds, batches.indices.shape[1]),
+            by_seed=True,
+        )
+        passes = range(x_star.shape[1])
+        each = [dataclasses.replace(stars, x=x_star[:, i]) for i in passes]
+        return each, on_host(found)
 
     return project

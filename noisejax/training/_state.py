@@ -1,5 +1,7 @@
 """State of a network in training, and its best epoch so far."""
 
+import functools
+
 import chex
 import jax
 import optax
@@ -136,35 +138,42 @@ def freeze_stopped(
     return choose(stopped, before, after)
 
 
-def update_best(
-    best: Best,
+@functools.partial(jax.jit, static_argnames="patience")
+def judge(
+    seeds: Seeds,
     state: TrainState,
-    score: Float[Array, ""],
+    score: Float[Array, " seeds"],
     epoch: Int[Array, ""],
-    *,
     patience: int,
-) -> Best:
-    """Choose the better of the best epoch so far and the new one.
+) -> Seeds:
+    """Keep the better of the best epoch so far and the new one; stop stale seeds.
 
     Args:
-      best: best epoch so far.
-      state: state after the new epoch.
-      score: validation error of the new epoch; minus its number if no examples are
-        held out, so that the last epoch is the best.
-      epoch: number of the new epoch.
+      seeds: seeds before the epoch; those that have stopped stay as they are.
+      state: states after the epoch.
+      score: validation errors of the epoch; minus its number if no examples are held
+        out, so that the last epoch is the best.
+      epoch: number of the epoch.
       patience: epochs without a better one after which a seed stops; 0: never.
     """
-    better = (score <= best.score) & ~best.stopped  # of equals the longer trained
 
-    def choose(new, old):
-        return jax.tree.map(lambda n, o: jnp.where(better, n, o), new, old)
+    def one_seed(best, state, score):
+        better = (score <= best.score) & ~best.stopped  # of equals the longer trained
+        new = (state.params, state.batch_stats, score, epoch)
+        old = (best.params, best.batch_stats, best.score, best.epoch)
+        chosen = jax.tree.map(lambda n, o: jnp.where(better, n, o), new, old)
+        params, batch_stats, best_score, best_epoch = chosen
+        stale = jnp.where(score < best.score, 0, best.stale + 1)
+        return Best(
+            params=params,
+            batch_stats=batch_stats,
+            score=best_score,
+            epoch=best_epoch,
+            stale=jnp.where(best.stopped, best.stale, stale),
+            stopped=best.stopped | ((patience > 0) & (stale >= patience)),
+        )
 
-    stale = jnp.where(score < best.score, 0, best.stale + 1)
-    return Best(
-        params=choose(state.params, best.params),
-        batch_stats=choose(state.batch_stats, best.batch_stats),
-        score=choose(score, best.score),
-        epoch=choose(epoch, best.epoch),
-        stale=jnp.where(best.stopped, best.stale, stale),
-        stopped=best.stopped | ((patience > 0) & (stale >= patience)),
-    )
+    best = jax.vmap(one_seed)(seeds.best, state, score)
+    if patience:
+        state = freeze_stopped(seeds.best.stopped, seeds.state, state)
+    return Seeds(state=state, best=best)
