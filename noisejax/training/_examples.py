@@ -120,6 +120,20 @@ class Examples:
     y: Int[Array, " examples"]
 
 
+class MissingData:
+    """Stands for data that are not at hand; any use of them is an error."""
+
+    def __init__(self, reason: str):
+        """Remembers why the data are missing."""
+        self._reason = reason
+
+    def __getattr__(self, name: str) -> Any:
+        """Raises a FileNotFoundError."""
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise FileNotFoundError(f"the data of the run are not at hand: {self._reason}")
+
+
 @dataclasses.dataclass(frozen=True)
 class Prepared:
     """Preparation of a run's examples, from files to the device.
@@ -156,18 +170,10 @@ def fit_examples(config: Config, dataset: data.Dataset) -> data.Preprocessing:
 def prepare_examples(
     config: Config,
     fitted: data.Preprocessing,
-    dataset: data.Dataset | None,
-    *,
+    dataset: data.Dataset | data.SoftTargets | MissingData,
     shape: tuple[int, ...],
 ) -> Prepared:
-    """Apply the fitted preprocessing of a run.
-
-    Args:
-      config: configuration of the run.
-      fitted: fitted steps.
-      dataset: data set to prepare; None: none at hand.
-      shape: shape of a raw example.
-    """
+    """Apply the fitted preprocessing of a run; `shape` is that of a raw example."""
     inverted, inverse = config.data.inverted, fitted.inverse
     if not fitted.steps:
 
@@ -184,7 +190,7 @@ def prepare_examples(
         images = np.asarray(inverse(np.asarray(x))).reshape(-1, *shape)
         return 1 - images if inverted else images
 
-    if dataset is not None:
+    if not isinstance(dataset, MissingData):
         dataset = dataclasses.replace(
             dataset,
             train_x=convert(dataset.train_x),

@@ -9,15 +9,19 @@ import jax
 import numpy as np
 from absl import logging
 from flax import linen as nn
-from jaxtyping import Array, PyTree
+from jax import numpy as jnp
+from jaxtyping import Array, Float, PyTree, UInt8
 
 from noisejax import data
+from noisejax.training._batches import to_float
 from noisejax.training._build import build_model
 from noisejax.training._check import check_config
 from noisejax.training._checkpoint import recorded_info, restore_checkpoint
 from noisejax.training._config import Config
-from noisejax.training._convert import from_dict
 from noisejax.training._examples import (
+    Examples,
+    MissingData,
+    Prepared,
     check_examples,
     describe_dataset,
     fit_examples,
@@ -27,9 +31,72 @@ from noisejax.training._examples import (
 from noisejax.training._files import RunFolder
 from noisejax.training._mesh import ONE_DEVICE
 from noisejax.training._program import put_examples
-from noisejax.training._record import DATASET, check_same, read_config
+from noisejax.training._record import DATASET, check_same, from_dict, read_config
 from noisejax.training._run import load_fitted
-from noisejax.training._trained_run import MissingData, TrainedRun
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainedRun:
+    """A trained network and its data.
+
+    If the data are not at hand, the network can be used all the same; `dataset`,
+    `train`, `test` and `prepared.dataset` then raise a FileNotFoundError when used.
+
+    Attributes:
+      path: path of the run's folder.
+      config: configuration of the run.
+      dataset: data set as it was loaded.
+      train: training examples, preprocessed; validation examples included.
+      test: test examples, preprocessed.
+      prepared: preparation of the examples.
+      model: network, called as model.apply(variables, x, train=...) -> (outputs,
+        activations).
+      variables: {"params": ..., "batch_stats": ...} of one seed, at the epoch that its
+        test error is reported for.
+      seed: that seed.
+    """
+
+    path: pathlib.Path
+    config: Config
+    dataset: data.Dataset | data.SoftTargets
+    train: Examples
+    test: Examples
+    prepared: Prepared
+    model: nn.Module
+    variables: dict[str, PyTree[Array]]
+    seed: int
+
+    def prepare(
+        self, x: UInt8[np.ndarray, "batch ..."] | Float[np.ndarray, "batch ..."]
+    ) -> Float[Array, "batch ..."]:
+        """Convert raw examples [B, ...] to network inputs, as fitted in training."""
+        return self.inputs(jnp.asarray(self.prepared.convert(np.asarray(x))))
+
+    def inputs(
+        self, x: UInt8[Array, "batch ..."] | Float[Array, "batch ..."]
+    ) -> Float[Array, "batch ..."]:
+        """Convert examples [B, ...] of `train` or `test` to network inputs."""
+        return to_float(x, inverted=self.prepared.inverted)
+
+    def pictures(self, x: Float[Array, "batch ..."]) -> Float[np.ndarray, "batch ..."]:
+        """Convert network inputs [B, ...] to images [B, height, width, channels].
+
+        Raises:
+          ValueError: the examples are no images, or a step of the preprocessing has no
+            inverse.
+        """
+        if len(self.dataset.shape) != 3:
+            raise ValueError(
+                f"the examples of {self.dataset.name} are no images: their shape is "
+                f"{self.dataset.shape}"
+            )
+        if self.prepared.pictures is None:
+            raise ValueError(
+                f"data.preprocess={self.config.data.preprocess} has no way back to "
+                "images: gcn and zca lose what they take away; pca and standardise can "
+                "be undone"
+            )
+        return self.prepared.pictures(np.asarray(x))
 
 
 def load_run(
@@ -84,41 +151,27 @@ def load_run(
         )
     described = checkpoint.run.get(DATASET, {})
     dataset = _find_dataset(path, config, described, data_dir, dataset)
-    has_data = not isinstance(dataset, MissingData)
-    if has_data:
+    fitted, is_missing = load_fitted(folder, config), isinstance(dataset, MissingData)
+    if is_missing and not ("shape" in described and fitted):
+        raise FileNotFoundError(
+            f"{path} can be loaded only with its data: it is of an older version, or "
+            "has lost its preprocessing"
+        )
+    if not is_missing:
         check_examples(config, dataset)
         described = describe_dataset(dataset)
-    elif "shape" not in described:
-        raise FileNotFoundError(
-            f"{path} is of an older version, which needs its data to be loaded"
-        )
-    fitted = load_fitted(folder, config)
-    if fitted is None and has_data:
-        fitted = fit_examples(config, dataset)
-    elif fitted is None:
-        raise FileNotFoundError(
-            f"{path} has lost its preprocessing, which needs the data to be fitted"
-        )
-    prepared = prepare_examples(
-        config,
-        fitted,
-        dataset if has_data else None,
-        shape=tuple(described["shape"]),
-    )
+        fitted = fitted or fit_examples(config, dataset)
+    outputs, shape = described["outputs"], tuple(described["shape"])
+    prepared = prepare_examples(config, fitted, dataset, shape)
     train = test = dataset
-    if has_data:
+    if not is_missing:
         train, test = put_examples(config, prepared.dataset, ONE_DEVICE)
-    else:
-        prepared = dataclasses.replace(prepared, dataset=dataset)
-    outputs = described["outputs"]
     model = build_model(
         config,
         tuple(outputs) if isinstance(outputs, list) else outputs,
         with_noise=config.training.mode != "back_projection",
     )
-    example = np.zeros((1, *described["shape"]), np.float32)
-    if fitted.steps:
-        example = prepared.convert(example)
+    example = prepared.convert(np.zeros((1, *shape), np.float32))
     index = 0 if seed is None else seeds.index(seed)
     return TrainedRun(
         path=path,
@@ -165,8 +218,7 @@ def _variables(
     path: pathlib.Path, model: nn.Module, example: np.ndarray, checkpoint, index: int
 ) -> dict[str, PyTree[Array]]:
     """Choose the reported parameters of one seed out of a checkpoint."""
-    retraining = checkpoint.progress.phase > 0
-    which = ".state" if retraining else ".best"
+    which = ".state" if checkpoint.progress.phase else ".best"
     key = jax.random.key(0)
     like = jax.eval_shape(lambda: model.init(key, example, train=False))
 
@@ -209,13 +261,7 @@ def is_finished(workdir: str | os.PathLike) -> bool:
 
 
 def read_summary(workdir: str | os.PathLike) -> dict[str, Any]:
-    """Read the summary of a finished run.
-
-    Args:
-      workdir: folder of the run.
-
-    Returns:
-      The summary that `train` returned.
+    """Read the summary of a finished run, as `train` returned it.
 
     Raises:
       ValueError: the folder holds no finished run, or it is damaged.

@@ -13,7 +13,6 @@ from tqdm import tqdm
 
 from noisejax.training._checkpoint import Checkpoint, as_arrays, save_checkpoint
 from noisejax.training._epoch import Table, append, run_epoch
-from noisejax.training._errors import TrainingError, TrainingStopped
 from noisejax.training._files import RunFolder
 from noisejax.training._metrics import (
     MetricsLog,
@@ -22,7 +21,13 @@ from noisejax.training._metrics import (
     make_rows,
 )
 from noisejax.training._nonfinite import describe_nonfinite
-from noisejax.training._processes import is_first, on_host, together
+from noisejax.training._processes import (
+    TrainingError,
+    TrainingStopped,
+    is_first,
+    on_host,
+    together,
+)
 from noisejax.training._program import Phase, Program, evaluate
 from noisejax.training._record import Progress
 from noisejax.training._state import (

@@ -18,9 +18,20 @@ import numpy as np
 from jax.experimental import multihost_utils
 from jaxtyping import Array, PyTree
 
-from noisejax.training._errors import ProcessLost, TrainingError, TrainingStopped
-
 T = TypeVar("T")
+
+
+class TrainingError(RuntimeError):
+    """Training cannot continue; the last checkpoint is kept."""
+
+
+class ProcessLost(TrainingError):
+    """Another process ended: the run cannot continue or shut down cleanly."""
+
+
+class TrainingStopped(TrainingError):
+    """Training was asked to stop; its checkpoint is saved."""
+
 
 ERRORS = (TrainingStopped, TrainingError, FileNotFoundError, TypeError, ValueError)
 """Error types that are re-raised on every process; any other becomes a ValueError."""
@@ -86,8 +97,8 @@ def join_processes(
 def wait_on_cpus(values: PyTree[Array]) -> None:
     """Wait for arrays if several processes run on CPUs.
 
-    There two programs with collectives may run at once, in another order in each
-    process, and wait for each other for ever. Other platforms run one at a time.
+    A CPU may run two programs with collectives at once. If each process runs them in
+    another order, they wait for each other for ever.
     """
     if jax.process_count() > 1 and jax.default_backend() == "cpu":
         jax.block_until_ready(values)
@@ -100,11 +111,10 @@ def is_first() -> bool:
 
 @contextlib.contextmanager
 def stop_on_sigterm() -> Iterator[Callable[[], bool]]:
-    """Catch SIGTERM; yields a function that says whether the run shall stop.
+    """Catch SIGTERM; yield a function that returns True if the run shall stop.
 
-    All processes must call the function equally often: it then stops all of them at
-    the same call. With several processes JAX catches the signal; threads other than
-    the main one cannot.
+    All processes must call the function equally often, so that all stop at the same
+    call. With several processes JAX catches the signal. Only the main thread can.
     """
     if jax.process_count() > 1:
         calls = itertools.count()
@@ -124,12 +134,7 @@ def stop_on_sigterm() -> Iterator[Callable[[], bool]]:
 
 @contextlib.contextmanager
 def notice_lost() -> Iterator[None]:
-    """Convert JAX's runtime errors to errors that say what to do.
-
-    Raises:
-      ProcessLost: another process cannot be reached.
-      TrainingError: the memory of a device is full.
-    """
+    """Convert errors of JAX at run time: a lost process, or a full memory of a device."""
     try:
         yield
     except jax.errors.JaxRuntimeError as error:
@@ -163,8 +168,7 @@ def on_host(tree: PyTree[Array]) -> PyTree[np.ndarray]:
 def together(function: Callable[[], T], *, first_only: bool = False) -> T | None:
     """Call a function in all processes, or in process 0; it fails in all or in none.
 
-    Raises:
-      The error of this process; else an error of `ERRORS` with another's message.
+    A process that did not fail raises an error of `ERRORS` with another's message.
     """
     if jax.process_count() == 1:
         return function()
@@ -186,11 +190,7 @@ def together(function: Callable[[], T], *, first_only: bool = False) -> T | None
 
 
 def first_value(function: Callable[[], T]) -> T:
-    """Call a function in process 0, and return its JSON-like value in all processes.
-
-    Raises:
-      As `together`.
-    """
+    """Call a function in process 0, and return its JSON-like value in all processes."""
     return gather(together(function, first_only=True))[0]
 
 
@@ -208,14 +208,7 @@ def gather(value: Any) -> list[Any]:
 
 
 def check_agreed(run: dict[str, dict[str, Any]]) -> None:
-    """Check that all processes are asked for the same run.
-
-    Args:
-      run: sections of fields.
-
-    Raises:
-      ValueError: they differ; raised in all processes, with the fields.
-    """
+    """Check that all processes are asked for the same run, as sections of fields."""
     if jax.process_count() == 1:
         return
     counts = gather(jax.local_device_count())

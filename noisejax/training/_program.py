@@ -118,24 +118,15 @@ def build_program(
     dataset: data.Dataset | data.SoftTargets,
     fitted: data.Preprocessing | None = None,
 ) -> Program:
-    """Build the program of a run; nothing is traced.
-
-    Args:
-      config: configuration of the run.
-      dataset: its data set.
-      fitted: preprocessing that was fitted before; None: it is fitted here.
+    """Build the program of a run; `fitted` is its preprocessing, if it was fitted.
 
     Raises:
       ValueError: the configuration, the data and the devices do not fit together.
     """
     training = config.training
     check_examples(config, dataset)
-    prepared = prepare_examples(
-        config,
-        fitted or fit_examples(config, dataset),
-        dataset,
-        shape=dataset.shape,
-    )
+    fitted = fitted or fit_examples(config, dataset)
+    prepared = prepare_examples(config, fitted, dataset, dataset.shape)
     dataset = prepared.dataset
     placement = build_placement(config)
     projects = training.mode == "back_projection"
@@ -276,14 +267,7 @@ def evaluate(
     examples: Examples,
     indices: Int[Array, "seeds n"] | None = None,
 ) -> dict[str, np.ndarray]:
-    """Evaluate all seeds on all examples, or on those of `indices`.
-
-    Args:
-      program: program of the run.
-      state: states of the seeds, with `params` and `batch_stats`.
-      examples: examples on the device or on the host.
-      indices: rows of the examples; None: all.
-    """
+    """Evaluate states of all seeds on all examples, or on those of `indices`."""
     if indices is None:
         indices = all_rows(program.seeds, len(examples.y))
     return program.evaluate(state, examples.x, examples.y, indices)

@@ -16,9 +16,8 @@ from jaxtyping import Float
 
 from noisejax import backprojection
 from noisejax.training._batches import Batches, all_rows, to_float
-from noisejax.training._errors import TrainingError
 from noisejax.training._mesh import Placement
-from noisejax.training._processes import on_host
+from noisejax.training._processes import TrainingError, on_host
 from noisejax.training._project_dataset import SHOWN, advise
 from noisejax.training._state import TrainState, step_key
 

@@ -3,7 +3,7 @@
 import contextlib
 import functools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -27,7 +27,6 @@ from noisejax.training._checkpoint import (
     tidy,
 )
 from noisejax.training._config import Config
-from noisejax.training._convert import to_dict
 from noisejax.training._examples import describe_dataset, load_examples
 from noisejax.training._files import (
     RunFolder,
@@ -53,6 +52,7 @@ from noisejax.training._record import (
     check_same,
     describe_run,
     read_config,
+    to_dict,
 )
 from noisejax.training._state import Seeds, init_seeds
 from noisejax.training._step import make_log_prob
@@ -98,7 +98,9 @@ def train(
         check_config(config)
         if config.training.tensorboard:
             together(require_tensorboard, first_only=True)
-        with _lock(workdir) as folder, stop_on_sigterm() as stop_asked:
+        locked = together(lambda: Workdir(workdir), first_only=True)
+        locked = locked or contextlib.nullcontext(RunFolder(workdir))
+        with locked as folder, stop_on_sigterm() as stop_asked:
             summary = first_value(lambda: _find_finished(folder, config, resume))
             if summary is not None:
                 return summary
@@ -192,17 +194,6 @@ def _check_independence(config: Config, program: Program, seeds: Seeds) -> None:
         jnp.asarray(program.train.y[:INDEPENDENT]),
         has_aux=True,
     )
-
-
-@contextlib.contextmanager
-def _lock(workdir: str | os.PathLike) -> Iterator[RunFolder]:
-    """Lock the folder of the run, in process 0 for all."""
-    locked = together(lambda: Workdir(workdir), first_only=True)
-    if locked is None:
-        yield RunFolder(workdir)
-        return
-    with locked as folder:
-        yield folder
 
 
 def _find_finished(
