@@ -134,7 +134,7 @@ def stop_on_sigterm() -> Iterator[Callable[[], bool]]:
 
 @contextlib.contextmanager
 def notice_lost() -> Iterator[None]:
-    """Convert errors of JAX at run time: a lost process, or a full memory of a device."""
+    """Convert errors of JAX at run time: a lost process, or a full device memory."""
     try:
         yield
     except jax.errors.JaxRuntimeError as error:
