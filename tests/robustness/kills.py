@@ -16,6 +16,7 @@ FIELDS = (
     "--config.training.retrain_epochs=3",
     "--config.training.num_seeds=2",
     "--config.noise.shift=both",
+    "--config.training.checkpoint_steps=40",
 )
 """Both phases, with all that a checkpoint has to keep."""
 
