@@ -35,15 +35,10 @@ Calls = Sequence[tuple[int, int]]
 
 
 def is_streamed(stream: str, dataset: data.Dataset, *, mode: str) -> bool:
-    """True if examples stay on the host.
+    """True if examples stay on the host; only the mode "noise" can stream.
 
     A device that does not report its memory (a CPU) has enough. All processes stream
     if one of them must.
-
-    Args:
-      stream: "resident", "stream" or "auto".
-      dataset: data set of the run.
-      mode: training mode; only "noise" can stream.
     """
     if stream != "auto":
         return stream == "stream"
@@ -107,10 +102,9 @@ def rows_in_order(
     return padded.reshape(*seeds, -1, batch_size)
 
 
-@functools.partial(jax.jit, static_argnums=1)
-def all_rows(seeds: Int[Array, " seeds"], n: int) -> Int[Array, "seeds n"]:
+def all_rows(seeds: int, n: int) -> Int[np.ndarray, "seeds n"]:
     """All of n rows, for each seed."""
-    return jnp.broadcast_to(jnp.arange(n, dtype=jnp.int32), (seeds.shape[0], n))
+    return np.broadcast_to(np.arange(n, dtype=np.int32), (seeds, n))
 
 
 def plan_calls(

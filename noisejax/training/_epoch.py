@@ -13,6 +13,7 @@ from jaxtyping import Array, Float
 
 from noisejax.training._batches import (
     Batches,
+    all_rows,
     plan_calls,
     read_rows,
     rows_in_order,
@@ -160,8 +161,9 @@ def make_evaluate(
     """Make the evaluation without noise of all seeds.
 
     Returns:
-      evaluate(state, x, y, indices) -> {"loss", "error"}, means over the examples
-      `indices` [seeds, n] of each seed. `state` has `params` and `batch_stats`.
+      evaluate(state, examples, indices=None) -> {"loss", "error"}, means over all
+      examples, or over the rows `indices` [seeds, n] of each seed. `state` has `params`
+      and `batch_stats`.
     """
 
     def one_seed(totals, params, batch_stats, x, y, counted):
@@ -178,8 +180,11 @@ def make_evaluate(
     add = jax.jit(lambda *arguments: placement.keep_by_seed(mapped(*arguments)))
     size = batch_size + -batch_size % placement.num_data  # each device has its share
 
-    def evaluate(state, x, y, indices):
-        results = []
+    def evaluate(state, examples, indices=None):
+        arrays, results = (examples.x, examples.y), []
+        if indices is None:
+            seeds = len(jax.tree.leaves(state.params)[0])
+            indices = all_rows(seeds, len(examples.y))
         variables = (state.params, state.batch_stats, indices)
         for params, batch_stats, chosen in placement.split(variables):
             rows = rows_in_order(chosen, batch_size=size)
@@ -187,7 +192,7 @@ def make_evaluate(
             counted = np.arange(steps * size) < chosen.shape[-1]
             totals: Any = np.zeros((*seeds, 2), np.float32)
             calls = plan_calls(steps, 1)
-            batches = read_rows((x, y), rows, calls, sharding=placement.batch_sharding)
+            batches = read_rows(arrays, rows, calls, sharding=placement.batch_sharding)
             for (i, _), batch in zip(calls, batches, strict=True):
                 totals = add(
                     totals, params, batch_stats, *batch, counted[i * size :][:size]

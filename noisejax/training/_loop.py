@@ -28,7 +28,7 @@ from noisejax.training._processes import (
     on_host,
     together,
 )
-from noisejax.training._program import Phase, Program, evaluate
+from noisejax.training._program import Phase, Program
 from noisejax.training._record import Progress
 from noisejax.training._state import (
     Seeds,
@@ -99,12 +99,12 @@ def run_phase(run: Run, phase: Phase, seeds: Seeds, table: Table | None) -> Seed
             if not retraining:
                 score = np.full(len(stopped), -progress.epoch, np.float32)
                 if program.validation.shape[1]:
-                    judged = evaluate(program, state, program.train, program.validation)
+                    judged = program.evaluate(state, program.train, program.validation)
                     measured["validation"], score = judged, judged["error"]
                 seeds = judge(seeds, state, score, progress.epoch, program.patience)
             else:
                 seeds = seeds.replace(state=state)
-            measured["test"] = evaluate(program, seeds.state, program.test)
+            measured["test"] = program.evaluate(seeds.state, program.test)
             if retraining:
                 errors = [100 * float(error) for error in measured["test"]["error"]]
                 progress.retrain_errors.append(errors)

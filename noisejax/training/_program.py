@@ -16,7 +16,7 @@ from jax import numpy as jnp
 from jaxtyping import Array, Int
 
 from noisejax import data
-from noisejax.training._batches import Batches, all_rows, as_seen, is_streamed
+from noisejax.training._batches import Batches, as_seen, is_streamed
 from noisejax.training._build import (
     build_model,
     choose_strategy,
@@ -130,8 +130,7 @@ def build_program(
     dataset = prepared.dataset
     placement = build_placement(config)
     projects = training.mode == "back_projection"
-    noisy = build_model(config, dataset.num_classes)
-    model = noisy
+    model = noisy = build_model(config, dataset.num_classes)
     if projects:
         model = build_model(config, dataset.num_classes, with_noise=False)
     train, test = put_examples(config, dataset, placement)
@@ -145,19 +144,23 @@ def build_program(
         size = training.batch_size
         return Batches(train.x, train.y, indices, seeds, size, placement)
 
-    passes = 0
+    passes, project, inverted = 0, None, prepared.inverted
     if projects:
         passes = model.num_hidden_places if config.projection.per_layer else 1
         check_rounds("training.epochs", training.epochs, passes)
         check_rounds("training.retrain_epochs", training.retrain_epochs, passes)
-    lengths = {
-        "train": (training.epochs, 0, [train for train, _ in split]),
-        "retrain": (
-            training.retrain_epochs,
-            training.epochs,
-            [everything] * len(split),
-        ),
-    }
+        project = make_project(
+            noisy.clone(input_noise=None),
+            model,
+            **dataclasses.asdict(config.projection),
+            inverted=inverted,
+            placement=placement,
+        )
+    chosen, retrained = [rows for rows, _ in split], [everything] * len(split)
+    phases = (
+        ("train", training.epochs, 0, batches(chosen)),
+        ("retrain", training.retrain_epochs, training.epochs, batches(retrained)),
+    )
     task = task_of(config.model.name)
     return Program(
         model=model,
@@ -168,28 +171,18 @@ def build_program(
         test=test,
         validation=batches([held_out for _, held_out in split]).indices,
         phases=tuple(
-            _build_phase(
-                config, name, epochs, offset, batches(indices), model, prepared
-            )
-            for name, (epochs, offset, indices) in lengths.items()
-            if epochs
+            _build_phase(config, model, inverted, *phase)
+            for phase in phases
+            if phase[1]
         ),
         evaluate=make_evaluate(
             model,
             task,
             batch_size=min(EVALUATION_BATCH, len(dataset.test_x)),
-            inverted=prepared.inverted,
+            inverted=inverted,
             placement=placement,
         ),
-        project=make_project(
-            noisy.clone(input_noise=None),
-            model,
-            **dataclasses.asdict(config.projection),
-            inverted=prepared.inverted,
-            placement=placement,
-        )
-        if projects
-        else None,
+        project=project,
         passes=passes,
         prepared=prepared,
         placement=placement,
@@ -206,10 +199,8 @@ def put_examples(
     config: Config, dataset: data.Dataset, placement: Placement
 ) -> tuple[Examples, Examples]:
     """Put training and test examples on the devices, if they are not streamed."""
-    parts = (
-        Examples(dataset.train_x, dataset.train_y),
-        Examples(dataset.test_x, dataset.test_y),
-    )
+    train = Examples(dataset.train_x, dataset.train_y)
+    parts = train, Examples(dataset.test_x, dataset.test_y)
     if is_streamed(config.data.stream, dataset, mode=config.training.mode):
         return parts
     return tuple(placement.replicate(jax.tree.map(jnp.asarray, part)) for part in parts)
@@ -217,13 +208,14 @@ def put_examples(
 
 def _build_phase(
     config: Config,
+    model: nn.Module,
+    inverted: bool,
     name: str,
     epochs: int,
     offset: int,
     batches: Batches,
-    model: nn.Module,
-    prepared: Prepared,
 ) -> Phase:
+    """Build a phase: its optimizer, and its compiled steps."""
     training, placement = config.training, batches.placement
     schedule = build_schedule(
         config.optimizer,
@@ -247,9 +239,7 @@ def _build_phase(
         mean_gradients=training.gradients,
         placement=placement,
     )
-    see = functools.partial(
-        as_seen, inverted=prepared.inverted, augment=config.data.augment
-    )
+    see = functools.partial(as_seen, inverted=inverted, augment=config.data.augment)
     return Phase(
         name=name,
         epochs=epochs,
@@ -259,15 +249,3 @@ def _build_phase(
         steps=make_steps(step, see, placement),
         star_steps=make_steps(step, as_seen, placement),
     )
-
-
-def evaluate(
-    program: Program,
-    state: Any,
-    examples: Examples,
-    indices: Int[Array, "seeds n"] | None = None,
-) -> dict[str, np.ndarray]:
-    """Evaluate states of all seeds on all examples, or on those of `indices`."""
-    if indices is None:
-        indices = all_rows(program.seeds, len(examples.y))
-    return program.evaluate(state, examples.x, examples.y, indices)

@@ -58,17 +58,8 @@ def make_project(
 ) -> Project:
     """Make the search for the x* of all training examples of all seeds.
 
-    Args:
-      noisy: network of the targets: with noise at each hidden layer, but not on the
-        input (eq. 6).
-      model: the same network without noise.
-      num_steps: descent steps.
-      method: name of the method.
-      learning_rates: rates of the method gradient_descent.
-      per_layer: True to find an x* for each hidden layer.
-      bounded: True to keep x* within [0, 1].
-      inverted: True to invert the examples.
-      placement: sharding of the examples and the seeds.
+    `model` has no noise. `noisy` is the network of the targets: the same network with
+    noise at each hidden layer, but not on the input (eq. 6).
 
     Returns:
       project(state, batches, epoch) -> (batches of each x*, mean residuals of each
@@ -155,7 +146,7 @@ def make_project(
         stars = dataclasses.replace(
             batches,
             y=batches.y[batches.indices],
-            indices=all_rows(batches.seeds, batches.indices.shape[1]),
+            indices=all_rows(*batches.indices.shape),
             by_seed=True,
         )
         passes = range(x_star.shape[1])

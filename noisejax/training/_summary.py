@@ -11,7 +11,7 @@ from jaxtyping import Array, PyTree
 from noisejax.training._config import Config
 from noisejax.training._metrics import hash_rows
 from noisejax.training._processes import on_host
-from noisejax.training._program import Program, evaluate
+from noisejax.training._program import Program
 from noisejax.training._record import Progress, describe_run
 from noisejax.training._state import Seeds
 
@@ -49,11 +49,10 @@ def summarise(
     """The contents of summary.json."""
     retrained = len(program.phases) > 1
     chosen = seeds.state if retrained else seeds.best
-    test = evaluate(program, chosen, program.test)
+    test = program.evaluate(chosen, program.test)
     errors = [100 * float(error) for error in test["error"]]
-    trained_on = evaluate(
-        program, chosen, program.train, program.phases[-1].batches.indices
-    )
+    indices = program.phases[-1].batches.indices
+    trained_on = program.evaluate(chosen, program.train, indices)
     if retrained:  # the mean of the last half (Bouthillier et al. 2015, section 5.2)
         half = max(len(progress.retrain_errors) // 2, 1)
         errors = np.mean(progress.retrain_errors[-half:], axis=0).tolist()
