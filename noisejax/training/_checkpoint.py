@@ -40,13 +40,13 @@ class Checkpoint:
       arrays: arrays by name.
       progress: position of the run.
       run: sections of plain values that identify the run: configuration and data.
-      made_by: versions and device, for the record.
+      origin: versions and device, for the record.
     """
 
     arrays: dict[str, Array]
     progress: Progress
     run: dict[str, Any]
-    made_by: dict[str, Any] = dataclasses.field(default_factory=dict)
+    origin: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,12 +58,7 @@ class Rejected:
 
 
 def save_checkpoint(folder: pathlib.Path, checkpoint: Checkpoint) -> None:
-    """Save a checkpoint beside the others, and remove all but the newest.
-
-    Args:
-      folder: folder of the checkpoints.
-      checkpoint: checkpoint; its number is one above the highest in the folder.
-    """
+    """Save a checkpoint under the next number, and remove all but the newest."""
 
     def begin():
         folder.mkdir(exist_ok=True)
@@ -74,7 +69,7 @@ def save_checkpoint(folder: pathlib.Path, checkpoint: Checkpoint) -> None:
             "layout": FORMAT,
             "progress": dataclasses.asdict(checkpoint.progress),
             "run": checkpoint.run,
-            "made_by": checkpoint.made_by,
+            "made_by": checkpoint.origin,
             "arrays": describe_arrays(checkpoint.arrays),
             "files": _hash_files(folder / str(number)),
         }
@@ -117,7 +112,7 @@ def restore_checkpoint(
 
         def read(number=number, path=path):
             try:
-                info = _read_info(folder, number, READABLE)
+                info = _read_info(folder, number)
             except _DamagedError as error:
                 return None, str(error)
             if resume:
@@ -136,8 +131,9 @@ def restore_checkpoint(
                 }
                 progress = _read_progress(info)
                 arrays = together(lambda path=path, t=template: ocp.load(path, t))
-                found = Checkpoint(arrays, progress, info["run"], info["made_by"])
-                return found, rejected
+                return Checkpoint(
+                    arrays, progress, info["run"], info["made_by"]
+                ), rejected
             except Exception as error:  # Orbax raises many types
                 reason = f"{path}: {error}"
         rejected.append(Rejected(number, reason))
@@ -169,7 +165,7 @@ def recorded_info(folder: pathlib.Path) -> dict[str, Any] | None:
     """
     for number in reversed(_numbers(folder)):
         try:
-            return _read_info(folder, number, READABLE)
+            return _read_info(folder, number)
         except _DamagedError:
             continue
     return None
@@ -221,18 +217,16 @@ class _DamagedError(Exception):
     """The JSON file of a checkpoint is damaged or missing."""
 
 
-def _read_info(
-    folder: pathlib.Path, number: int, formats: tuple[int, ...]
-) -> dict[str, Any]:
+def _read_info(folder: pathlib.Path, number: int) -> dict[str, Any]:
     path = _info_path(folder, number)
     try:
         info = read_json(path)
     except ValueError as error:
         raise _DamagedError(str(error)) from error
-    if info.get("layout") not in formats:
+    if info.get("layout") not in READABLE:
         raise ValueError(
             f"the checkpoint {path} is of layout {info.get('layout')!r}, this "
-            f"noisejax reads layouts {', '.join(map(str, formats))}; start again in "
+            f"noisejax reads layouts {', '.join(map(str, READABLE))}; start again in "
             "another workdir"
         )
     for name in ("progress", "run", "made_by", "arrays", "files"):

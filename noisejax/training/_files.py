@@ -124,7 +124,7 @@ def write_bytes(path: pathlib.Path, content: bytes) -> None:
 
 
 def write_arrays(path: pathlib.Path, arrays: dict[str, np.ndarray]) -> None:
-    """Write an .npz file, whose format has checksums of its own."""
+    """Write an .npz file, which holds checksums."""
     content = io.BytesIO()
     np.savez(content, **arrays)
     write_bytes(path, content.getvalue())

@@ -201,9 +201,9 @@ def _find_dataset(
         except FileNotFoundError as error:
             logging.warning("loading the network of %s alone: %s", path, error)
             return MissingData(str(error))
-    found = {k: v for k, v in describe_dataset(dataset).items() if k in described}
+    now = {k: v for k, v in describe_dataset(dataset).items() if k in described}
     try:
-        check_same(path, {DATASET: described}, {DATASET: found})
+        check_same(path, {DATASET: described}, {DATASET: now})
     except ValueError as error:
         if not given:
             raise ValueError(

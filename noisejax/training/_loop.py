@@ -51,8 +51,8 @@ class Run:
       folder: folder of its results.
       log: log of its metrics; None in all processes but the first.
       identity: configuration and data that its checkpoints belong to.
-      made_by: versions and device.
-      stop_asked: True if the run shall stop; every call counts (`stop_on_sigterm`).
+      origin: versions and device.
+      stop_requested: True if the run shall stop; every call counts (`stop_on_sigterm`).
       progress: position of the run; it is advanced.
     """
 
@@ -60,8 +60,8 @@ class Run:
     folder: RunFolder
     log: MetricsLog | None
     identity: dict[str, Any]
-    made_by: dict[str, Any]
-    stop_asked: Callable[[], bool]
+    origin: dict[str, Any]
+    stop_requested: Callable[[], bool]
     progress: Progress
 
 
@@ -90,7 +90,7 @@ def run_phase(run: Run, phase: Phase, seeds: Seeds, table: Table | None) -> Seed
             stopped = on_host(seeds.best.stopped) & (not retraining)
             if stopped.all():
                 break
-            if run.stop_asked():
+            if run.stop_requested():
                 raise _stopped(run, phase)
             began = time.perf_counter() - progress.seconds
             state, means = _train(run, phase, seeds, table, stopped, began)
@@ -138,8 +138,8 @@ def _train(
     after_call = functools.partial(_save_within, run, phase, seeds, stopped, began)
     if program.project:
         after_call, start = None, time.perf_counter()
-        found, residuals = program.project(state, phase.batches, phase.offset + epoch)
-        passes += [(phase.star_steps, stars) for stars in found]
+        x_stars, residuals = program.project(state, phase.batches, phase.offset + epoch)
+        passes += [(phase.star_steps, stars) for stars in x_stars]
         progress.seconds_projecting += time.perf_counter() - start
     for i, (steps, batches) in enumerate(passes):
         check = functools.partial(_check_finite, run, phase, steps, batches, state)
@@ -164,7 +164,7 @@ def _train(
 def _save_within(run, phase, seeds, stopped, began, step, reached) -> None:
     """Save within an epoch if a checkpoint is due, or the run shall stop."""
     progress, every = run.progress, run.program.save_steps
-    stop = run.stop_asked()
+    stop = run.stop_requested()
     due = every and step // every > progress.step // every
     if step == phase.batches.steps or not (stop or due):
         return  # a checkpoint is saved at the end of the epoch, if at all
@@ -202,14 +202,14 @@ def _check_finite(run: Run, phase: Phase, *arguments: Any, **options: Any) -> No
     Raises:
       TrainingError: a value is not finite; the message says where it came from.
     """
-    found = describe_nonfinite(run.program, phase, *arguments, **options)
-    if found is None:
+    problem = describe_nonfinite(run.program, phase, *arguments, **options)
+    if problem is None:
         return
     kept = "no epoch was finished before it"
     if run.progress.rows or run.progress.step:
         kept = f"the last checkpoint before it is kept in {run.folder.path}"
     raise TrainingError(
-        f"{found}; {kept}. Lower optimizer.learning_rate, or skip such steps with "
+        f"{problem}; {kept}. Lower optimizer.learning_rate, or skip such steps with "
         "training.on_nan=skip"
     )
 
@@ -230,7 +230,7 @@ def _save(
             together(lambda: run.log.write(rows, epoch), first_only=True)
         save_checkpoint(
             run.folder.checkpoints_path,
-            Checkpoint(arrays, run.progress, run.identity, run.made_by),
+            Checkpoint(arrays, run.progress, run.identity, run.origin),
         )
     except jax.errors.JaxRuntimeError:
         raise  # another process: not the disk

@@ -167,21 +167,21 @@ def build_placement(config: Config) -> Placement:
     return Placement(mesh, samples > 1 and config.objective.num_samples == 1)
 
 
-def _rules(config: Config, there: int, processes: int) -> Iterator[tuple[bool, str]]:
+def _rules(config: Config, devices: int, processes: int) -> Iterator[tuple[bool, str]]:
     """All rules of a mesh: (holds, message)."""
     data, samples = config.mesh.data, config.mesh.samples
     training, objective = config.training, config.objective
     batch, parts = training.batch_size, training.microbatches
     yield (
-        data * samples <= there,
+        data * samples <= devices,
         "mesh.data x mesh.samples must not exceed the number of devices; got "
-        f"{data} x {samples} for {there} devices "
+        f"{data} x {samples} for {devices} devices "
         "(XLA_FLAGS=--xla_force_host_platform_device_count=8 makes eight of a CPU)",
     )
     yield (
-        data * samples == there or processes == 1,
+        data * samples == devices or processes == 1,
         "several processes use all their devices: mesh.data x mesh.samples must be "
-        f"{there}, those of {processes} processes; got {data} x {samples}",
+        f"{devices}, those of {processes} processes; got {data} x {samples}",
     )
     yield (
         batch % data == 0,

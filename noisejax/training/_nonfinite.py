@@ -37,19 +37,10 @@ def describe_nonfinite(
     epoch: int,
     begin: int,
 ) -> str | None:
-    """Say where NaN or infinity came from, if a seed has reached it.
+    """Say where NaN or infinity came from, if a seed that has not stopped reached it.
 
-    Args:
-      program: program of the run.
-      phase: phase of the epoch.
-      steps: compiled steps of the epoch.
-      batches: batches of the epoch.
-      before: states at its step `begin`.
-      after: states now.
-      table: metrics of all steps so far.
-      stopped: True for seeds that do not count.
-      epoch: number of the epoch in its phase.
-      begin: steps of the epoch that `before` has made.
+    `before` are the states at step `begin` of an epoch of the phase, `after` those now,
+    and `table` the metrics of all its steps so far.
     """
     finite = np.isfinite(table["loss"])
     losses_are_good = finite.any(1) if program.skips else finite.all(1)
@@ -57,9 +48,11 @@ def describe_nonfinite(
     if not bad.any():
         return None
     i = int(np.argmax(bad))
-    found = _find_step(program, steps, batches, before, phase.offset + epoch, begin, i)
+    problem = _find_step(
+        program, steps, batches, before, phase.offset + epoch, begin, i
+    )
     step = finite.shape[1] - 1 if finite[i].all() else int(np.argmin(finite[i]))
-    step, what = found or (step, "the loss or a gradient is not finite")
+    step, what = problem or (step, "the loss or a gradient is not finite")
     return (
         f"{what} at step {step + 1} of epoch {epoch} ({phase.name}), seed "
         f"{program.seed_numbers[i]}"

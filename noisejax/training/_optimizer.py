@@ -1,4 +1,4 @@
-"""Optimisation by optax: schedules, decays of weights and shifts, max-norm."""
+"""Optimizers: schedules, decays of weights and shifts, limits of norms."""
 
 import operator
 
@@ -34,11 +34,11 @@ def build_schedule(
 def build_optimizer(
     config: OptimizerConfig, schedule: optax.Schedule, *, batch_size: int
 ) -> optax.GradientTransformation:
-    """The update of parameters from gradients.
+    """Build the optimizer of a phase.
 
-    Decays are added to the gradient, of kernels and of shifts each their own; with
-    adamw that of kernels is decoupled. The shifts' is added to the gradient of the loss
-    summed over the batch (Ba et al. 2014 print 0.1): added to that of the mean, it
+    The decays of kernels and of shifts are added to the gradient; adamw decouples that
+    of kernels. The decay of shifts is added to the gradient of the loss summed over the
+    batch (Ba et al. 2014 print 0.1). If it were added to the gradient of the mean, it
     would hold the shifts near 0.
     """
     shift_decay = config.shift_decay / batch_size
@@ -53,7 +53,7 @@ def build_optimizer(
         scale = optax.trace(config.momentum, nesterov=config.nesterov)
     else:
         scale = optax.scale_by_adam(b1=config.momentum, nesterov=False)
-    # No transformation at 1: checkpoints of earlier runs keep their structure.
+    # Earlier checkpoints, at a rate of 1, hold no state of this transformation.
     shifts = []
     if config.shift_rate != 1:
         shifts = [optax.masked(optax.scale(config.shift_rate), is_shift)]
@@ -63,17 +63,17 @@ def build_optimizer(
 
 
 def is_shift(params: PyTree) -> PyTree[bool]:
-    """Which leaves are shifts."""
+    """True for leaves that are shifts."""
     return _named(params, "beta")
 
 
 def is_no_shift(params: PyTree) -> PyTree[bool]:
-    """Which leaves are anything but shifts."""
+    """True for leaves that are no shifts."""
     return jax.tree.map(operator.not_, is_shift(params))
 
 
 def is_kernel(params: PyTree) -> PyTree[bool]:
-    """Which leaves are weights, as against biases and shifts."""
+    """True for leaves that are kernels (no biases, no shifts)."""
     return _named(params, "kernel")
 
 
@@ -84,9 +84,9 @@ def _named(params: PyTree, name: str) -> PyTree[bool]:
 
 
 def clip_norms(params: PyTree[Array], max_norm: float) -> PyTree[Array]:
-    """Shrinks each unit's incoming weights to an L2 norm of `max_norm` at most.
+    """w ← w min(1, max_norm / ‖w‖₂), for the incoming weights w of each unit.
 
-    (Srivastava et al. 2014, section 5.1.) The last axis of a kernel is the units.
+    The last axis of a kernel is the units (Srivastava et al. 2014, section 5.1).
     """
 
     def clip(is_weight: bool, kernel: Array) -> Array:

@@ -30,7 +30,7 @@ class ProcessLost(TrainingError):
 
 
 class TrainingStopped(TrainingError):
-    """Training was asked to stop; its checkpoint is saved."""
+    """Training stopped on SIGTERM; its checkpoint is saved."""
 
 
 ERRORS = (TrainingStopped, TrainingError, FileNotFoundError, TypeError, ValueError)
@@ -72,7 +72,7 @@ def join_processes(
 
     def join():
         try:
-            # JAX's own timeout ends the process with a stack trace: ours comes first.
+            # JAX's own timeout ends the process with a stack trace, so ours is shorter.
             jax.distributed.initialize(
                 coordinator,
                 num_processes,
@@ -200,7 +200,7 @@ def gather(value: Any) -> list[Any]:
         return [value]
     encoded = json.dumps(value).encode()
     sizes = multihost_utils.process_allgather(np.int32(len(encoded)))
-    # Few sizes, as each is a program of its own.
+    # Powers of two, since each size compiles a program.
     room = 1 << max(int(sizes.max()) - 1, 255).bit_length()
     padded = np.frombuffer(encoded.ljust(room, b" "), np.uint8)
     rows = multihost_utils.process_allgather(padded)

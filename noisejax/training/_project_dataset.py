@@ -16,17 +16,17 @@ TargetsFn = Callable[[Any, noise.Key, Array], Sequence[Array]]
 """(params, key, x [B, ...]) -> noisy activations, as `back_project` takes them."""
 
 SHOWN = 64
-"""Examples that the largest stable step is measured on, once steps went wrong."""
+"""Number of diverged examples on which the largest stable step is measured."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ProjectedDataset:
-    """What `project_dataset` found, for N examples and L layers, on the host.
+    """x* and residuals of N examples for L layers, on the host.
 
     Attributes:
-      x_star: [N, ...]; with `per_layer` [L, N, ...].
-      residual_before: Σ (f - target)² / Σ target² at x, [L, N].
-      residual_after: at x*; with `per_layer` at each layer's own, [L, N].
+      x_star: inputs x*, [N, ...]; with `per_layer` [L, N, ...].
+      residual_before: residuals Σ (f - target)² / Σ target² at x, [L, N].
+      residual_after: residuals at x*, [L, N]; with `per_layer`, at the layer's x*.
     """
 
     x_star: Float[np.ndarray, "..."]
@@ -49,28 +49,31 @@ def project_dataset(
     batch_size: int = 1000,
     progress: bool = True,
 ) -> ProjectedDataset:
-    """Finds x* for every example, a batch at a time, in the memory of one batch.
+    """Find x* for every example, in batches that limit the memory.
+
+    `num_steps`, `method`, `layer_weights`, `per_layer` and `bounds` are arguments of
+    `backprojection.back_project`.
 
     Args:
       features_fn: (params, x [B, ...]) -> L noise-free activations.
-      params: of the network.
-      x: all examples, [N, ...], on the host or the device.
-      targets_fn: (params, key, x [B, ...]) -> the noisy ones, drawn for a batch.
-      key: of all draws; batch i sees jax.random.fold_in(key, i).
-      num_steps: as of `backprojection.back_project`, like the next four.
-      method: None: `stable_descent()`.
-      layer_weights: None: all 1.
-      per_layer: whether each layer has an x* of its own.
-      bounds: (lo, hi) of every number of x*; they must hold x.
-      batch_size: examples at once.
-      progress: whether a bar is shown.
+      params: parameters of the network.
+      x: examples, [N, ...], on the host or the device.
+      targets_fn: (params, key, x [B, ...]) -> L noisy activations.
+      key: key of all draws; batch i uses jax.random.fold_in(key, i).
+      num_steps: number of descent steps.
+      method: descent method; None: `stable_descent()`.
+      layer_weights: weights of the layers; None: all 1.
+      per_layer: True to find an x* for each layer.
+      bounds: bounds (lo, hi) of every number of x*; x must lie within.
+      batch_size: number of examples of a batch.
+      progress: True to show a progress bar.
 
     Returns:
       x* and residuals of all examples.
 
     Raises:
-      TypeError, ValueError: as of `back_project`; examples that are not finite or lie
-        outside the bounds.
+      TypeError, ValueError: an argument is one that `back_project` rejects, or examples
+        are not finite or lie outside the bounds.
       FloatingPointError: an x* is not finite, or an objective ends above its start.
 
     Example:
@@ -97,7 +100,7 @@ def project_dataset(
 
     @jax.jit
     def project(params, method, key, x):
-        found = backprojection.back_project(
+        result = backprojection.back_project(
             features_fn,
             params,
             x,
@@ -109,23 +112,23 @@ def project_dataset(
             bounds=bounds,
         )
         return (
-            found.x_star,
-            found.residual_before,
-            found.residual_after,
-            found.diverged,
+            result.x_star,
+            result.residual_before,
+            result.residual_after,
+            result.diverged,
         )
 
     method = backprojection.stable_descent() if method is None else method
-    axes = (1 if per_layer else 0, 1, 1)  # of the examples, in what is kept
+    axes = (1 if per_layer else 0, 1, 1)  # axis of the examples
     parts: list[list[np.ndarray]] = []
     with tqdm(total=total, desc="x*", unit="example", disable=not progress) as bar:
         for i, begin in enumerate(range(0, total, size)):
             count = min(size, total - begin)
-            # The last batch is filled up, so that it needs no program of its own.
+            # The last batch is padded, so that it has the same compiled program.
             rows = np.minimum(np.arange(begin, begin + size), total - 1)
             batch = jnp.asarray(x[rows])
-            found = project(params, method, jax.random.fold_in(key, i), batch)
-            *kept, diverged = (np.asarray(leaf) for leaf in found)
+            result = project(params, method, jax.random.fold_in(key, i), batch)
+            *kept, diverged = (np.asarray(leaf) for leaf in result)
             bad = np.flatnonzero(diverged[:count])
             if bad.size:
                 raise FloatingPointError(
@@ -150,7 +153,7 @@ def advise(
     x: Float[Array, "batch ..."],
     method: backprojection.Method,
 ) -> str:
-    """Which steps were taken, which would be stable, and what to try."""
+    """Say which learning rates would be stable, and what to change."""
     rates = getattr(method, "learning_rates", None)
     if rates is None:
         return (

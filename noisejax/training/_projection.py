@@ -1,6 +1,6 @@
 """Training on back-projected inputs instead of under noise (Bouthillier et al. 2015).
 
-Section 5.2: for every training example an x* is found from the parameters at the start
+Section 5.2: for every training example an x* is result from the parameters at the start
 of a round. The network then trains, without noise, for an epoch on x and one on x*.
 """
 
@@ -92,7 +92,7 @@ def make_project(
             i, rows = numbered
             examples = placement.batch(to_float(x[rows], inverted=inverted))
             key = step_key(seed, epoch, i, "projection")
-            found = backprojection.back_project(
+            result = backprojection.back_project(
                 features,
                 variables,
                 examples,
@@ -102,37 +102,37 @@ def make_project(
                 per_layer=per_layer,
                 bounds=(0.0, 1.0) if bounded else None,
             )
-            x_star = found.x_star if per_layer else found.x_star[None]
+            x_star = result.x_star if per_layer else result.x_star[None]
             return {
                 "x_star": jnp.moveaxis(x_star, 0, 1),
-                "residual_before": found.residual_before.mean(0),
-                "residual_after": found.residual_after.mean(0),
-                "diverged": found.diverged,
+                "residual_before": result.residual_before.mean(0),
+                "residual_after": result.residual_after.mean(0),
+                "diverged": result.diverged,
             }
 
         n = indices.shape[0]
         steps = -(-n // CHUNK)
         padded = jnp.pad(indices, (0, steps * CHUNK - n)).reshape(steps, CHUNK)
-        found = lax.map(chunk, (jnp.arange(steps), padded))
-        found = jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:])[:n], found)
-        found["x_star"] = jnp.moveaxis(found["x_star"], 1, 0)
+        result = lax.map(chunk, (jnp.arange(steps), padded))
+        result = jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:])[:n], result)
+        result["x_star"] = jnp.moveaxis(result["x_star"], 1, 0)
         for name in ("residual_before", "residual_after"):
             # Examples whose targets are all 0 have no residual.
-            residual = found[name]
-            found[name] = jnp.mean(residual, where=jnp.isfinite(residual))
-        return found
+            residual = result[name]
+            result[name] = jnp.mean(residual, where=jnp.isfinite(residual))
+        return result
 
     search = jax.jit(placement.over_seeds(one_seed, (0, None, 0, 0, None)))
 
     def project(state, batches, epoch):
         groups = zip(placement.split(state), batches.split(), strict=True)
-        found = placement.join(
+        result = placement.join(
             [
                 search(group, part.x, part.indices, part.seeds, np.int32(epoch))
                 for group, part in groups
             ]
         )
-        x_star, diverged = found.pop("x_star"), on_host(found.pop("diverged"))
+        x_star, diverged = result.pop("x_star"), on_host(result.pop("diverged"))
         if diverged.any():
             i = int(np.argmax(diverged.any(1)))
             rows = on_host(batches.indices)[i][diverged[i]]
@@ -151,6 +151,6 @@ def make_project(
         )
         passes = range(x_star.shape[1])
         each = [dataclasses.replace(stars, x=x_star[:, i]) for i in passes]
-        return each, on_host(found)
+        return each, on_host(result)
 
     return project

@@ -100,20 +100,20 @@ def train(
             together(require_tensorboard, first_only=True)
         locked = together(lambda: Workdir(workdir), first_only=True)
         locked = locked or contextlib.nullcontext(RunFolder(workdir))
-        with locked as folder, stop_on_sigterm() as stop_asked:
+        with locked as folder, stop_on_sigterm() as stop_requested:
             summary = first_value(lambda: _find_finished(folder, config, resume))
             if summary is not None:
                 return summary
             if dataset is None:
                 dataset = together(lambda: load_examples(config, data_dir))
-            return _train(config, dataset, folder, stop_asked)
+            return _train(config, dataset, folder, stop_requested)
 
 
 def _train(
     config: Config,
     dataset: data.Dataset,
     folder: RunFolder,
-    stop_asked: Callable[[], bool],
+    stop_requested: Callable[[], bool],
 ) -> dict[str, Any]:
     """Train from the newest checkpoint in the folder, or from the start."""
     described = describe_dataset(dataset)
@@ -125,14 +125,14 @@ def _train(
     if config.objective.strategy == "resample":
         _check_independence(config, program, seeds)
     progress = checkpoint.progress if checkpoint else Progress()
-    made_by = describe_run(config)
+    origin = describe_run(config)
 
     def begin():
         tidy(folder.checkpoints_path, rejected)
         if fitted is None:
             write_arrays(folder.preprocessing_path, program.prepared.fitted.to_arrays())
         if not folder.config_path.exists():
-            write_json(folder.config_path, made_by)
+            write_json(folder.config_path, origin)
         before = sum(p.epochs for p in program.phases[: progress.phase])
         return MetricsLog(
             folder.metrics_path,
@@ -147,8 +147,8 @@ def _train(
         folder=folder,
         log=log,
         identity=identity,
-        made_by={k: made_by[k] for k in ("versions", "device", "commit")},
-        stop_asked=stop_asked,
+        origin={k: origin[k] for k in ("versions", "device", "commit")},
+        stop_requested=stop_requested,
         progress=progress,
     )
     table = _partial_table(checkpoint)
@@ -226,8 +226,8 @@ def _find_finished(
     if summary is not None:
         check_same(folder.summary_path, summary["config"], requested)
         if not folder.config_path.exists():
-            made_by = {k: summary.get(k) for k in describe_run(config)}
-            write_json(folder.config_path, made_by)
+            origin = {k: summary.get(k) for k in describe_run(config)}
+            write_json(folder.config_path, origin)
     elif info is not None:
         check_format(folder.checkpoints_path, info)
     return summary

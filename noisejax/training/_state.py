@@ -83,14 +83,7 @@ def init_seeds(
     x: Float[Array, "batch ..."],
     seeds: Int[Array, " seeds"],
 ) -> Seeds:
-    """Initialise the networks of all seeds.
-
-    Args:
-      model: network, called as model(x, train=...).
-      optimizer: optimizer of its parameters.
-      x: examples, used for their shape only.
-      seeds: seeds of the initial parameters.
-    """
+    """Initialise the networks of all seeds; only the shape of x matters."""
 
     def one_seed(seed):
         variables = model.init(seed_key(seed, "parameters"), x, train=False)

@@ -1,4 +1,4 @@
-"""What a network is judged by: the log-likelihood of an example, and its error."""
+"""Tasks of networks: the log-likelihood of an example, and its error."""
 
 import dataclasses
 from collections.abc import Callable
@@ -10,11 +10,11 @@ from jaxtyping import Array, Float, Int
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """How outputs are compared with examples.
+    """Comparison of outputs with examples.
 
     Attributes:
       log_prob: (outputs [B, K], x [B, ...], y [B]) -> log-likelihoods [B].
-      error: the same arguments -> errors [B], of which the mean is reported, times 100.
+      error: (outputs, x, y) -> errors [B]; runs report 100 times their mean.
     """
 
     log_prob: Callable[[Array, Array, Array], Float[Array, " batch"]]
@@ -39,7 +39,7 @@ def _is_wrong(
 def _gaussian_log_prob(
     outputs: Float[Array, "batch inputs"], x: Array, y: Array
 ) -> Float[Array, " batch"]:
-    """Of unit variance, up to a constant: minus half the squared error, summed."""
+    """-½ Σ (x̂ - x)²: a Gaussian of unit variance, up to a constant."""
     del y
     return -0.5 * jnp.sum((outputs - x.reshape(outputs.shape)) ** 2, axis=-1)
 
@@ -57,7 +57,7 @@ def _soft_log_prob(
     x: Array,
     y: Float[Array, "batch tissues outcomes"],
 ) -> Float[Array, " batch"]:
-    """Σ target ln prediction, over tissues and outcomes."""
+    """Σ y log softmax(z), over tissues and outcomes."""
     del x
     return jnp.sum(y * jax.nn.log_softmax(logits), axis=(-2, -1))
 
@@ -67,7 +67,7 @@ def _relative_divergence(
     x: Array,
     y: Float[Array, "batch tissues outcomes"],
 ) -> Float[Array, " batch"]:
-    """KL(target, prediction) over that of a uniform guess of one outcome, ln K."""
+    """KL(y ‖ prediction) / ln K; a uniform guess of one outcome has ln K."""
     entropy = -jnp.sum(jax.scipy.special.xlogy(y, y), axis=(-2, -1))
     divergence = -_soft_log_prob(logits, x, y) - entropy
     return divergence / (logits.shape[1] * jnp.log(float(logits.shape[2])))
@@ -78,10 +78,9 @@ RECONSTRUCTION = Task(_gaussian_log_prob, _relative_squared_error)
 SOFT_TARGETS = Task(_soft_log_prob, _relative_divergence)
 
 TASKS = {"autoencoder": RECONSTRUCTION, "soft_targets": SOFT_TARGETS}
-"""Network -> what it is judged by, where that is no classification error."""
+"""Tasks of networks that do not classify."""
 
 
 def task_of(network: str) -> Task:
-    """What a network is judged by: classification error, relative squared error, or
-    relative divergence from soft targets."""
+    """The task of a network: classification, reconstruction or soft targets."""
     return TASKS.get(network, CLASSIFICATION)
