@@ -103,7 +103,8 @@ def run_epoch(
       The states on the device, and the metrics of all steps on the host.
     """
     placement = batches.placement
-    groups, parts = placement.split(copy(state)), batches.split()
+    groups = placement.split(state) if placement.one_by_one else [copy(state)]
+    parts = batches.split()
     calls = plan_calls(batches.steps, steps_per_call, begin)
     tables: list[list[Table]] = [[] for _ in groups]
 
