@@ -142,6 +142,7 @@ def _train(
         passes += [(phase.star_steps, stars) for stars in x_stars]
         progress.seconds_projecting += time.perf_counter() - start
     for i, (steps, batches) in enumerate(passes):
+        where = {"stopped": stopped, "epoch": epoch + i, "begin": progress.step}
         check = functools.partial(_check_finite, run, phase, steps, batches, state)
         state, table = run_epoch(
             steps,
@@ -151,9 +152,7 @@ def _train(
             steps_per_call=program.steps_per_call,
             begin=progress.step,
             table=table,
-            check=functools.partial(
-                check, stopped=stopped, epoch=epoch + i, begin=progress.step
-            ),
+            check=functools.partial(check, **where),
             after_call=after_call,
         )
         tables.append(table)
