@@ -15,6 +15,7 @@ from noisejax.layers._layers import InvariantDropout as InvariantDropout
 from noisejax.layers._layers import Noise as Noise
 from noisejax.layers._layers import RandomDropout as RandomDropout
 from noisejax.layers._layers import SpatialDropout as SpatialDropout
+from noisejax.layers._shared import Schedule as Schedule
 
 
 def __getattr__(name: str):

@@ -11,7 +11,7 @@ from jaxtyping import Array, Bool, Float
 
 from noisejax import noise
 from noisejax.layers._layers import Noise
-from noisejax.layers._shared import linen_module
+from noisejax.layers._shared import Level, linen_module
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,6 +29,7 @@ class NoisyAttention:
         heads if the module's `broadcast_dropout` is true. The module makes noise only
         if its `dropout_rate` is above 0.
       sample: sample to apply in place of drawn ones (replay).
+      level: level in place of the scheme's, in Linen models; see `Noise`.
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -47,6 +48,7 @@ class NoisyAttention:
 
     scheme: noise.Scheme | None = None
     sample: noise.Sample | None = None
+    level: Level | None = None
 
     def __call__(
         self,
@@ -83,7 +85,7 @@ class NoisyAttention:
                 shared = range(weights.ndim - 2) if broadcast_dropout else ()
                 scheme = noise.Dropout(dropout_rate, broadcast_dims=shared)
             if in_linen:
-                layer = Noise(scheme, name="attention_noise")
+                layer = Noise(scheme, level=self.level, name="attention_noise")
                 weights = layer(weights, False, dropout_rng, sample=sample)
             else:
                 if sample is None:

@@ -20,4 +20,6 @@ from noisejax.models._network import Activations as Activations
 from noisejax.models._network import maxout as maxout
 from noisejax.models._products import bfloat16_products as bfloat16_products
 from noisejax.models._products import flat_products as flat_products
+from noisejax.models._transformer import Transformer as Transformer
+from noisejax.models._transformer import ViT as ViT
 from noisejax.models._wide_resnet import WideResNet as WideResNet

@@ -25,6 +25,8 @@ class MLP(Network):
       hidden_noise: schemes of the noise on each hidden layer, or () for no noise.
       input_shift: shift before the input's noise, as in `layers.Noise`.
       hidden_shift: shift before each hidden layer's noise; one for all, or one each.
+      noise_factor: schedule of the step that multiplies all rates and standard
+        deviations, or None; see `layers.control_noise` for the step.
       kernel_init: initializer of the weights.
       dot_general: product of dense layers, such as `bfloat16_products`; None: JAX's.
       batch_norm: True to normalise hidden pre-activations over the batch.
@@ -191,5 +193,6 @@ class SoftTargetMLP(Network):
 
 def _shared(network: Network) -> dict:
     """Attributes that a network hands to the MLP inside it."""
-    names = ("activation", "input_noise", "input_shift", "kernel_init", "dot_general")
+    names = ("activation", "input_noise", "input_shift", "noise_factor")
+    names += ("kernel_init", "dot_general")
     return {name: getattr(network, name) for name in names} | {"name": "mlp"}

@@ -33,6 +33,7 @@ class Network(nn.Module, kw_only=True):
     hidden_noise: Sequence[noise.Scheme | None] = ()
     input_shift: bool | str = False
     hidden_shift: bool | str | Sequence[bool | str] = False
+    noise_factor: layers.Schedule | None = None
     kernel_init: nn.initializers.Initializer = nn.initializers.he_normal()
     dot_general: Callable | None = flat_products
 
@@ -50,13 +51,19 @@ class Network(nn.Module, kw_only=True):
         """Number of schemes in `hidden_noise`."""
         raise NotImplementedError
 
+    @property
+    def num_noise_sites(self) -> int:
+        """Number of samples that a noisy forward pass applies."""
+        schemes = (self.input_noise, *self.hidden_noise)
+        return sum(scheme is not None for scheme in schemes)
+
     def _site(self) -> str:
         """What a hidden noise site follows, for error messages."""
         return "hidden layer"
 
     def _noisy_input(self, x: Array, train: bool) -> tuple[Array, Activations]:
         """Apply the input's noise; return the result and the first activations."""
-        noisy = _make_noisy(x, self.input_noise, self.input_shift, "input_noise", train)
+        noisy = self._noise(x, self.input_noise, "input_noise", train, self.input_shift)
         return noisy, {"input": x, "noisy_input": noisy}
 
     def _noisy(self, x: Array, i: int, train: bool) -> Array:
@@ -64,7 +71,28 @@ class Network(nn.Module, kw_only=True):
         schemes, shift = self.hidden_noise, self.hidden_shift
         scheme = schemes[i] if schemes else None
         shift = shift if isinstance(shift, bool | str) else shift[i]
-        return _make_noisy(x, scheme, shift, f"noise_{i}", train)
+        return self._noise(x, scheme, f"noise_{i}", train, shift)
+
+    def _noise(
+        self,
+        x: Array,
+        scheme: noise.Scheme | None,
+        name: str,
+        train: bool,
+        shift: bool | str = False,
+    ) -> Array:
+        """Apply a `layers.Noise`; return x itself without noise and shift."""
+        if scheme is None and not shift:
+            return x
+        level = None if scheme is None else self._level(scheme)
+        scheme = noise.Dropout(0.0) if scheme is None else scheme
+        layer = layers.Noise(scheme, shift, level=level, name=name)
+        return layer(x, deterministic=not train)
+
+    def _level(self, scheme: noise.Scheme) -> layers.Schedule | None:
+        """Schedule of a scheme's level: its own level times `noise_factor`."""
+        factor = self.noise_factor
+        return None if factor is None else lambda step: scheme.level * factor(step)
 
     def _dense(
         self, width: int, name: str, init: nn.initializers.Initializer | None = None
@@ -75,16 +103,6 @@ class Network(nn.Module, kw_only=True):
             dot_general=self.dot_general,
             name=name,
         )
-
-
-def _make_noisy(
-    x: Array, scheme: noise.Scheme | None, shift: bool | str, name: str, train: bool
-) -> Array:
-    """Apply a `layers.Noise`; return x itself if there is neither noise nor a shift."""
-    if scheme is None and not shift:
-        return x
-    scheme = noise.Dropout(0.0) if scheme is None else scheme
-    return layers.Noise(scheme, shift, name=name)(x, deterministic=not train)
 
 
 def batch_normalise(
