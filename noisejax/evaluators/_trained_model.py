@@ -92,8 +92,7 @@ class TrainedModel:
         """True if a pass with a key is noisy."""
         if self.run is None:
             return True
-        module = self.run.model
-        return any(s is not None for s in (module.input_noise, *module.hidden_noise))
+        return self.run.model.num_noise_sites > 0
 
     def clean(self, variables: PyTree[Array], x: Array) -> tuple[Array, dict]:
         """Runs the network without noise: (outputs, activations)."""

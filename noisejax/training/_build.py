@@ -4,9 +4,11 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
+import optax
 from flax import linen as nn
+from jax import numpy as jnp
 
-from noisejax import activations, models, noise
+from noisejax import activations, layers, models, noise
 from noisejax.training._config import Config, ModelConfig, NoiseConfig
 
 ACTIVATIONS: dict[str, Callable] = {
@@ -34,6 +36,9 @@ KERNEL_INITS: dict[str, Callable] = {
     "lecun_normal": nn.initializers.lecun_normal,
 }
 
+LEVEL_AXES = {"token": "token", "head": "attention"}
+"""Value of `noise.level_per` -> kind of site whose second axis has its own levels."""
+
 SCHEMES: dict[str, Callable[[float, NoiseConfig], noise.Scheme]] = {
     "dropout": lambda rate, c: noise.Dropout(rate, c.bits, scale=c.scale),
     "random_dropout": lambda rate, c: noise.RandomDropout(rate, c.bits, scale=c.scale),
@@ -60,11 +65,43 @@ def build_activation(config: ModelConfig) -> Callable:
     return activations.gaaf(ACTIVATIONS[name], SHAPES[name])
 
 
-def build_scheme(rate: float, config: NoiseConfig) -> noise.Scheme | None:
-    """Build the scheme of one noisy layer; None if it has no noise."""
+def build_scheme(
+    rate: float, config: NoiseConfig, site: str = "example"
+) -> noise.Scheme | None:
+    """Build the scheme of one noisy layer; None if it has no noise.
+
+    Args:
+      rate: rate or standard deviation.
+      config: noise of the run.
+      site: kind of site: "token" for [B, T, D], "attention" for [B, heads, T, T].
+    """
     if config.scheme == "none" or rate == 0:
         return None
-    return SCHEMES[config.scheme](rate, config)
+    scheme = SCHEMES[config.scheme](rate, config)
+    if LEVEL_AXES.get(config.level_per) == site:
+        return dataclasses.replace(scheme, batch_dims=2)
+    return scheme
+
+
+def build_noise_factor(
+    config: NoiseConfig, *, epochs: int, steps_per_epoch: int, retrains: bool
+) -> layers.Schedule | None:
+    """Factor of all noise levels at each step of a phase; None if it is constant.
+
+    f(t) = end + (start - end) c(t), with c falling from 1 to 0. A retraining has the
+    factor at the end.
+    """
+    if config.schedule == "constant":
+        return None
+    start, end = config.start_factor, config.end_factor
+    if retrains:
+        return lambda step: jnp.full_like(step, end, jnp.float32)
+    steps = (config.schedule_epochs or epochs) * steps_per_epoch
+    fall = {
+        "linear": optax.linear_schedule(1.0, 0.0, steps),
+        "cosine": optax.cosine_decay_schedule(1.0, steps),
+    }[config.schedule]
+    return lambda step: end + (start - end) * fall(step)
 
 
 Outputs = int | tuple[int, int]
@@ -76,6 +113,7 @@ NETWORKS: dict[str, type[nn.Module]] = {
     "autoencoder": models.Autoencoder,
     "soft_targets": models.SoftTargetMLP,
     "wide_resnet": models.WideResNet,
+    "vit": models.ViT,
     **dict.fromkeys(models.ARCHITECTURES, models.ConvNet),
 }
 
@@ -105,6 +143,11 @@ def build_model(
         "width_factor": fields.width_factor,
         "pieces": fields.pieces,
         "batch_norm": fields.batch_norm,
+        "blocks": fields.blocks,
+        "width": fields.token_width,
+        "heads": fields.heads,
+        "patch": fields.patch,
+        "pooling": fields.pooling,
         "kernel_init": KERNEL_INITS[fields.kernel_init](),
         "activation": build_activation(fields),
         "input_shift": average or shift in ("input", "both"),
@@ -131,16 +174,18 @@ def build_model(
             f"noise.hidden_rates must be one rate per noisy hidden layer: {len(rates)} "
             f"rates {rates} for the {count} of this {fields.name}"
         )
-    return model.clone(
-        input_noise=build_scheme(config.noise.input_rate, config.noise),
-        hidden_noise=tuple(build_scheme(rate, config.noise) for rate in rates),
-    )
-
-
-def expected_samples(model: nn.Module) -> int:
-    """The number of samples that a noisy forward pass applies: one per noisy layer."""
-    schemes = (model.input_noise, *model.hidden_noise)
-    return sum(scheme is not None for scheme in schemes)
+    kind = "token" if fields.name == "vit" else "example"
+    schemes: dict[str, Any] = {
+        "input_noise": build_scheme(config.noise.input_rate, config.noise),
+        "hidden_noise": tuple(build_scheme(rate, config.noise, kind) for rate in rates),
+    }
+    if fields.name == "vit":
+        sites = {"embedding": kind, "attention": "attention", "residual": kind}
+        for site, kind in sites.items():
+            rate = getattr(config.noise, f"{site}_rate")
+            schemes[f"{site}_noise"] = build_scheme(rate, config.noise, kind)
+        schemes["path_rate"] = config.noise.path_rate
+    return model.clone(**schemes)
 
 
 def steps_per_epoch(num_examples: int, batch_size: int) -> int:

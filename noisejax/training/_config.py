@@ -3,6 +3,7 @@
 import dataclasses
 
 from noisejax.training._fields import Fields, field
+from noisejax.training._network_config import ModelConfig, NoiseConfig
 
 
 @dataclasses.dataclass
@@ -47,71 +48,6 @@ class DataConfig(Fields):
 
 
 @dataclasses.dataclass
-class ModelConfig(Fields):
-    """Network."""
-
-    name: str = field(
-        "mlp",
-        "network (a learning rate near 0.001 suits autoencoder; soft_targets is an mlp "
-        "with a distribution per tissue; those after wide_resnet are convolutional)",
-        choices=("mlp", "autoencoder", "soft_targets", "wide_resnet", "cnn")
-        + ("maxout_cifar", "maxout_svhn", "vgg", "four_conv"),
-    )
-    widths: tuple[int, ...] = field(
-        (1000, 1000), "units of the hidden layers of mlp, autoencoder, soft_targets"
-    )
-    depth: int = field(28, "depth of a wide_resnet: 6 n + 4", least=10)
-    width_factor: float = field(
-        1.0,
-        "width factor of a wide_resnet; multiple of the published widths of a "
-        "convolutional network",
-        positive=True,
-    )
-    batch_norm: bool = field(False, "normalise pre-activations over the batch")
-    pieces: int = field(
-        1, "linear pieces of an mlp's maxout units; 1: activation", least=1
-    )
-    activation: str = field(
-        "relu",
-        "activation of the hidden layers",
-        choices=("relu", "tanh", "sigmoid", "gelu", "silu", "softplus", "linear"),
-    )
-    gaaf: bool = field(
-        False, "add gradient acceleration to the activation (Hahn, eq. 8)"
-    )
-    kernel_init: str = field(
-        "lecun_normal",
-        "initial kernels (a wide_resnet has its own)",
-        choices=("he_normal", "glorot_uniform", "lecun_normal"),
-    )
-
-
-@dataclasses.dataclass
-class NoiseConfig(Fields):
-    """Noise on the input and on each hidden layer."""
-
-    scheme: str = field(
-        "dropout",
-        "noise scheme (the rates of gaussian_noise are standard deviations)",
-        choices=("none", "dropout", "random_dropout", "random_dropout_per_batch")
-        + ("gaussian_dropout", "gaussian_noise"),
-    )
-    input_rate: float = field(0.2, "rate on the input")
-    hidden_rate: float = field(0.5, "rate on the hidden layers")
-    hidden_rates: tuple[float, ...] = field(
-        (), "rates of the single hidden layers, instead of hidden_rate"
-    )
-    shift: str = field(
-        "none",
-        "shifts of invariant dropout (Ba); running_average is the baseline that "
-        "subtracts it everywhere",
-        choices=("none", "input", "hidden", "both", "running_average"),
-    )
-    bits: int = field(32, "random bits per unit", choices=(32, 8))
-    scale: bool = field(True, "scale kept units by 1 / (1 - rate) while training")
-
-
-@dataclasses.dataclass
 class ObjectiveConfig(Fields):
     """Objective (Noh et al. 2017)."""
 
@@ -125,6 +61,9 @@ class ObjectiveConfig(Fields):
         "importance",
         "weights of the samples (equal is the control of IWSGD)",
         choices=("importance", "equal"),
+    )
+    label_smoothing: float = field(
+        0.0, "share of a label spread over all classes while training", least=0
     )
 
 
@@ -172,6 +111,9 @@ class OptimizerConfig(Fields):
     )
     max_norm: float = field(
         0.0, "largest L2 norm of a unit's incoming weights; 0: no limit", least=0
+    )
+    clip_norm: float = field(
+        0.0, "largest global L2 norm of the gradients; 0: no limit", least=0
     )
 
 
@@ -228,6 +170,16 @@ class TrainingConfig(Fields):
     )
     gradients: bool = field(
         False, "also write mean |gradient| of every weight matrix (Hahn, eq. 5)"
+    )
+    init_from: str = field(
+        "",
+        "directory of a finished run whose parameters the training starts from; an "
+        "output layer of another shape starts anew",
+    )
+    trainable: str = field(
+        "",
+        "regular expression, searched in the names of the parameters, such as "
+        "dense_output|norm; all others are frozen (empty: none)",
     )
     tensorboard: bool = field(False, "also write event files (needs tensorboardX)")
 

@@ -8,10 +8,12 @@ from typing import Any
 
 import jax
 import numpy as np
+from absl import logging
 from jaxtyping import Array, Float, Int, UInt8
 
 from noisejax import data
 from noisejax.training._config import Config
+from noisejax.training._files import RunFolder
 
 PADDING = 4
 """Largest shift of `data.augment`, in pixels."""
@@ -46,6 +48,12 @@ def check_examples(config: Config, dataset: data.Dataset | data.SoftTargets) -> 
         raise ValueError(
             f"model.name={config.model.name} needs images [N, height, width, channels];"
             f" the examples of {dataset.name} are {_describe(config, dataset)}"
+        )
+    patch = config.model.patch
+    if config.model.name == "vit" and any(n % patch for n in dataset.shape[:2]):
+        raise ValueError(
+            f"model.patch={patch} must divide the sides of the images; the examples of "
+            f"{dataset.name} are {_describe(config, dataset)}"
         )
     if config.data.augment and not is_flat and min(dataset.shape[:2]) <= PADDING:
         raise ValueError(
@@ -165,6 +173,22 @@ def fit_examples(config: Config, dataset: data.Dataset) -> data.Preprocessing:
         x = _invert(x)
     components = config.data.components
     return data.fit_preprocessing(x, config.data.preprocess, num_components=components)
+
+
+def load_fitted(folder: RunFolder, config: Config) -> data.Preprocessing | None:
+    """Load the fitted preprocessing of a run; None if it is missing or damaged."""
+    if not config.data.preprocess:
+        return data.Preprocessing(())
+    if not folder.preprocessing_path.exists():
+        return None
+    try:
+        fitted = data.load_preprocessing(folder.preprocessing_path)
+        if fitted.names != tuple(config.data.preprocess):
+            raise ValueError(f"{folder.preprocessing_path} holds {fitted.names}")
+    except ValueError as error:
+        logging.warning("ignored %s: %s", folder.preprocessing_path, error)
+        return None
+    return fitted
 
 
 def prepare_examples(

@@ -15,8 +15,6 @@ from jaxtyping import Array, Float, PyTree, UInt8
 from noisejax import data
 from noisejax.training._batches import to_float
 from noisejax.training._build import build_model
-from noisejax.training._check import check_config
-from noisejax.training._checkpoint import recorded_info, restore_checkpoint
 from noisejax.training._config import Config
 from noisejax.training._examples import (
     Examples,
@@ -26,13 +24,13 @@ from noisejax.training._examples import (
     describe_dataset,
     fit_examples,
     load_examples,
+    load_fitted,
     prepare_examples,
 )
-from noisejax.training._files import RunFolder
 from noisejax.training._mesh import ONE_DEVICE
 from noisejax.training._program import put_examples
-from noisejax.training._record import DATASET, check_same, from_dict, read_config
-from noisejax.training._run import load_fitted
+from noisejax.training._read_run import chosen_part, restore_run
+from noisejax.training._record import DATASET, check_same
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,32 +120,13 @@ def load_run(
       ValueError: the run has no undamaged checkpoint or no such seed, or the named data
         have changed since it was trained.
     """
-    folder = RunFolder(path)
+    folder, config, checkpoint = restore_run(path)
     path = folder.path
-    if not folder.config_path.is_file():
-        raise FileNotFoundError(
-            f"{path} holds no run (no config.json); make one with: python -m "
-            f"noisejax.train --workdir={path}"
-        )
-    config = from_dict(read_config(folder.config_path))
-    check_config(config)
     first = config.training.seed
     seeds = range(first, first + config.training.num_seeds)
     if seed is not None and seed not in seeds:
         raise ValueError(
             f"{path} trained the seeds {', '.join(map(str, seeds))}; got seed {seed}"
-        )
-    checkpoint, rejected = restore_checkpoint(
-        folder.checkpoints_path, None, resume=False
-    )
-    for bad in rejected:
-        logging.warning("ignored checkpoint %d: %s", bad.number, bad.reason)
-    if checkpoint is None or not (
-        checkpoint.progress.rows or checkpoint.progress.epoch
-    ):
-        raise ValueError(
-            f"{path} has no checkpoint yet; continue it with: python -m noisejax.train "
-            f"--workdir={path} --resume"
         )
     described = checkpoint.run.get(DATASET, {})
     dataset = _find_dataset(path, config, described, data_dir, dataset)
@@ -218,7 +197,7 @@ def _variables(
     path: pathlib.Path, model: nn.Module, example: np.ndarray, checkpoint, index: int
 ) -> dict[str, PyTree[Array]]:
     """Choose the reported parameters of one seed out of a checkpoint."""
-    which = ".state" if checkpoint.progress.phase else ".best"
+    which = chosen_part(checkpoint)
     key = jax.random.key(0)
     like = jax.eval_shape(lambda: model.init(key, example, train=False))
 
@@ -238,48 +217,3 @@ def _variables(
         "params": variables["params"],
         "batch_stats": variables.get("batch_stats", {}),
     }
-
-
-def recorded_config(workdir: str | os.PathLike) -> Config | None:
-    """Read the configuration of the run in a folder; None if it holds no run.
-
-    Raises:
-      ValueError: config.json is damaged, and no checkpoint has a copy.
-    """
-    folder = RunFolder(workdir)
-    info = recorded_info(folder.checkpoints_path)
-    if info is not None:
-        return from_dict({k: v for k, v in info["run"].items() if k != DATASET})
-    if folder.config_path.exists():
-        return from_dict(read_config(folder.config_path))
-    return None
-
-
-def is_finished(workdir: str | os.PathLike) -> bool:
-    """True if a folder holds a finished run with undamaged metrics."""
-    return RunFolder(workdir).finished_summary() is not None
-
-
-def read_summary(workdir: str | os.PathLike) -> dict[str, Any]:
-    """Read the summary of a finished run, as `train` returned it.
-
-    Raises:
-      ValueError: the folder holds no finished run, or it is damaged.
-
-    Example:
-      >>> import tempfile
-      >>> from noisejax import training
-      >>> config = training.Config()
-      >>> config.training.epochs = 1
-      >>> with tempfile.TemporaryDirectory() as folder:
-      ...     made = training.train(config, folder)
-      ...     training.read_summary(folder) == made
-      True
-    """
-    summary = RunFolder(workdir).finished_summary()
-    if summary is None:
-        raise ValueError(
-            f"{workdir} must hold a finished run, it has no whole summary.json; finish "
-            f"it with: python -m noisejax.train --workdir={workdir} --resume"
-        )
-    return summary

@@ -42,7 +42,9 @@ def build_optimizer(
     would hold the shifts near 0.
     """
     shift_decay = config.shift_decay / batch_size
-    coupled = [optax.add_decayed_weights(shift_decay, mask=is_shift)]
+    # A transformation that does nothing is left out, as in earlier checkpoints.
+    coupled = [optax.clip_by_global_norm(config.clip_norm)] if config.clip_norm else []
+    coupled += [optax.add_decayed_weights(shift_decay, mask=is_shift)]
     decoupled = []
     decayed = is_kernel if config.decay == "kernels" else is_no_shift
     if config.name == "adamw":
@@ -53,7 +55,6 @@ def build_optimizer(
         scale = optax.trace(config.momentum, nesterov=config.nesterov)
     else:
         scale = optax.scale_by_adam(b1=config.momentum, nesterov=False)
-    # Earlier checkpoints, at a rate of 1, hold no state of this transformation.
     shifts = []
     if config.shift_rate != 1:
         shifts = [optax.masked(optax.scale(config.shift_rate), is_shift)]

@@ -19,8 +19,8 @@ from noisejax import data
 from noisejax.training._batches import Batches, as_seen, is_streamed
 from noisejax.training._build import (
     build_model,
+    build_noise_factor,
     choose_strategy,
-    expected_samples,
     steps_per_epoch,
 )
 from noisejax.training._config import Config
@@ -38,6 +38,7 @@ from noisejax.training._optimizer import build_optimizer, build_schedule
 from noisejax.training._projection import Project, check_rounds, make_project
 from noisejax.training._step import make_step
 from noisejax.training._task import Task, task_of
+from noisejax.training._trainable import train_only
 
 EVALUATION_BATCH = 1000
 
@@ -217,23 +218,26 @@ def _build_phase(
 ) -> Phase:
     """Build a phase: its optimizer, and its compiled steps."""
     training, placement = config.training, batches.placement
-    schedule = build_schedule(
-        config.optimizer,
-        epochs=epochs,
-        steps_per_epoch=steps_per_epoch(batches.indices.shape[1], training.batch_size),
-        warmup=offset == 0,
-    )
-    size = training.batch_size
+    size, is_first = training.batch_size, offset == 0
+    length = {
+        "epochs": epochs,
+        "steps_per_epoch": steps_per_epoch(batches.indices.shape[1], size),
+    }
+    schedule = build_schedule(config.optimizer, **length, warmup=is_first)
     optimizer = build_optimizer(config.optimizer, schedule, batch_size=size)
+    optimizer = train_only(optimizer, training.trainable)
+    factor = build_noise_factor(config.noise, **length, retrains=not is_first)
+    smoothing = config.objective.label_smoothing
     step = make_step(
-        model,
+        model.clone(noise_factor=factor),
         optimizer,
-        task_of(config.model.name),
-        expected_samples=expected_samples(model),
+        task_of(config.model.name, label_smoothing=smoothing),
+        expected_samples=model.num_noise_sites,
         num_samples=config.objective.num_samples,
         strategy=choose_strategy(config),
         weighting=config.objective.weighting,
         microbatches=training.microbatches,
+        trainable=training.trainable,
         max_norm=config.optimizer.max_norm,
         skip_nonfinite=training.on_nan == "skip",
         mean_gradients=training.gradients,

@@ -13,7 +13,6 @@ from jax import numpy as jnp
 from noisejax import data, objectives
 from noisejax._version import __version__
 from noisejax.training._batches import to_float
-from noisejax.training._build import expected_samples
 from noisejax.training._check import check_config
 from noisejax.training._checkpoint import (
     Checkpoint,
@@ -27,7 +26,11 @@ from noisejax.training._checkpoint import (
     tidy,
 )
 from noisejax.training._config import Config
-from noisejax.training._examples import describe_dataset, load_examples
+from noisejax.training._examples import (
+    describe_dataset,
+    load_examples,
+    load_fitted,
+)
 from noisejax.training._files import (
     RunFolder,
     Workdir,
@@ -46,6 +49,7 @@ from noisejax.training._processes import (
     together,
 )
 from noisejax.training._program import Program, build_program
+from noisejax.training._read_run import load_variables
 from noisejax.training._record import (
     DATASET,
     Progress,
@@ -57,6 +61,7 @@ from noisejax.training._record import (
 from noisejax.training._state import Seeds, init_seeds
 from noisejax.training._step import make_log_prob
 from noisejax.training._summary import summarise
+from noisejax.training._trainable import start_from
 
 INDEPENDENT = 16
 """Number of examples of the check that examples are independent."""
@@ -119,9 +124,12 @@ def _train(
     described = describe_dataset(dataset)
     check_agreed({DATASET: described})
     fitted = together(lambda: load_fitted(folder, config))
+    sources = None
+    if config.training.init_from and recorded_info(folder.checkpoints_path) is None:
+        sources = together(lambda: _load_sources(config.training.init_from))
     program = build_program(config, dataset, fitted)
     identity = {**to_dict(config), DATASET: described}
-    seeds, checkpoint, rejected = newest_state(program, folder, identity)
+    seeds, checkpoint, rejected = newest_state(program, folder, identity, sources)
     if config.objective.strategy == "resample":
         _check_independence(config, program, seeds)
     progress = checkpoint.progress if checkpoint else Progress()
@@ -168,6 +176,14 @@ def _train(
     return first_value(finish)
 
 
+def _load_sources(path: str) -> list[dict[str, Any]]:
+    """Load the variables of the run that `training.init_from` names."""
+    try:
+        return load_variables(path)
+    except (FileNotFoundError, ValueError) as error:
+        raise type(error)(f"training.init_from={path}: {error}") from error
+
+
 def _check_independence(config: Config, program: Program, seeds: Seeds) -> None:
     """Check that the examples of a batch are independent, as resampling needs it.
 
@@ -182,7 +198,7 @@ def _check_independence(config: Config, program: Program, seeds: Seeds) -> None:
     ):
         return
     model = program.model
-    log_prob = make_log_prob(model, program.task, expected_samples(model))
+    log_prob = make_log_prob(model, program.task, model.num_noise_sites)
     params, batch_stats = jax.tree.map(
         lambda leaf: leaf[0], (seeds.state.params, seeds.state.batch_stats)
     )
@@ -233,26 +249,15 @@ def _find_finished(
     return summary
 
 
-def load_fitted(folder: RunFolder, config: Config) -> data.Preprocessing | None:
-    """Load the fitted preprocessing of a run; None if it is missing or damaged."""
-    if not config.data.preprocess:
-        return data.Preprocessing(())
-    if not folder.preprocessing_path.exists():
-        return None
-    try:
-        fitted = data.load_preprocessing(folder.preprocessing_path)
-        if fitted.names != tuple(config.data.preprocess):
-            raise ValueError(f"{folder.preprocessing_path} holds {fitted.names}")
-    except ValueError as error:
-        logging.warning("ignored %s: %s", folder.preprocessing_path, error)
-        return None
-    return fitted
-
-
 def newest_state(
-    program: Program, folder: RunFolder, identity: dict[str, Any]
+    program: Program,
+    folder: RunFolder,
+    identity: dict[str, Any],
+    sources: list[dict[str, Any]] | None = None,
 ) -> tuple[Seeds, Checkpoint | None, list[Rejected]]:
     """Restore the newest undamaged checkpoint, or initialise the networks.
+
+    Networks start from the variables `sources` of another run, if there are any.
 
     Raises:
       ValueError: a checkpoint belongs to another run.
@@ -260,10 +265,19 @@ def newest_state(
     phase, placement = program.phases[0], program.placement
     example = to_float(program.train.x[:1], inverted=False)
 
-    def init(seeds, example):
-        return init_seeds(program.model, phase.optimizer, example, seeds)
+    def init(seeds, example, sources):
+        fresh = init_seeds(program.model, phase.optimizer, example, seeds)
+        if sources is None:
+            return fresh
+        loaded = {
+            name: start_from(getattr(fresh.state, name), [s[name] for s in sources])
+            for name in ("params", "batch_stats")
+        }
+        return Seeds(
+            state=fresh.state.replace(**loaded), best=fresh.best.replace(**loaded)
+        )
 
-    like = jax.eval_shape(init, program.seeds, example)
+    like = jax.eval_shape(init, program.seeds, example, sources)
 
     def accept(path, info):
         check_same(path, info["run"], identity)
@@ -276,7 +290,7 @@ def newest_state(
         logging.warning("ignored checkpoint %d: %s", bad.number, bad.reason)
     if checkpoint is None:
         init = jax.jit(init, out_shardings=placement.seed_sharding)
-        return init(program.seeds, example), None, rejected
+        return init(program.seeds, example, sources), None, rejected
     if checkpoint.progress.phase >= len(program.phases):
         raise ValueError(f"its progress.phase is {checkpoint.progress.phase}")
     leaves = [checkpoint.arrays[name] for name in as_arrays(like)]

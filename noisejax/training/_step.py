@@ -10,11 +10,12 @@ from jax import lax
 from jax import numpy as jnp
 from jaxtyping import Array, Float, Int, PyTree, Shaped
 
-from noisejax import noise, objectives
+from noisejax import layers, noise, objectives
 from noisejax.training._mesh import ONE_DEVICE, Placement
 from noisejax.training._optimizer import clip_norms
 from noisejax.training._state import TrainState
 from noisejax.training._task import Task
+from noisejax.training._trainable import merge_params, split_params
 
 PER_SAMPLE = ("vmap", "map")
 """Strategies with one forward pass per sample, so with batch statistics per sample."""
@@ -37,6 +38,7 @@ def make_step(
     strategy: str = "fold",
     weighting: str = "importance",
     microbatches: int = 1,
+    trainable: str = "",
     max_norm: float = 0.0,
     skip_nonfinite: bool = False,
     mean_gradients: bool = False,
@@ -46,7 +48,7 @@ def make_step(
 
     Args:
       model: network, called as model(x, train=...) -> (outputs, activations).
-      optimizer: optimizer of its parameters.
+      optimizer: optimizer of its trained parameters.
       task: likelihood and error of its outputs.
       expected_samples: number of noise samples that a forward pass must apply; 0: the
         network trains without noise.
@@ -54,6 +56,7 @@ def make_step(
       strategy: strategy of `objectives.iwsgd`.
       weighting: weighting of the samples, "importance" or "equal".
       microbatches: M, parts of a batch that run one after another.
+      trainable: pattern of the trained parameters, see `split_params`.
       max_norm: largest norm of a unit's incoming weights; 0: no limit.
       skip_nonfinite: True to skip steps whose loss or gradient is not finite.
       mean_gradients: True to measure mean |gradient| of each kernel.
@@ -77,9 +80,12 @@ def make_step(
         shard = None
     log_prob = make_log_prob(model, task, expected_samples, shard)
 
-    def gradients_of(params, batch_stats, x, y, key):
+    def gradients_of(frozen, params, batch_stats, x, y, key):
+        def log_prob_fn(params, key, x, y):
+            return log_prob(batch_stats, merge_params(params, frozen), key, x, y)
+
         loss_fn = objectives.iwsgd(
-            functools.partial(log_prob, batch_stats),
+            log_prob_fn,
             num_samples=num_samples,
             strategy=strategy,
             weighting=weighting,
@@ -98,19 +104,21 @@ def make_step(
             metrics["effective_samples"] = jnp.mean(aux.effective_samples)
         return gradients, batch_stats, metrics
 
-    if microbatches > 1:
-        gradients_of = accumulate(gradients_of, microbatches)
-
     def step(state, x, y, key):
-        gradients, batch_stats, metrics = gradients_of(
-            state.params, state.batch_stats, x, y, key
-        )
-        updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
-        params = optax.apply_updates(state.params, updates)
+        params, frozen = split_params(state.params, trainable)
+        gradient_fn = functools.partial(gradients_of, frozen)
+        if microbatches > 1:
+            gradient_fn = accumulate(gradient_fn, microbatches)
+        with layers.control_noise(step=state.step):
+            gradients, batch_stats, metrics = gradient_fn(
+                params, state.batch_stats, x, y, key
+            )
+        updates, opt_state = optimizer.update(gradients, state.opt_state, params)
+        params = optax.apply_updates(params, updates)
         if max_norm:
             params = clip_norms(params, max_norm)
         new = state.replace(
-            params=params,
+            params=merge_params(params, frozen),
             batch_stats=batch_stats,
             opt_state=opt_state,
             step=state.step + 1,

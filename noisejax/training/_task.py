@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Callable
 
 import jax
+import optax
 from jax import numpy as jnp
 from jaxtyping import Array, Float, Int
 
@@ -81,6 +82,22 @@ TASKS = {"autoencoder": RECONSTRUCTION, "soft_targets": SOFT_TARGETS}
 """Tasks of networks that do not classify."""
 
 
-def task_of(network: str) -> Task:
-    """The task of a network: classification, reconstruction or soft targets."""
-    return TASKS.get(network, CLASSIFICATION)
+def task_of(network: str, *, label_smoothing: float = 0.0) -> Task:
+    """The task of a network: classification, reconstruction or soft targets.
+
+    Args:
+      network: name of the network.
+      label_smoothing: share α of a label that is spread over all K classes:
+        log p = (1 - α) log p(y) + α/K Σ_k log p(k).
+    """
+    task = TASKS.get(network, CLASSIFICATION)
+    if not label_smoothing:
+        return task
+
+    def log_prob(logits, x, y):
+        del x
+        labels = jax.nn.one_hot(y, logits.shape[-1])
+        smooth = optax.smooth_labels(labels, label_smoothing)
+        return -optax.softmax_cross_entropy(logits, smooth)
+
+    return dataclasses.replace(task, log_prob=log_prob)

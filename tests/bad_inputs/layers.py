@@ -235,6 +235,14 @@ MODELS = {
         lambda: models.BA_CNN.scaled(0.0),
         "scaled by a factor above 0, got 0.0",
     ),
+    "Transformer: heads that do not divide": (
+        lambda: models.Transformer(1, 8, 3),
+        "heads that divide its width; got blocks=1, width=8, heads=3",
+    ),
+    "ViT: images that patches do not divide": (
+        lambda: models.ViT(1, 8, 2, 2, patch=7).init(key(), IMAGES, train=False),
+        "multiples of patch=7; got shape",
+    ),
     "maxout: pieces that do not divide": (
         lambda: models.maxout(X, 2),
         r"a multiple of pieces=2, got shape \(4, 5\)",

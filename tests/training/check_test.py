@@ -44,6 +44,11 @@ WRONG = {
     "model.batch_norm": [(1, "of type bool")],
     "model.pieces": [(0, "1 or more"), (True, "of type int")],
     "model.activation": [("swish", "one of relu, tanh")],
+    "model.blocks": [(0, "1 or more")],
+    "model.token_width": [(0, "1 or more"), (8.0, "of type int")],
+    "model.heads": [(0, "1 or more")],
+    "model.patch": [(0, "1 or more")],
+    "model.pooling": [("max", "one of token, mean")],
     "model.gaaf": [("floor", "of type bool")],
     "model.kernel_init": [("zeros", "one of he_normal")],
     "noise.scheme": [("drop", "one of none, dropout, random_dropout")],
@@ -54,12 +59,25 @@ WRONG = {
         ((0.5, 0.5), "one rate per noisy hidden layer"),
         (0.5, r"a tuple of float, such as \(0.5, 0.5\)"),
     ],
+    "noise.embedding_rate": [(0.1, "for model.name=vit, got mlp")],
+    "noise.attention_rate": [(1.0, "for model.name=vit"), ("a", "of type float")],
+    "noise.residual_rate": [(0.1, "for model.name=vit, got mlp")],
+    "noise.path_rate": [(0.1, "for model.name=vit, got mlp")],
+    "noise.level_per": [("token", "random_dropout and model.name=vit"), ("row", "one")],
+    "noise.schedule": [("step", "one of constant, linear, cosine")],
+    "noise.start_factor": [(-1.0, "0 or more"), (0.5, "for noise.schedule=linear or")],
+    "noise.end_factor": [
+        (math.nan, "0 or more"),
+        (0.5, "for noise.schedule=linear or"),
+    ],
+    "noise.schedule_epochs": [(-1, "0 or more"), (1, "for noise.schedule=linear or")],
     "noise.shift": [("all", "one of none, input, hidden, both, running_average")],
     "noise.bits": [(16, "one of 32, 8"), ("8", "of type int")],
     "noise.scale": [(0, "of type bool")],
     "objective.num_samples": [(0, "1 or more"), (2.0, "of type int")],
     "objective.strategy": [("scan", "one of fold, vmap, map, resample")],
     "objective.weighting": [("max", "one of importance, equal")],
+    "objective.label_smoothing": [(1.0, r"\[0, 1\)"), (-0.1, "0 or more")],
     "optimizer.name": [("lion", "one of sgd, adam, adamw")],
     "optimizer.learning_rate": [
         (0, "a positive number"),
@@ -85,6 +103,7 @@ WRONG = {
     "optimizer.shift_decay": [(-0.1, "0 or more"), (None, "of type float")],
     "optimizer.shift_rate": [(0.0, "a positive number")],
     "optimizer.max_norm": [(-1.0, "0 or more"), (math.nan, "0 or more")],
+    "optimizer.clip_norm": [(-1.0, "0 or more"), (math.inf, "0 or more")],
     "training.epochs": [(0, "1 or more"), (2.0, "of type int"), (-3, "1 or more")],
     "training.batch_size": [(0, "1 or more"), (161, "has 160 examples")],
     "training.microbatches": [
@@ -101,6 +120,11 @@ WRONG = {
     "training.on_nan": [("ignore", "one of stop, skip")],
     "training.precision": [("float16", "one of float32, bfloat16")],
     "training.gradients": [(1, "of type bool")],
+    "training.init_from": [(1, "of type str")],
+    "training.trainable": [
+        ("(", "no regular expression"),
+        ("conv", "matches no parameter; the parameters are dense_0/"),
+    ],
     "training.tensorboard": [(1, "of type bool")],
     "projection.num_steps": [(0, "1 or more")],
     "projection.method": [("newton", "one of stable, preconditioned")],
@@ -117,6 +141,34 @@ WRONG = {
 """Field -> values that it cannot have, and what is said about them."""
 
 TOGETHER = {
+    "heads that do not divide": (
+        {"model.name": "vit", "model.heads": 3},
+        "model.heads must divide model.token_width, got 3 and 64",
+    ),
+    "patches that do not divide": (
+        {"model.name": "vit", "model.patch": 3},
+        "model.patch=3 must divide the sides",
+    ),
+    "batch norm in a transformer": (
+        {"model.name": "vit", "model.batch_norm": True},
+        "model.batch_norm is not for model.name=vit",
+    ),
+    "x* of a transformer": (
+        {"model.name": "vit", "training.mode": "back_projection"},
+        "change model.name=vit",
+    ),
+    "a schedule without an end": (
+        {"noise.schedule": "linear", "noise.schedule_epochs": 3},
+        "must end within the training.*training.epochs=2; got 3",
+    ),
+    "a factor that drops all": (
+        {"noise.schedule": "cosine", "noise.start_factor": 2.0},
+        "times the largest factor .* must be below 1, got 0.5 times 2.0",
+    ),
+    "smooth labels of a reconstruction": (
+        {"objective.label_smoothing": 0.1, "model.name": "autoencoder"},
+        "a network that classifies; got 0.1 and model.name=autoencoder",
+    ),
     "gaaf of what does not saturate": (
         {"model.gaaf": True, "model.activation": "linear"},
         "model.gaaf needs an activation that saturates: relu, tanh",

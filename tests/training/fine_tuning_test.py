@@ -1,0 +1,173 @@
+"""Schedules of the noise, a ViT, networks of another run, and frozen parameters."""
+
+import dataclasses
+
+import jax
+import numpy as np
+import pytest
+
+from noisejax import data, training
+from tests.training.tiny import dataset, rows, train
+
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
+VIT = {
+    "model__name": "vit",
+    "model__blocks": 1,
+    "model__token_width": 8,
+    "model__heads": 2,
+    "noise__input_rate": 0.0,
+    "noise__hidden_rate": 0.1,
+    "noise__attention_rate": 0.1,
+    "noise__residual_rate": 0.1,
+    "noise__embedding_rate": 0.1,
+    "noise__path_rate": 0.1,
+    "optimizer__name": "adamw",
+    "optimizer__learning_rate": 0.01,
+}
+
+
+def params_of(workdir, seed=None):
+    variables = training.load_run(workdir, dataset=dataset(), seed=seed).variables
+    return variables["params"]
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    """A run of two seeds on the three classes."""
+    workdir = tmp_path_factory.mktemp("source")
+    train(workdir, training__epochs=1, training__num_seeds=2)
+    return workdir
+
+
+def two_classes():
+    """The data set without its last class."""
+    own, changes = dataset(), {"num_classes": 2}
+    for part in ("train", "test"):
+        chosen = getattr(own, f"{part}_y") < 2
+        changes |= {f"{part}_{a}": getattr(own, f"{part}_{a}")[chosen] for a in "xy"}
+    return dataclasses.replace(own, **changes)
+
+
+def test_a_vit_trains_resumes_and_is_loaded(tmp_path):
+    """Random dropout per token, clipped gradients, smooth labels, decay of kernels."""
+    fields = VIT | {
+        "noise__scheme": "random_dropout",
+        "noise__level_per": "token",
+        "noise__schedule": "linear",
+        "optimizer__weight_decay": 0.1,
+        "optimizer__clip_norm": 1.0,
+        "objective__label_smoothing": 0.1,
+    }
+    whole = train(tmp_path / "whole", training__epochs=3, **fields)
+    assert np.isfinite(whole["test_error_percent"]["mean"])
+    run = training.load_run(tmp_path / "whole", dataset=dataset())
+    assert run.model.num_noise_sites == 1 + 1 + 1 + 2 + 2
+    assert run.model.hidden_noise[0].batch_dims == 2
+    assert run.model.attention_noise.batch_dims == 1
+
+
+def test_levels_per_head_are_on_attention_weights():
+    config = training.Config()
+    config.model.name, config.noise.scheme = "vit", "random_dropout"
+    config.noise.level_per, config.noise.attention_rate = "head", 0.1
+    model = training.build_model(config, 3)
+    assert model.attention_noise.batch_dims == 2
+    assert model.hidden_noise[0].batch_dims == 1
+
+
+@pytest.mark.parametrize("kind", ["linear", "cosine"])
+def test_noise_is_annealed(tmp_path, kind):
+    """The annealed run begins noisy and ends as noise-free training would."""
+    fields = {"training__epochs": 4, "optimizer__learning_rate": 1e-9}
+    fields |= {"noise__hidden_rate": 0.9, "noise__schedule": kind}
+    train(tmp_path / "a", noise__schedule_epochs=2, **fields)
+    losses = [row["loss"] for row in rows(tmp_path / "a", split="train")]
+    fields["noise__schedule"] = "constant"
+    train(tmp_path / "b", noise__scheme="none", **fields)
+    clean = [row["loss"] for row in rows(tmp_path / "b", split="train")]
+    assert losses[0] > 1.05 * clean[0]
+    np.testing.assert_allclose(losses[2:], clean[2:], rtol=1e-4)
+
+
+def test_training_starts_from_the_seeds_of_another_run(source, tmp_path):
+    """Nearly no step: the parameters are those of the source, seed by seed."""
+    train(
+        tmp_path,
+        training__init_from=str(source),
+        training__num_seeds=3,
+        training__epochs=1,
+        optimizer__learning_rate=1e-12,
+    )
+    for seed, expected in ((0, 0), (1, 1), (2, 0)):
+        jax.tree.map(
+            lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6),
+            params_of(tmp_path, seed),
+            params_of(source, expected),
+        )
+
+
+def test_only_the_trainable_parameters_change(source, tmp_path):
+    """The output of other classes is new; the frozen layer is bit for bit the same."""
+    summary = train(
+        tmp_path,
+        on=two_classes(),
+        training__init_from=str(source),
+        training__trainable="output",
+        optimizer__weight_decay=0.1,
+        optimizer__max_norm=0.5,
+        training__microbatches=2,
+        objective__num_samples=2,
+    )
+    assert summary["test_error_percent"]["mean"] < 60
+    run = training.load_run(tmp_path, dataset=two_classes())
+    tuned, before = run.variables["params"], params_of(source)
+    assert tuned["dense_output"]["kernel"].shape == (8, 2)
+    jax.tree.map(np.testing.assert_array_equal, tuned["dense_0"], before["dense_0"])
+
+
+def test_frozen_parameters_have_no_optimizer_state(tmp_path):
+    train(tmp_path, training__trainable="dense_0", optimizer__name="adam")
+    text = (tmp_path / "checkpoints" / "2.json").read_text()
+    states = [name for name in text.split('"') if name.startswith(".state.opt_state")]
+    assert any("dense_0" in name for name in states)
+    assert not any("dense_output" in name for name in states)
+
+
+def test_a_source_that_holds_no_run_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="init_from=/nowhere: .* holds no run"):
+        train(tmp_path, training__init_from="/nowhere")
+
+
+def test_another_network_lists_the_differences(source, tmp_path):
+    with pytest.raises(
+        ValueError, match=r"dense_0/bias is \(9,\) here and \(8,\) there"
+    ):
+        train(tmp_path, training__init_from=str(source), model__widths=(9,))
+    assert not list(tmp_path.glob("checkpoints/*"))
+
+
+def test_a_fine_tuned_run_resumes_without_its_source(source, tmp_path):
+    """A finished run is left alone; the source may be gone by then."""
+    moved = tmp_path / "source"
+    moved.symlink_to(source)
+    fields = {"training__init_from": str(moved), "training__epochs": 1}
+    first = train(tmp_path / "run", **fields)
+    moved.unlink()
+    (tmp_path / "run" / "summary.json").unlink()
+    again = train(tmp_path / "run", resume=True, **fields)
+    assert again["params_sha256"] == first["params_sha256"]
+
+
+def test_smooth_labels_are_those_of_the_definition(tmp_path):
+    """log p = (1 - α) log p(y) + α/K Σ log p(k), for α = 0.3 and K = 3."""
+    fields = {"noise__scheme": "none", "optimizer__learning_rate": 1e-12}
+    train(tmp_path, objective__label_smoothing=0.3, training__epochs=1, **fields)
+    own, run = dataset(), training.load_run(tmp_path, dataset=dataset())
+    chosen, _ = data.split_indices(len(own.train_x), 0.2, seed=0)
+    logits, _ = run.model.apply(run.variables, own.train_x[chosen], train=False)
+    log_probs = np.asarray(jax.nn.log_softmax(logits))
+    of_label = log_probs[np.arange(len(chosen)), own.train_y[chosen]]
+    expected = -(0.7 * of_label + 0.1 * log_probs.sum(-1)).mean()
+    [row] = rows(tmp_path, split="train")
+    assert row["loss"] == pytest.approx(expected, rel=1e-5)
