@@ -31,15 +31,18 @@ def from_run(run: training.TrainedRun) -> TrainedModel:
       ['layer 1', 'output']
     """
     module, prefix, targets = run.model, (), "labels"
-    residual = isinstance(module, models.WideResNet)
-    convolutional = residual or isinstance(module, models.ConvNet)
-    normalised = residual or getattr(module, "batch_norm", False)
+    is_resnet = isinstance(module, models.WideResNet)
+    convolutional = is_resnet or isinstance(module, models.ConvNet)
+    normalised = is_resnet or getattr(module, "batch_norm", False)
     if isinstance(module, models.Autoencoder):
         prefix, targets = ("mlp",), "inputs"
     elif isinstance(module, models.SoftTargetMLP):
         prefix, targets = ("mlp",), "soft labels"
-    if residual:
-        layers, count = _wide_resnet(module), module.num_hidden_places
+    if is_resnet:
+        layers, count = _residual_net(module, "stem", "conv"), module.num_hidden_places
+    elif isinstance(module, models.ViT):
+        layers = _residual_net(module, "embedding", "dense")
+        count = module.num_hidden_places
     elif convolutional:
         layers, count = _conv_net(module), module.num_hidden_places
     else:
@@ -121,14 +124,20 @@ def _conv_net(module: models.ConvNet) -> list[Layer]:
     return [*layers, _output(**sites[count])]
 
 
-def _wide_resnet(module: models.WideResNet) -> list[Layer]:
-    """Returns the layers between a block's convolutions, which are normalised."""
+def _residual_net(module: Any, stem: str, kind: str) -> list[Layer]:
+    """Returns the first layer of each residual branch, whose input is normalised.
+
+    Args:
+      module: network.
+      stem: name of the input of the first block.
+      kind: name of the layers, "conv" or "dense".
+    """
     blocks = [
         Layer(
             f"block {i + 1}",
             f"net_{i}",
-            source=f"block_{i - 1}" if i else "stem",
-            kernel=(f"conv_{i}_0", "kernel"),
+            source=f"block_{i - 1}" if i else stem,
+            kernel=(f"{kind}_{i}_0", "kernel"),
             activated=True,
         )
         for i in range(module.num_hidden_places)

@@ -111,9 +111,10 @@ class Transformer(Network):
           train: True to apply noise.
 
         Returns:
-          The output [B, T, D], and by name: "input", "noisy_input"; for block i the
-          pre-activations "net_i", the clean hidden units "hidden_i", the noisy ones
-          "noisy_i" and the block's output "block_i"; and "output".
+          The output [B, T, D], and by name: "input", "noisy_input"; "embedding", with
+          positions, before its noise; for block i the pre-activations "net_i", the
+          clean hidden units "hidden_i", the noisy ones "noisy_i" and the block's output
+          "block_i"; and "output".
 
         Raises:
           ValueError: the sequence is longer than `max_length`.
@@ -135,8 +136,8 @@ class Transformer(Network):
             init = nn.initializers.normal(0.02)
             table = self.param("positions", init, (positions, self.width))
             x = x + table[None, : x.shape[1]]
+        activations = {"embedding": x}
         x = self._noise(x, self.embedding_noise, "embedding_noise", train)
-        activations = {}
         for i, rate in enumerate(self._path_rates()):
             path = noise.DropPath(rate) if rate else None
 
@@ -221,7 +222,8 @@ class ViT(Transformer):
         """Run the network on images, channels last.
 
         Returns:
-          The logits [B, num_outputs], and the activations of `Transformer`, by name.
+          The logits [B, num_outputs], and by name the activations of `Transformer` and
+          "pooled", the input of the output layer.
 
         Raises:
           ValueError: the images are not [B, H, W, C], or patches do not divide them.
@@ -240,7 +242,7 @@ class ViT(Transformer):
         x, inner = self._run(x, None, train, self._positions(x.shape[1]))
         pooled = x[:, 0] if self.pooling == "token" else jnp.mean(x, axis=1)
         output = self._dense(self.num_outputs, "dense_output")(pooled)
-        return output, activations | inner | {"output": output}
+        return output, activations | inner | {"pooled": pooled, "output": output}
 
     def _positions(self, tokens: int) -> int:
         """Number of positions: those that exist, or those that the image needs."""
