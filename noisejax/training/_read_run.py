@@ -19,13 +19,16 @@ from noisejax.training._files import RunFolder
 from noisejax.training._record import DATASET, from_dict, read_config
 
 
-def load_variables(path: str | os.PathLike) -> list[dict[str, PyTree[Array]]]:
-    """Load {"params", "batch_stats"} of every seed of a run, without its data.
+def load_sources(path: str | os.PathLike) -> list[dict[str, PyTree[Array]]]:
+    """Load {"params", "batch_stats"} of every seed of the run `training.init_from`.
 
     Raises:
       FileNotFoundError, ValueError: see `load_run`.
     """
-    _, config, checkpoint = restore_run(path)
+    try:
+        _, config, checkpoint = restore_run(path)
+    except (FileNotFoundError, ValueError) as error:
+        raise type(error)(f"training.init_from={path}: {error}") from error
     names = {}
     for collection in ("params", "batch_stats"):
         prefix = f"{chosen_part(checkpoint)}.{collection}["

@@ -49,7 +49,7 @@ from noisejax.training._processes import (
     together,
 )
 from noisejax.training._program import Program, build_program
-from noisejax.training._read_run import load_variables
+from noisejax.training._read_run import load_sources
 from noisejax.training._record import (
     DATASET,
     Progress,
@@ -126,7 +126,7 @@ def _train(
     fitted = together(lambda: load_fitted(folder, config))
     sources = None
     if config.training.init_from and recorded_info(folder.checkpoints_path) is None:
-        sources = together(lambda: _load_sources(config.training.init_from))
+        sources = together(lambda: load_sources(config.training.init_from))
     program = build_program(config, dataset, fitted)
     identity = {**to_dict(config), DATASET: described}
     seeds, checkpoint, rejected = newest_state(program, folder, identity, sources)
@@ -174,14 +174,6 @@ def _train(
         return read_json(folder.summary_path)
 
     return first_value(finish)
-
-
-def _load_sources(path: str) -> list[dict[str, Any]]:
-    """Load the variables of the run that `training.init_from` names."""
-    try:
-        return load_variables(path)
-    except (FileNotFoundError, ValueError) as error:
-        raise type(error)(f"training.init_from={path}: {error}") from error
 
 
 def _check_independence(config: Config, program: Program, seeds: Seeds) -> None:
