@@ -6,6 +6,7 @@ from noisejax.data._augment import random_flip as random_flip
 from noisejax.data._code_quality import code_quality as code_quality
 from noisejax.data._code_quality import naive_guess as naive_guess
 from noisejax.data._dataset import Dataset as Dataset
+from noisejax.data._dataset import select_classes as select_classes
 from noisejax.data._digits import load_digits as load_digits
 from noisejax.data._generate import GENERATED_SHAPES as GENERATED_SHAPES
 from noisejax.data._generate import generate as generate

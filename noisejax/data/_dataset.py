@@ -1,6 +1,7 @@
 """What a data set is to the rest: arrays in memory, images first, labels beside."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -32,6 +33,52 @@ class Dataset:
     def shape(self) -> tuple[int, ...]:
         """The shape of one example."""
         return self.train_x.shape[1:]
+
+
+def select_classes(dataset: Dataset, classes: Sequence[int]) -> Dataset:
+    """Keeps the examples of some classes, whose labels become 0, 1, ... in that order.
+
+    Args:
+      dataset: data set.
+      classes: labels to keep, two or more.
+
+    Returns:
+      The data set of these classes.
+
+    Raises:
+      ValueError: a class does not exist, occurs twice or has no examples, or the
+        training data are of several parts.
+
+    Example:
+      >>> from noisejax import data
+      >>> digits = data.select_classes(data.load_dataset("digits"), (5, 6, 7))
+      >>> digits.num_classes, int(digits.train_y.max())
+      (3, 2)
+    """
+    labels = np.full(dataset.num_classes, -1, np.int32)
+    known = [c for c in classes if 0 <= c < dataset.num_classes]
+    labels[known] = np.arange(len(known))
+    parts = {}
+    for part in ("train", "test"):
+        y = labels[getattr(dataset, f"{part}_y")]
+        parts[f"{part}_x"] = getattr(dataset, f"{part}_x")[y >= 0]
+        parts[f"{part}_y"] = y[y >= 0]
+    present = [set(np.unique(parts[f"{part}_y"])) for part in ("train", "test")]
+    wanted = set(range(len(classes)))
+    if len(wanted) < 2 or len(set(known)) < len(wanted) or present != [wanted] * 2:
+        raise ValueError(
+            f"classes must be two or more different labels below "
+            f"{dataset.num_classes} with examples in {dataset.name}; got "
+            f"{tuple(classes)}"
+        )
+    if len(dataset.part_sizes) > 1:
+        raise ValueError(
+            f"classes cannot be selected from {dataset.name}, whose training data are "
+            "of several parts; leave all classes in"
+        )
+    return dataclasses.replace(
+        dataset, **parts, num_classes=len(classes), part_sizes=()
+    )
 
 
 def check_dataset(dataset: Dataset, source: str) -> Dataset:

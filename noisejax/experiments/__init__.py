@@ -44,6 +44,8 @@ NAMES = (
     "factorial",
     "iwsgd",
     "inverted_mnist",
+    "vit_factorial",
+    "fine_tuning",
 )
 """Names of the experiments, in the order of `--list`; each has a file."""
 

@@ -1,6 +1,7 @@
 """Runs the rows of an experiment one after another, each once."""
 
 import contextlib
+import dataclasses
 import os
 import pathlib
 import time
@@ -226,6 +227,12 @@ def _train(
       A result per seed.
     """
     path = folder.row_path(row.name) if trained is None else trained.path
+    source = config.training.init_from  # relative to the experiment's directory
+    if source:
+        fields = dataclasses.replace(
+            config.training, init_from=str(folder.path / source)
+        )
+        config = dataclasses.replace(config, training=fields)
     began = time.perf_counter()
     try:
         if trained is None:
@@ -255,6 +262,7 @@ def _train(
         seconds = summary["seconds"] / len(summary["seeds"])
         seconds += time.perf_counter() - began
         result = _result(row, seed, numbers, seconds, summary)
+        result["config"]["training"]["init_from"] = source
         if trained is not None:
             result["run_of"] = trained.experiment
         if unmeasured:

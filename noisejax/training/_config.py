@@ -17,6 +17,9 @@ class DataConfig(Fields):
         "targets), or the path of an .npz file with x_train, y_train, x_test, y_test, "
         "or, for soft targets, with x, y, partition",
     )
+    classes: tuple[int, ...] = field(
+        (), "labels of the classes to use, which become 0, 1, ...; (): all"
+    )
     inverted: bool = field(False, "invert the encoding: x becomes 1 - x")
     validation: float = field(
         0.1, "share of the training part held out, in [0, 1); or number of it", least=0

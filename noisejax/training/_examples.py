@@ -27,7 +27,25 @@ def load_examples(
 ) -> data.Dataset | data.SoftTargets:
     """Load the data set that a configuration names."""
     partition = config.data.test_partition
-    return data.load_dataset(config.data.name, data_dir, test_partition=partition)
+    dataset = data.load_dataset(config.data.name, data_dir, test_partition=partition)
+    return choose_examples(config, dataset)
+
+
+def choose_examples(
+    config: Config, dataset: data.Dataset | data.SoftTargets
+) -> data.Dataset | data.SoftTargets:
+    """Keep the classes that a configuration names.
+
+    Raises:
+      ValueError: a class does not exist, or the targets are soft.
+    """
+    if not config.data.classes:
+        return dataset
+    if isinstance(dataset, data.SoftTargets):
+        raise ValueError(
+            "data.classes selects labels, and soft targets have none; leave it empty"
+        )
+    return data.select_classes(dataset, config.data.classes)
 
 
 def check_examples(config: Config, dataset: data.Dataset | data.SoftTargets) -> None:

@@ -21,6 +21,7 @@ from noisejax.training._examples import (
     MissingData,
     Prepared,
     check_examples,
+    choose_examples,
     describe_dataset,
     fit_examples,
     load_examples,
@@ -174,7 +175,9 @@ def _find_dataset(
 ) -> data.Dataset | data.SoftTargets | MissingData:
     """Load the data of a run, and compare them with those that it was trained on."""
     given = dataset is not None
-    if not given:
+    if given:
+        dataset = choose_examples(config, dataset)
+    else:
         try:
             dataset = load_examples(config, data_dir)
         except FileNotFoundError as error:

@@ -27,6 +27,7 @@ from noisejax.training._checkpoint import (
 )
 from noisejax.training._config import Config
 from noisejax.training._examples import (
+    choose_examples,
     describe_dataset,
     load_examples,
     load_fitted,
@@ -111,6 +112,8 @@ def train(
                 return summary
             if dataset is None:
                 dataset = together(lambda: load_examples(config, data_dir))
+            else:
+                dataset = choose_examples(config, dataset)
             return _train(config, dataset, folder, stop_requested)
 
 
