@@ -1,6 +1,8 @@
 """Measurements of what noise does in a network: pure functions, of activations or of
 (apply function, parameters, data)."""
 
+from noisejax.diagnostics._calibration import Calibration as Calibration
+from noisejax.diagnostics._calibration import calibration as calibration
 from noisejax.diagnostics._conditional_net_variance import NetMoments as NetMoments
 from noisejax.diagnostics._conditional_net_variance import NoiseMoments as NoiseMoments
 from noisejax.diagnostics._conditional_net_variance import (

@@ -13,6 +13,9 @@ from jaxtyping import Array, Float, PyTree
 from noisejax import noise, objectives
 from noisejax.diagnostics._net_variance import net_variance
 
+MANY = 1 / 3
+"""Share of dead units above which a warning is given."""
+
 COLLAPSED = 0.1
 """Share of the samples beyond the first below which the weights have collapsed."""
 
@@ -25,6 +28,9 @@ class NoiseReport:
       bound: L(S) for S = 1, 2, 4, ... (Noh et al. 2017, eq. 4).
       effective_samples: mean of 1 / Σ_s w_s² over examples, at the same S.
       net_variance: `NetVariance` of every array of pre-activations, [B, ...].
+      dead_share: share of units whose pre-activations are at most 0 on all examples and
+        samples, for every array of pre-activations: under a ReLU they are dead. None if
+        `apply_fn` returns outputs only.
       positive_share: share of log-probabilities above 0. If it is not 0 for a discrete
         target, `log_prob_fn` may return a loss.
     """
@@ -32,6 +38,7 @@ class NoiseReport:
     bound: objectives.BoundCurve
     effective_samples: Float[Array, " points"]
     net_variance: Any
+    dead_share: Any
     positive_share: Float[Array, ""]
 
 
@@ -65,7 +72,8 @@ def report_noise(
     Returns:
       The report. If `apply_fn` returns no pre-activations, `net_variance` is the
       variance of the outputs. A UserWarning says if log-probabilities of integer
-      targets are above 0, and if one sample has almost all the importance weight.
+      targets are above 0, if one sample has almost all the importance weight, and if
+      more than a third of the units of a layer are dead.
 
     Raises:
       TypeError: `key` is no key.
@@ -89,19 +97,24 @@ def report_noise(
 
     def outputs_and_nets(params, key, x):
         result = apply_fn(params, key, x)
-        return result if isinstance(result, tuple) else (result, result)
+        return result if isinstance(result, tuple) else (result, None)
 
-    def log_prob(sample_key):
-        return log_prob_fn(outputs_and_nets(params, sample_key, x)[0], y)
+    def one_sample(sample_key):
+        outputs, nets = outputs_and_nets(params, sample_key, x)
+        active = jax.tree.map(lambda z: (z > 0).any(tuple(range(z.ndim - 1))), nets)
+        return log_prob_fn(outputs, y), active
 
     def nets(params, key, x):
-        return outputs_and_nets(params, key, x)[1]
+        outputs, nets = outputs_and_nets(params, key, x)
+        return outputs if nets is None else nets
 
     if num_samples < 1:
         raise ValueError(f"num_samples must be at least 1, got {num_samples}")
     bound_key, net_key = jax.random.split(noise.as_key(key))
     keys = jax.random.split(bound_key, num_samples)
-    log_probs = lax.map(jax.checkpoint(log_prob), keys)
+    log_probs, active = lax.map(jax.checkpoint(one_sample), keys)
+    dead_share = jax.tree.map(lambda units: jnp.mean(~units.any(axis=0)), active)
+    _warn_of_dead_units(dead_share)
     positive_share = jnp.mean(log_probs > 0, dtype=jnp.float32)
     _warn_of_losses(positive_share, y)
     bound = objectives.bound_curve(log_probs)
@@ -112,6 +125,7 @@ def report_noise(
     return NoiseReport(
         bound=bound,
         effective_samples=effective,
+        dead_share=dead_share,
         net_variance=net_variance(net_key, nets, params, x, num_draws=num_draws),
         positive_share=positive_share,
     )
@@ -128,6 +142,20 @@ def _warn_of_losses(positive_share: Array, y: PyTree[Array]) -> None:
             "log_prob_fn must return log p(y | x), at most 0 for integer targets; "
             f"{float(positive_share):.0%} of the values are above 0. If it returns a "
             "loss, return its negative",
+            stacklevel=3,
+        )
+
+
+def _warn_of_dead_units(dead_share: PyTree[Array]) -> None:
+    """Warn if many units of a layer are never active, outside of a trace."""
+    for path, share in jax.tree_util.tree_leaves_with_path(dead_share):
+        if isinstance(share, jax.core.Tracer) or float(share) <= MANY:
+            continue
+        name = jax.tree_util.keystr(path, simple=True, separator="/")
+        warnings.warn(
+            f"{float(share):.0%} of the units of pre-activations {name} are at most 0 "
+            "on all examples and samples; under a ReLU they are dead. Lower the "
+            "learning rate, warm it up, or centre the inputs",
             stacklevel=3,
         )
 

@@ -14,7 +14,9 @@ from noisejax import figures, training
 from noisejax.evaluators import (
     _back_projection,
     _bound,
+    _calibration,
     _correlations,
+    _dead_units,
     _dropped_share,
     _error,
     _gradient_information,
@@ -47,6 +49,8 @@ MEASUREMENTS: dict[str, Any] = {
     "bound": _bound,
     "sharpness": _sharpness,
     "back_projection": _back_projection,
+    "calibration": _calibration,
+    "dead_units": _dead_units,
 }
 """Name -> module with `measure` and `draw`. The order decides which key each sees."""
 

@@ -21,6 +21,7 @@ from noisejax.figures._errors import errors as errors
 from noisejax.figures._errors import estimates as estimates
 from noisejax.figures._page import page as page
 from noisejax.figures._page import save as save
+from noisejax.figures._reliability import reliability as reliability
 from noisejax.figures._shifts import input_shift as input_shift
 from noisejax.figures._shifts import shift_images as shift_images
 from noisejax.figures._shifts import shifts_against_activity as shifts_against_activity

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from noisejax import evaluators, noise, objectives, training
+from noisejax import diagnostics, evaluators, noise, objectives, training
 
 Number = float | str | None
 """Number of a table; None if it is not defined, such as a mean over nothing."""
@@ -27,9 +27,6 @@ SAMPLES, TRAIN_SAMPLES = 16, 8
 
 WEIGHTED = 1000
 """Training examples on which importance weights are measured."""
-
-BINS = 15
-"""Confidence bins of the calibration error."""
 
 SHARPNESS_EXAMPLES = 512
 """Training examples of the Hessian."""
@@ -214,18 +211,10 @@ def learning_curves(key: noise.Key, model: evaluators.TrainedModel) -> Measured:
 
 def dead_units(key: noise.Key, model: evaluators.TrainedModel) -> Measured:
     """Share of hidden units that are 0 on every test example."""
-    del key
-
-    @jax.jit
-    def dead(variables, x):
-        _, activations = model.clean(variables, x)
-        return [(activations[name] == 0).all(0) for name in model.hidden.values()]
-
-    parts = list(model.chunks(limit=len(model.test.x), size=1000))
-    by_layer = zip(*(dead(model.variables, x) for x in parts), strict=True)
-    shares = [np.all(part, axis=0).mean() for part in by_layer]
-    names = [f"dead_share/{_short(name)}" for name in model.hidden]
-    return Measured(dict(zip(names, shares, strict=True)))
+    amounts = evaluators.Amounts(chunk=1000)
+    found = evaluators.MEASUREMENTS["dead_units"].measure(key, model, amounts)
+    shares = found["layers"].items()
+    return Measured({f"dead_share/{_short(name)}": share for name, share in shares})
 
 
 def sharpness(key: noise.Key, model: evaluators.TrainedModel) -> Measured:
@@ -264,23 +253,12 @@ def noise_samples(key: noise.Key, model: evaluators.TrainedModel) -> Measured:
         for s, value in zip(curve.num_samples, curve.bound, strict=True)
     }
     for name, outputs in (("noise_free", clean), ("monte_carlo", averaged)):
-        probs = np.asarray(jax.nn.softmax(outputs))
-        wrong, gap = (probs.argmax(-1) != y).mean(), _calibration_error(probs, y)
+        found = diagnostics.calibration(jax.nn.log_softmax(outputs), y)
+        wrong = np.mean(np.argmax(outputs, axis=-1) != y)
         numbers[f"prediction_error_percent/{name}"] = 100 * wrong
-        numbers[f"calibration_error_percent/{name}"] = 100 * gap
+        numbers[f"calibration_error_percent/{name}"] = 100 * found.error
     x = model.inputs(model.train.x[:WEIGHTED])
     noisy = draws(jax.random.split(train_key, TRAIN_SAMPLES), model.variables, x)
     weights = objectives.importance_weights(log_probs(noisy, model.train.y[: len(x)]))
     effective = objectives.effective_samples(weights).mean()
     return Measured({**numbers, f"effective_samples/{TRAIN_SAMPLES}": effective})
-
-
-def _calibration_error(probs: np.ndarray, y: np.ndarray) -> float:
-    """Expected calibration error: Σ_b (n_b / n) |accuracy_b - confidence_b|."""
-    confidence, right = probs.max(-1), probs.argmax(-1) == y
-    bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
-    gaps = [
-        abs(right[bins == b].mean() - confidence[bins == b].mean()) * (bins == b).mean()
-        for b in np.unique(bins)
-    ]
-    return float(sum(gaps))

@@ -59,6 +59,10 @@ DATA = {
         lambda: data.split_indices(10, 10, seed=0),
         "a number of them below 10, got 10",
     ),
+    "select_classes: a class that does not exist": (
+        lambda: data.select_classes(data.load_dataset("digits"), (3, 10)),
+        r"different labels below 10 with examples in digits; got \(3, 10\)",
+    ),
     "split_per_class: parts of another number": (
         lambda: data.split_per_class(
             np.zeros(4, np.int32), part_sizes=(3,), per_class=(1,), seed=0

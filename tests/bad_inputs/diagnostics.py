@@ -65,6 +65,10 @@ DIAGNOSTICS = {
         lambda: diagnostics.activation_slope(INTEGERS, jnp.tanh),
         "floating array",
     ),
+    "calibration: labels of another number": (
+        lambda: diagnostics.calibration(jnp.zeros((3, 2)), jnp.zeros(2, int)),
+        r"got shapes \(3, 2\) and \(2,\)",
+    ),
     "saturation: integers": (
         lambda: diagnostics.saturation(INTEGERS, jnp.tanh),
         "floating array",

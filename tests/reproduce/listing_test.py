@@ -95,7 +95,8 @@ def test_short_takes_its_own_rows_and_paper_all():
 def test_every_row_builds_at_full_width(name):
     counts = reproduce.check_full_width(EXPERIMENTS[name])
     assert set(counts) == {row.name for row in EXPERIMENTS[name].rows_at("paper")}
-    assert all(count > 1_000_000 or "hahn" in name for count in counts.values())
+    small = "hahn" in name or name == "fine_tuning"
+    assert small or all(count > 1_000_000 for count in counts.values())
 
 
 def test_published_sizes():
