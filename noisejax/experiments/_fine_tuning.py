@@ -31,7 +31,11 @@ def _row(name: str, label: str, overrides: Overrides, *, start: str = SOURCE) ->
 
 
 SAMPLES: Overrides = {**SCHEMES["dropout"], "objective.num_samples": 4}
-LAST_LAYER: Overrides = {**NO_NOISE, "training.trainable": "dense_output"}
+LAST_LAYER: Overrides = {
+    **NO_NOISE,
+    "training.trainable": "dense_output",
+    "optimizer.learning_rate": 0.02,
+}
 
 EXPERIMENT = Experiment(
     name="fine_tuning",
@@ -75,7 +79,10 @@ EXPERIMENT = Experiment(
         "Seed i starts from seed i of the source, so that differences are within a "
         "seed.",
     ),
-    ours=("Everything. Noise sites and rates are those of vit_factorial.",),
+    ours=(
+        "Everything. Noise sites and rates are those of vit_factorial.",
+        "The learning rate is 0.001, and 0.02 for the output layer alone.",
+    ),
     claims=(
         Claim(
             "Noise while fine-tuning lowers the error (ours).",

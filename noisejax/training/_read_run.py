@@ -17,22 +17,41 @@ from noisejax.training._checkpoint import (
 from noisejax.training._config import Config
 from noisejax.training._files import RunFolder
 from noisejax.training._record import DATASET, from_dict, read_config
+from noisejax.training._trainable import OUTPUT
 
 
-def load_sources(path: str | os.PathLike) -> list[dict[str, PyTree[Array]]]:
-    """Load {"params", "batch_stats"} of every seed of the run `training.init_from`.
+def load_sources(
+    config: Config, folder: RunFolder
+) -> list[dict[str, PyTree[Array]]] | None:
+    """Load the variables of every seed of the run that `training.init_from` names.
+
+    The output layer is left out if that run has other `data.classes`.
+
+    Args:
+      config: configuration of the new run.
+      folder: folder of the new run.
+
+    Returns:
+      {"params", "batch_stats"} by seed; None if no run is named, or `folder` has a
+      checkpoint to resume from.
 
     Raises:
       FileNotFoundError, ValueError: see `load_run`.
     """
+    path = config.training.init_from
+    if not path or recorded_info(folder.checkpoints_path) is not None:
+        return None
     try:
-        _, config, checkpoint = restore_run(path)
+        _, source, checkpoint = restore_run(path)
     except (FileNotFoundError, ValueError) as error:
         raise type(error)(f"training.init_from={path}: {error}") from error
     names = {}
     for collection in ("params", "batch_stats"):
         prefix = f"{chosen_part(checkpoint)}.{collection}["
         for name in checkpoint.arrays:
+            is_output = f"['{OUTPUT}']" in name
+            if is_output and source.data.classes != config.data.classes:
+                continue
             if name.startswith(prefix):
                 names[collection, *re.findall(r"\['(.*?)'\]", name)] = name
     return [
@@ -40,7 +59,7 @@ def load_sources(path: str | os.PathLike) -> list[dict[str, PyTree[Array]]]:
         | traverse_util.unflatten_dict(
             {path: checkpoint.arrays[name][i] for path, name in names.items()}
         )
-        for i in range(config.training.num_seeds)
+        for i in range(source.training.num_seeds)
     ]
 
 

@@ -127,9 +127,7 @@ def _train(
     described = describe_dataset(dataset)
     check_agreed({DATASET: described})
     fitted = together(lambda: load_fitted(folder, config))
-    sources = None
-    if config.training.init_from and recorded_info(folder.checkpoints_path) is None:
-        sources = together(lambda: load_sources(config.training.init_from))
+    sources = together(lambda: load_sources(config, folder))
     program = build_program(config, dataset, fitted)
     identity = {**to_dict(config), DATASET: described}
     seeds, checkpoint, rejected = newest_state(program, folder, identity, sources)

@@ -10,7 +10,7 @@ from jax import numpy as jnp
 from jaxtyping import Array, PyTree
 
 OUTPUT = "dense_output"
-"""Layer that starts anew if another run has it in another shape."""
+"""Layer that starts anew if another run has it in another shape, or lacks it."""
 
 
 def split_params(

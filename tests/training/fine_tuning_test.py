@@ -171,3 +171,18 @@ def test_smooth_labels_are_those_of_the_definition(tmp_path):
     expected = -(0.7 * of_label + 0.1 * log_probs.sum(-1)).mean()
     [row] = rows(tmp_path, split="train")
     assert row["loss"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_an_output_layer_for_other_classes_starts_anew(source, tmp_path):
+    """Two of three classes, then another two: the shape alone would not tell."""
+    fields = {"training__epochs": 1, "optimizer__learning_rate": 1e-12}
+    train(tmp_path / "a", data__classes=(0, 1), **fields)
+    fields |= {"training__init_from": str(tmp_path / "a"), "training__seed": 5}
+    train(tmp_path / "same", data__classes=(0, 1), **fields)
+    train(tmp_path / "other", data__classes=(1, 2), **fields)
+    kernels = {
+        name: params_of(tmp_path / name)["dense_output"]["kernel"]
+        for name in ("a", "same", "other")
+    }
+    np.testing.assert_allclose(kernels["same"], kernels["a"], atol=1e-6)
+    assert np.abs(kernels["other"] - kernels["a"]).max() > 0.01
