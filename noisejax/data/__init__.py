@@ -32,6 +32,7 @@ from noisejax.data._split import split_indices as split_indices
 from noisejax.data._split import validation_size as validation_size
 from noisejax.data._split_per_class import split_per_class as split_per_class
 from noisejax.data._tfds import find_prepared as find_prepared
+from noisejax.data._two_stream import load_two_stream as load_two_stream
 from noisejax.data._whiten import PCA as PCA
 from noisejax.data._whiten import ZCA as ZCA
 from noisejax.data._whiten import fit_pca as fit_pca

@@ -67,13 +67,13 @@ def select_classes(dataset: Dataset, classes: Sequence[int]) -> Dataset:
     wanted = set(range(len(classes)))
     if len(wanted) < 2 or len(set(known)) < len(wanted) or present != [wanted] * 2:
         raise ValueError(
-            f"classes must be two or more different labels below "
+            f"data.classes must be two or more different labels below "
             f"{dataset.num_classes} with examples in {dataset.name}; got "
             f"{tuple(classes)}"
         )
     if len(dataset.part_sizes) > 1:
         raise ValueError(
-            f"classes cannot be selected from {dataset.name}, whose training data are "
+            f"data.classes cannot select from {dataset.name}, whose training data are "
             "of several parts; leave all classes in"
         )
     return dataclasses.replace(

@@ -19,6 +19,7 @@ GENERATED_SHAPES = {
     "cifar100": ((32, 32, 3), 100),
     "svhn_cropped": ((32, 32, 3), 10),
     "svhn_cropped_extra": ((32, 32, 3), 10),
+    "two_stream": ((2, 101), 101),
     "splicing_stand_in": ((NUM_FEATURES,), (NUM_TISSUES, NUM_OUTCOMES)),
 }
 """Name -> the shape of an example, and the number of classes (of soft targets: tissues

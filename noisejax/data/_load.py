@@ -13,11 +13,17 @@ from noisejax.data._soft_targets import (
     load_soft_targets,
 )
 from noisejax.data._tfds import SOURCES, load_tfds
+from noisejax.data._two_stream import (
+    NAME,
+    find_two_stream,
+    holds_two_streams,
+    load_two_stream,
+)
 
 
 def dataset_names() -> list[str]:
     """The names that `load_dataset` knows, besides paths of .npz files."""
-    return ["digits", *SOURCES, "splicing_stand_in"]
+    return ["digits", *SOURCES, "splicing_stand_in", NAME]
 
 
 def load_dataset(
@@ -27,10 +33,11 @@ def load_dataset(
 
     Args:
       name: "digits" (embedded), "splicing_stand_in" (GENERATED soft targets), a data
-        set of TFDS, or the path of an .npz file (its format: `load_npz`, or
-        `load_soft_targets`).
+        set of TFDS, "two_stream" (the file *two_stream.npz of the data directory), or
+        the path of an .npz file (its format: `load_npz`, `load_soft_targets` or
+        `load_two_stream`).
       data_dir: the TFDS data directory; None: `~/tensorflow_datasets`.
-      test_partition: of soft targets, the partition that is tested on.
+      test_partition: partition of soft targets, or split of two streams, to test on.
 
     Returns:
       The data set, as arrays.
@@ -49,7 +56,11 @@ def load_dataset(
         return load_digits()
     if name == "splicing_stand_in":
         return generate_splicing(test_partition=test_partition)
+    if name == NAME:
+        return load_two_stream(find_two_stream(data_dir), split=test_partition)
     if name.endswith(".npz"):
+        if holds_two_streams(name):
+            return load_two_stream(name, split=test_partition)
         if holds_soft_targets(name):
             return load_soft_targets(name, test_partition=test_partition)
         return load_npz(name)

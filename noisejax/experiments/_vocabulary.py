@@ -43,6 +43,9 @@ METRICS = {
     "x; /x: the same share for x itself",
     "others_changed": "relative squared change of the other units at x*, and after "
     "subtracting the unit's filter until the unit is off; medians",
+    "class_accuracy_percent": "mean over classes of the accuracy on the test examples",
+    "sum_accuracy_percent": "accuracy of the class with the largest sum of both "
+    "streams' scores",
     "dropped_share": "share of dropped units: near_rate, P(within 0.05 of p); "
     "above_rate, P(above p); unevenness, deviation / mean of P below p - 0.1; "
     "draws_off, total variation distance between draws and exact law",
@@ -65,6 +68,7 @@ MEASUREMENTS = {
     "shift_images": "mean input and learned input shifts as images",
     "shift_against_activity": "shifts against mean activities, per layer",
     "learning_curves": "errors and losses by epoch",
+    "two_streams": "accuracy per class, and that of the plain sum of two streams",
     "dead_units": "units that are 0 on every test example",
     "sharpness": "largest eigenvalue of the Hessian of the training loss",
     "noise_samples": "bound, Monte-Carlo prediction, calibration, effective samples",

@@ -13,6 +13,7 @@ from noisejax.models._convolutions import (
     bfloat16_convolutions as bfloat16_convolutions,
 )
 from noisejax.models._convolutions import convolutions as convolutions
+from noisejax.models._fusion import Fusion as Fusion
 from noisejax.models._mlp import MLP as MLP
 from noisejax.models._mlp import Autoencoder as Autoencoder
 from noisejax.models._mlp import SoftTargetMLP as SoftTargetMLP

@@ -217,6 +217,22 @@ def dead_units(key: noise.Key, model: evaluators.TrainedModel) -> Measured:
     return Measured({f"dead_share/{_short(name)}": share for name, share in shares})
 
 
+def two_streams(key: noise.Key, model: evaluators.TrainedModel) -> Measured:
+    """Mean accuracy per class, and accuracy of the plain sum of the streams' scores."""
+    del key
+    raw, y = model.run.dataset.test_x, np.asarray(model.test.y)
+    x = model.inputs(model.test.x)
+    right = np.asarray(jax.jit(model.clean)(model.variables, x)[0]).argmax(-1) == y
+    numbers = {
+        "class_accuracy_percent": 100
+        * np.mean([right[y == label].mean() for label in np.unique(y)])
+    }
+    if raw.shape[1:] == (2, model.num_classes):
+        plain = raw.sum(axis=1).argmax(-1) == y
+        numbers["sum_accuracy_percent"] = 100 * plain.mean()
+    return Measured(numbers)
+
+
 def sharpness(key: noise.Key, model: evaluators.TrainedModel) -> Measured:
     """Largest eigenvalue of the Hessian of the noise-free training loss.
 

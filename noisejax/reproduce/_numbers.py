@@ -26,6 +26,7 @@ MEASUREMENTS: dict[str, Callable[[noise.Key, evaluators.TrainedModel], Measured]
     "shift_against_activity": _measure.shift_against_activity,
     "learning_curves": _measure.learning_curves,
     "dead_units": _measure.dead_units,
+    "two_streams": _measure.two_streams,
     "sharpness": _measure.sharpness,
     "noise_samples": _measure.noise_samples,
 }

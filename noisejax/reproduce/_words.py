@@ -26,6 +26,8 @@ TITLES = {
     "share_saturated": "Share of saturated pre-activations",
     "shift_correlation": "Correlation of shifts with mean activities",
     "shift_slope": "Slope of shifts against mean activities",
+    "class_accuracy_percent": "Mean class accuracy (%)",
+    "sum_accuracy_percent": "Accuracy of the plain sum (%)",
     "dead_share": "Share of units that are always 0",
     "sharpness/largest": "Largest eigenvalue of the Hessian",
     "sharpness/residual": "Relative error of the eigenpair",

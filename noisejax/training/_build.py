@@ -114,6 +114,7 @@ NETWORKS: dict[str, type[nn.Module]] = {
     "soft_targets": models.SoftTargetMLP,
     "wide_resnet": models.WideResNet,
     "vit": models.ViT,
+    "fusion": models.Fusion,
     **dict.fromkeys(models.ARCHITECTURES, models.ConvNet),
 }
 

@@ -18,8 +18,8 @@ from noisejax.training._files import RunFolder
 PADDING = 4
 """Largest shift of `data.augment`, in pixels."""
 
-FLAT_NETWORKS = ("mlp", "autoencoder", "soft_targets")
-"""Networks that flatten their input."""
+FLAT_NETWORKS = ("mlp", "autoencoder", "soft_targets", "fusion")
+"""Networks whose input need not be an image."""
 
 
 def load_examples(
@@ -72,6 +72,11 @@ def check_examples(config: Config, dataset: data.Dataset | data.SoftTargets) -> 
         raise ValueError(
             f"model.patch={patch} must divide the sides of the images; the examples of "
             f"{dataset.name} are {_describe(config, dataset)}"
+        )
+    if config.model.name == "fusion" and dataset.shape[0] != 2:
+        raise ValueError(
+            "model.name=fusion needs outputs of two streams (data.name=two_stream);"
+            f" the examples of {dataset.name} are {_describe(config, dataset)}"
         )
     if config.data.augment and not is_flat and min(dataset.shape[:2]) <= PADDING:
         raise ValueError(

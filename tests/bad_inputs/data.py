@@ -59,6 +59,10 @@ DATA = {
         lambda: data.split_indices(10, 10, seed=0),
         "a number of them below 10, got 10",
     ),
+    "load_two_stream: no file": (
+        lambda: data.load_two_stream("/nowhere/two_stream.npz"),
+        "/nowhere/two_stream.npz: no such file",
+    ),
     "select_classes: a class that does not exist": (
         lambda: data.select_classes(data.load_dataset("digits"), (3, 10)),
         r"different labels below 10 with examples in digits; got \(3, 10\)",

@@ -239,6 +239,10 @@ MODELS = {
         lambda: models.Transformer(1, 8, 3),
         "heads that divide its width; got blocks=1, width=8, heads=3",
     ),
+    "Fusion: three streams": (
+        lambda: models.Fusion((8,), 2).init(key(), jnp.ones((4, 3, 5)), train=False),
+        r"two streams, .* got shape \(4, 3, 5\)",
+    ),
     "ViT: images that patches do not divide": (
         lambda: models.ViT(1, 8, 2, 2, patch=7).init(key(), IMAGES, train=False),
         "multiples of patch=7; got shape",

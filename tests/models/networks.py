@@ -23,6 +23,7 @@ TINY = {
         models.ConvNet(models.FOUR_CONV.scaled(1 / 32), 3, batch_norm=True),
         SMALL_IMAGE,
     ),
+    "fusion": (models.Fusion((6, 5), 3), (4, 2, 6)),
     "vit": (models.ViT(2, 8, 2, 3), SMALL_IMAGE),
     "wide_resnet": (models.WideResNet(3, depth=10, width_factor=0.25), SMALL_IMAGE),
 }

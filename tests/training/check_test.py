@@ -12,6 +12,10 @@ from tests.training.tiny import config, dataset
 
 WRONG = {
     "data.name": [(3, "of type str"), ("mnit", "one of digits, .*mnist")],
+    "data.classes": [
+        ((1.0,), "a tuple of int"),
+        ((0, 3), r"different labels below 3 .* got \(0, 3\)"),
+    ],
     "data.inverted": [(1, "of type bool"), ("yes", "of type bool")],
     "data.validation": [
         (-0.1, "0 or more"),
