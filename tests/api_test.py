@@ -126,7 +126,7 @@ def documented(value):
 MADE_BY_USERS = ("noisejax.noise", "noisejax.activations", "noisejax.layers")
 """Modules whose classes users instantiate; other classes are results of functions."""
 
-OPTIONAL = ("bias", "setup")
+OPTIONAL = ("bias", "setup", "layers")
 """Arguments with a default that may be passed by position."""
 
 

@@ -1,6 +1,8 @@
 """Back-projection: the input at which the noise-free network does what noise made it do
 (Bouthillier et al. 2015)."""
 
+import importlib
+
 from noisejax.backprojection._back_project import BackProjection as BackProjection
 from noisejax.backprojection._back_project import back_project as back_project
 from noisejax.backprojection._distances import agreement as agreement
@@ -14,3 +16,10 @@ from noisejax.backprojection._methods import gradient_descent as gradient_descen
 from noisejax.backprojection._objective import curvature as curvature
 from noisejax.backprojection._preconditioner import Preconditioner as Preconditioner
 from noisejax.backprojection._preconditioner import preconditioner as preconditioner
+
+
+def __getattr__(name: str):
+    """Import `layers.from_model` on first use, since this package knows no Flax."""
+    if name == "from_model":
+        return importlib.import_module("noisejax.layers").from_model
+    raise AttributeError(f"module 'noisejax.backprojection' has no attribute {name!r}")

@@ -96,6 +96,10 @@ LINEN = {
         lambda: layers.functional(len),
         "takes a Linen module, got builtin_function_or_method; for an NNX",
     ),
+    "from_model: no module": (
+        lambda: layers.from_model(len),
+        "takes a Linen or NNX module, got builtin_function_or_method",
+    ),
     "functional: an NNX module": (
         lambda: layers.functional(nnx_layers.Dropout(0.5)),
         "use noisejax.layers.nnx.functional",

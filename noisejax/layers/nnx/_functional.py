@@ -54,7 +54,7 @@ def control_noise(
       (True, False)
     """
     control = Control(None if only is None else as_tuple(only), as_tuple(off), step)
-    names = {name for name, _ in _named(model, NOISY)}
+    names = {name for name, _ in named_parts(model, NOISY)}
     check_matched((control.only or ()) + control.off, names)
     for off in (True, False):
         chosen = {name for name in names if control.deterministic(name) is off}
@@ -160,7 +160,7 @@ def _seed(
 ) -> dict[str, nnx.Rngs]:
     """Seed the model's key streams; return `rngs` for its call if the call takes it."""
     keys = key if isinstance(key, Mapping) else {"default": key}
-    streams = _named(model, nnx.RngStream)
+    streams = named_parts(model, nnx.RngStream)
     takes_rngs = "rngs" in inspect.signature(model).parameters
     if isinstance(model, nnx.Sequential) and streams:
         takes_rngs = False  # it would override the streams of its layers
@@ -185,7 +185,9 @@ def _seed(
     return {"rngs": nnx.Rngs({name: derive_key(k, "rngs") for name, k in keys.items()})}
 
 
-def _named(model: nnx.Module, kinds: type | tuple[type, ...]) -> list[tuple[str, Any]]:
+def named_parts(
+    model: nnx.Module, kinds: type | tuple[type, ...]
+) -> list[tuple[str, Any]]:
     """List the names and nodes of the model's parts of some kinds."""
     nodes = nnx.iter_graph(model)
     return [(_join(path), node) for path, node in nodes if isinstance(node, kinds)]
