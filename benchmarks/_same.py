@@ -5,6 +5,9 @@ from typing import Any
 import jax
 import numpy as np
 
+ROUNDING = 1e-6
+"""Norm of a difference that is allowed where a gradient is 0, as of a key's bias."""
+
 
 def check_steps(name: str, found: Any, wanted: Any, tolerance: float = 1e-3) -> None:
     """Raises where a loss, or a gradient as a whole array, is another.
@@ -22,7 +25,7 @@ def check_steps(name: str, found: Any, wanted: Any, tolerance: float = 1e-3) -> 
 
     def check(path, a, b):
         apart = np.linalg.norm(np.asarray(a) - np.asarray(b))
-        allowed = tolerance * np.linalg.norm(b)
+        allowed = tolerance * np.linalg.norm(b) + ROUNDING
         where = f"{name}, gradient{jax.tree_util.keystr(path)}"
         assert apart <= allowed, f"{where}: {apart:.2g} apart, allowed {allowed:.2g}"
 

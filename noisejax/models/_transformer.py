@@ -82,12 +82,14 @@ class Transformer(Network):
         sites = super().num_noise_sites + (self.embedding_noise is not None)
         sites += self.blocks * (self.attention_noise is not None)
         sites += 2 * self.blocks * (self.residual_noise is not None)
-        return sites + 2 * sum(rate > 0 for rate in self._path_rates())
+        return sites + 2 * sum(rate > 0 for rate in self.path_rates)
 
     def _site(self) -> str:
         return "block"
 
-    def _path_rates(self) -> list[float]:
+    @property
+    def path_rates(self) -> list[float]:
+        """Rates of drop path, block by block."""
         last = max(self.blocks - 1, 1)
         return [
             self.path_rate * (i + (self.blocks == 1)) / last for i in range(self.blocks)
@@ -138,7 +140,7 @@ class Transformer(Network):
             x = x + table[None, : x.shape[1]]
         activations = {"embedding": x}
         x = self._noise(x, self.embedding_noise, "embedding_noise", train)
-        for i, rate in enumerate(self._path_rates()):
+        for i, rate in enumerate(self.path_rates):
             path = noise.DropPath(rate) if rate else None
 
             def add(branch, kind, x=x, i=i, path=path):
