@@ -74,7 +74,7 @@ FUNCTIONS = {
         lambda k, x: noise.invariant_dropout(k, x, x[0], rate=0.5), KEY, X
     ),
     "noise.dropconnect": lambda: lower(
-        lambda k, x, w: noise.dropconnect(k, x, w, rate=0.5), KEY, X, W
+        lambda k, w: noise.dropconnect(k, w, rate=0.5), KEY, W
     ),
     "noise.gaussian_noise": lambda: lower(
         lambda k, x: noise.gaussian_noise(k, x, stddev=0.5), KEY, X
