@@ -1,6 +1,7 @@
 """Networks, built from a configuration."""
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -29,6 +30,12 @@ SHAPES: dict[str, Callable] = {
     "softplus": activations.shifted_sigmoid_shape,
 }
 """Activation -> shape function of its GAAF (sigmoid has its own GAAF)."""
+
+CONSTANTS = {
+    activations.shifted_sigmoid_shape: ("steepness", "offset"),
+    activations.exponential_shape: ("decay",),
+}
+"""Shape function -> names of its constants."""
 
 KERNEL_INITS: dict[str, Callable] = {
     "he_normal": nn.initializers.he_normal,
@@ -61,8 +68,17 @@ def build_activation(config: ModelConfig) -> Callable:
             f"model.gaaf needs an activation that saturates: {', '.join(SHAPES)} "
             f"or sigmoid; got model.activation={config.activation!r}"
         )
-    name = config.activation
-    return activations.gaaf(ACTIVATIONS[name], SHAPES[name])
+    shape, constants = SHAPES[config.activation], config.shape_constants
+    if constants:
+        if len(constants) != len(CONSTANTS[shape]):
+            raise ValueError(
+                "model.shape_constants must be the "
+                f"{' and the '.join(CONSTANTS[shape])} of the shape function of "
+                f"{config.activation}; got {constants!r}"
+            )
+        named = dict(zip(CONSTANTS[shape], constants, strict=True))
+        shape = functools.partial(shape, **named)
+    return activations.gaaf(ACTIVATIONS[config.activation], shape)
 
 
 def build_scheme(

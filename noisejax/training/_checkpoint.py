@@ -19,7 +19,7 @@ from jaxtyping import Array
 from orbax.checkpoint import v1 as ocp
 
 from noisejax.training._files import finite, read_json, write_json
-from noisejax.training._processes import first_value, gather, together
+from noisejax.training._processes import first_value, gather, on_host, together
 from noisejax.training._record import Progress, check_same
 
 KEEP = 2
@@ -262,3 +262,10 @@ def _numbers(folder: pathlib.Path) -> list[int]:
 
 def _info_path(folder: pathlib.Path, number: int) -> pathlib.Path:
     return folder / f"{number}.json"
+
+
+def partial_table(checkpoint: Checkpoint | None) -> dict[str, Any] | None:
+    """The metrics of an unfinished epoch, if the checkpoint was saved within one."""
+    arrays, prefix = checkpoint.arrays if checkpoint else {}, "table."
+    table = {k.removeprefix(prefix): v for k, v in arrays.items() if prefix == k[:6]}
+    return on_host(table) or None

@@ -46,6 +46,11 @@ class ModelConfig(Fields):
     gaaf: bool = field(
         False, "add gradient acceleration to the activation (Hahn, eq. 8)"
     )
+    shape_constants: tuple[float, ...] = field(
+        (),
+        "constants of gaaf's shape function: decay (tanh), steepness and offset (relu "
+        "and its like); (): 1 and 1, 3",
+    )
     kernel_init: str = field(
         "lecun_normal",
         "initial kernels (a wide_resnet has its own)",
@@ -99,6 +104,12 @@ class NoiseConfig(Fields):
         "shifts of invariant dropout (Ba); running_average is the baseline that "
         "subtracts it everywhere",
         choices=("none", "input", "hidden", "both", "running_average"),
+    )
+    shift_start: str = field(
+        "zero",
+        "value of learned shifts before training (minus_mean: minus the mean activity "
+        "on the first 1,000 training examples)",
+        choices=("zero", "minus_mean"),
     )
     bits: int = field(32, "random bits per unit", choices=(32, 8))
     scale: bool = field(True, "scale kept units by 1 / (1 - rate) while training")

@@ -91,6 +91,7 @@ class Program:
       microbatches: parts of a batch.
       save_steps: steps between checkpoints within an epoch; 0: none.
       patience: epochs without a better one after which a seed stops; 0: never.
+      centres: True to start learned shifts at minus the mean activities.
       skips: True if steps whose values are not finite are skipped.
     """
 
@@ -111,6 +112,7 @@ class Program:
     microbatches: int
     save_steps: int
     patience: int
+    centres: bool
     skips: bool
 
 
@@ -192,6 +194,7 @@ def build_program(
         microbatches=training.microbatches,
         save_steps=training.checkpoint_steps,
         patience=training.patience,
+        centres=config.noise.shift_start == "minus_mean",
         skips=training.on_nan == "skip",
     )
 

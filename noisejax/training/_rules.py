@@ -96,6 +96,15 @@ def _model_rules(config: Config) -> Iterator[tuple[bool, str]]:
         f"model.pieces={model.pieces} is for model.name=mlp, got {model.name!r}",
     )
     yield (
+        not model.shape_constants or (model.gaaf and model.activation != "sigmoid"),
+        "model.shape_constants are for model.gaaf of another activation than sigmoid; "
+        f"got model.gaaf={model.gaaf} and {model.activation}",
+    )
+    yield (
+        all(0 < constant < math.inf for constant in model.shape_constants),
+        f"model.shape_constants must be positive, got {model.shape_constants!r}",
+    )
+    yield (
         not model.batch_norm or model.name != "autoencoder",
         "model.batch_norm is not for model.name=autoencoder; leave it False",
     )
@@ -156,6 +165,13 @@ def _noise_rules(config: Config) -> Iterator[tuple[bool, str]]:
             is_scheduled or value == default,
             f"noise.{name}={value} is for noise.schedule=linear or cosine",
         )
+    learned = noise.shift in ("input", "hidden", "both")
+    yield (
+        noise.shift_start == "zero" or (learned and not config.training.init_from),
+        "noise.shift_start=minus_mean is for learned shifts (noise.shift=input, hidden "
+        f"or both) of a new network; got noise.shift={noise.shift} and "
+        f"training.init_from={config.training.init_from!r}",
+    )
     yield (
         noise.schedule_epochs <= epochs,
         "noise.schedule_epochs must end within the training, which has "

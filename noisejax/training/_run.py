@@ -21,6 +21,7 @@ from noisejax.training._checkpoint import (
     check_arrays,
     check_format,
     describe_arrays,
+    partial_table,
     recorded_info,
     restore_checkpoint,
     tidy,
@@ -45,7 +46,6 @@ from noisejax.training._processes import (
     check_agreed,
     first_value,
     notice_lost,
-    on_host,
     stop_on_sigterm,
     together,
 )
@@ -63,6 +63,9 @@ from noisejax.training._state import Seeds, init_seeds
 from noisejax.training._step import make_log_prob
 from noisejax.training._summary import summarise
 from noisejax.training._trainable import start_from
+
+CENTRED = 1000
+"""Number of examples whose mean activities learned shifts start at."""
 
 INDEPENDENT = 16
 """Number of examples of the check that examples are independent."""
@@ -160,7 +163,7 @@ def _train(
         stop_requested=stop_requested,
         progress=progress,
     )
-    table = _partial_table(checkpoint)
+    table = partial_table(checkpoint)
     try:
         for phase in program.phases[progress.phase :]:
             seeds = run_phase(run, phase, seeds, table)
@@ -256,10 +259,13 @@ def newest_state(
       ValueError: a checkpoint belongs to another run.
     """
     phase, placement = program.phases[0], program.placement
-    example = to_float(program.train.x[:1], inverted=False)
+    size = CENTRED if program.centres else 1
+    example = to_float(program.train.x[:size], inverted=program.prepared.inverted)
 
     def init(seeds, example, sources):
-        fresh = init_seeds(program.model, phase.optimizer, example, seeds)
+        fresh = init_seeds(
+            program.model, phase.optimizer, example, seeds, centres=program.centres
+        )
         if sources is None:
             return fresh
         loaded = {
@@ -289,10 +295,3 @@ def newest_state(
     leaves = [checkpoint.arrays[name] for name in as_arrays(like)]
     seeds = jax.tree.unflatten(jax.tree.structure(like), leaves)
     return seeds, checkpoint, rejected
-
-
-def _partial_table(checkpoint: Checkpoint | None) -> dict[str, Any] | None:
-    """The metrics of an unfinished epoch, if the checkpoint was saved within one."""
-    arrays, prefix = checkpoint.arrays if checkpoint else {}, "table."
-    table = {k.removeprefix(prefix): v for k, v in arrays.items() if prefix == k[:6]}
-    return on_host(table) or None

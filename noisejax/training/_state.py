@@ -9,6 +9,8 @@ from flax import linen as nn
 from jax import numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
+from noisejax import layers
+
 
 @chex.dataclass(frozen=True)
 class TrainState:
@@ -82,12 +84,24 @@ def init_seeds(
     optimizer: optax.GradientTransformation,
     x: Float[Array, "batch ..."],
     seeds: Int[Array, " seeds"],
+    *,
+    centres: bool = False,
 ) -> Seeds:
-    """Initialise the networks of all seeds; only the shape of x matters."""
+    """Initialise the networks of all seeds.
+
+    Args:
+      model: network.
+      optimizer: optimizer of its parameters.
+      x: inputs; only their shape matters, unless `centres`.
+      seeds: seeds.
+      centres: True to start learned shifts at minus the mean activities on x.
+    """
 
     def one_seed(seed):
         variables = model.init(seed_key(seed, "parameters"), x, train=False)
         params, batch_stats = variables["params"], variables.get("batch_stats", {})
+        if centres:
+            params = start_shifts(model, variables, x)
         state = TrainState(
             params=params,
             batch_stats=batch_stats,
@@ -106,6 +120,37 @@ def init_seeds(
         return Seeds(state=state, best=best)
 
     return jax.vmap(one_seed)(seeds)
+
+
+def start_shifts(
+    model: nn.Module, variables: PyTree[Array], x: Float[Array, "batch ..."]
+) -> PyTree[Array]:
+    """Set every learned shift to minus the mean of its input, first layer first.
+
+    Args:
+      model: network.
+      variables: initial "params" and "batch_stats" of one seed.
+      x: inputs of the network.
+
+    Returns:
+      The parameters with these shifts.
+    """
+
+    def set_shift(next_fun, args, kwargs, context):
+        layer = context.module
+        is_noise = isinstance(layer, layers.NoiseLayer) and layer.shift is True
+        if is_noise and context.method_name == "__call__":
+            beta = layer.get_variable("params", "beta")
+            leading = tuple(range(args[0].ndim - beta.ndim))
+            mean = jnp.mean(args[0], axis=leading)
+            shared = tuple(i for i, n in enumerate(beta.shape) if n == 1)
+            mean = jnp.mean(mean, axis=shared, keepdims=True)
+            layer.put_variable("params", "beta", -mean.astype(beta.dtype))
+        return next_fun(*args, **kwargs)
+
+    with nn.intercept_methods(set_shift):
+        _, updated = model.apply(variables, x, train=False, mutable=["params"])
+    return updated["params"]
 
 
 def restart(seeds: Seeds, optimizer: optax.GradientTransformation) -> TrainState:

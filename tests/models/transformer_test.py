@@ -8,7 +8,7 @@ import pytest
 from flax import linen as nn
 from jax import numpy as jnp
 
-from noisejax import layers, models, noise
+from noisejax import layers, models, noise, objectives
 
 SHAPE = (3, 5, 8)
 RANDOM = noise.RandomDropout(0.5)
@@ -131,6 +131,31 @@ def test_noise_factor_scales_every_level(make):
     noisy = output(net)
     np.testing.assert_allclose(output(scheduled, 10), noisy, rtol=1e-5, atol=1e-5)
     assert np.abs(np.asarray(noisy - clean)).max() > 0.01
+
+
+def test_a_frozen_encoder_runs_once_for_all_samples():
+    """Operations of a gradient of a noisy head, by XLA's count."""
+    net = models.ViT(2, 16, 2, 3)
+    head = models.MLP((16,), 3, hidden_noise=(RANDOM,))
+    x, y = jnp.ones((4, 8, 8, 1)), jnp.zeros(4, int)
+    frozen = net.init(jax.random.key(0), x, train=False)
+    params = head.init(jax.random.key(1), jnp.ones((4, 16)), train=False)["params"]
+
+    def log_prob(params, key, x, y):
+        hidden = net.apply(frozen, x, train=False)[1]["pooled"]
+        rngs = {"dropout": key}
+        logits, _ = head.apply({"params": params}, hidden, train=True, rngs=rngs)
+        return objectives.label_log_prob(logits, y)
+
+    def flops(num_samples):
+        loss_fn = objectives.iwsgd(log_prob, num_samples=num_samples, strategy="vmap")
+        gradient = jax.jit(jax.grad(loss_fn, has_aux=True))
+        compiled = gradient.lower(params, jax.random.key(2), x, y).compile()
+        return compiled.cost_analysis()["flops"]
+
+    encoder = jax.jit(lambda x: net.apply(frozen, x, train=False)[0])
+    once = encoder.lower(x).compile().cost_analysis()["flops"]
+    assert flops(8) - flops(1) < 0.5 * once  # not 7 times
 
 
 def test_mean_pooling_ignores_the_order_of_equal_patches():

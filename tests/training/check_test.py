@@ -54,6 +54,7 @@ WRONG = {
     "model.patch": [(0, "1 or more")],
     "model.pooling": [("max", "one of token, mean")],
     "model.gaaf": [("floor", "of type bool")],
+    "model.shape_constants": [((1.0,), "for model.gaaf"), (2.0, "a tuple of float")],
     "model.kernel_init": [("zeros", "one of he_normal")],
     "noise.scheme": [("drop", "one of none, dropout, random_dropout")],
     "noise.input_rate": [(1.0, r"a rate in \[0, 1\)"), (math.nan, "a rate in")],
@@ -76,6 +77,10 @@ WRONG = {
     ],
     "noise.schedule_epochs": [(-1, "0 or more"), (1, "for noise.schedule=linear or")],
     "noise.shift": [("all", "one of none, input, hidden, both, running_average")],
+    "noise.shift_start": [
+        ("mean", "one of zero, minus_mean"),
+        ("minus_mean", "learned"),
+    ],
     "noise.bits": [(16, "one of 32, 8"), ("8", "of type int")],
     "noise.scale": [(0, "of type bool")],
     "objective.num_samples": [(0, "1 or more"), (2.0, "of type int")],
@@ -145,6 +150,10 @@ WRONG = {
 """Field -> values that it cannot have, and what is said about them."""
 
 TOGETHER = {
+    "constants of another shape function": (
+        {"model.gaaf": True, "model.shape_constants": (1.0,)},
+        "the steepness and the offset of the shape function of relu; got .1.0,",
+    ),
     "heads that do not divide": (
         {"model.name": "vit", "model.heads": 3},
         "model.heads must divide model.token_width, got 3 and 64",

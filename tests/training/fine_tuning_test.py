@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from noisejax import data, training
+from tests.training.stopping import train_in_pieces
 from tests.training.tiny import dataset, rows, train
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
@@ -65,6 +66,44 @@ def test_a_vit_trains_resumes_and_is_loaded(tmp_path):
     assert run.model.num_noise_sites == 1 + 1 + 1 + 2 + 2
     assert run.model.hidden_noise[0].batch_dims == 2
     assert run.model.attention_noise.batch_dims == 1
+
+
+def test_a_vit_with_frozen_parts_resumes_bit_for_bit(tmp_path, monkeypatch):
+    fields = VIT | {
+        "noise__schedule": "cosine",
+        "training__trainable": "mlp|dense|norm",
+        "training__checkpoint_steps": 3,
+    }
+    expected = train(tmp_path / "whole", **fields)
+    found = train_in_pieces(monkeypatch, tmp_path / "run", (1, 1), **fields)
+    assert found["params_sha256"] == expected["params_sha256"]
+    assert found["metrics_sha256"] == expected["metrics_sha256"]
+
+
+def test_shifts_start_at_minus_the_mean_activities(tmp_path):
+    """First layer first: the second sees what the first shift leaves."""
+    train(
+        tmp_path,
+        model__widths=(8, 6),
+        noise__shift="both",
+        noise__shift_start="minus_mean",
+        training__epochs=1,
+        optimizer__learning_rate=1e-12,
+    )
+    run = training.load_run(tmp_path, dataset=dataset())
+    x, params = dataset().train_x, run.variables["params"]
+    _, activations = run.model.apply(run.variables, x, train=False)
+    for name, source in (("input_noise", "input"), ("noise_1", "hidden_1")):
+        mean = np.asarray(activations[source]).mean(0)
+        np.testing.assert_allclose(params[name]["beta"], -mean, rtol=1e-4, atol=1e-5)
+
+
+def test_shape_constants_reach_the_activation():
+    config = training.Config()
+    config.model.gaaf, config.model.shape_constants = True, (2.0, 1.0)
+    gaaf = training.build_model(config, 3).activation
+    slope = jax.grad(gaaf)(0.5)
+    np.testing.assert_allclose(slope, 1 + jax.nn.sigmoid(2.0 * 1.5), rtol=1e-5)
 
 
 def test_levels_per_head_are_on_attention_weights():
