@@ -1,0 +1,107 @@
+"""Captions from an image feature: an LSTM decoder (Noh et al. 2017, section 5.3)."""
+
+import jax
+from flax import linen as nn
+from jax import numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from noisejax import layers, noise
+from noisejax.models._network import Activations
+
+Carry = tuple[Float[Array, "batch width"], Float[Array, "batch width"]]
+"""Memory and hidden state of an LSTM."""
+
+
+class CaptionLSTM(nn.Module):
+    """An LSTM whose first input is the image: "Show and Tell" (Vinyals et al. 2015).
+
+      h_0 = LSTM(W_I v),   h_t = LSTM(W_e y_t),   p(y_{t+1} | y_≤t, v) = softmax(W h̃_t)
+
+    The noise is on the hidden state before the output layer, where the paper has its
+    dropout. There is no start word: the image takes its place (ours).
+
+    Attributes:
+      num_words: number of words, the end of a caption among them.
+      width: number of units of the LSTM, of the embeddings and of the image's.
+      hidden_noise: scheme of the noise on the hidden states, or None.
+      param_dtype: dtype of the LSTM's parameters and state.
+
+    Example:
+      >>> import jax, jax.numpy as jnp
+      >>> from noisejax import models, noise, objectives
+      >>> net = models.CaptionLSTM(9, width=8, hidden_noise=noise.Dropout(0.5))
+      >>> image, words = jnp.ones((2, 5)), jnp.array([[3, 4, 1], [2, 1, 0]])
+      >>> key = jax.random.key(0)
+      >>> params = net.init(key, image, words, train=False)["params"]
+      >>> logits, _ = net.apply(
+      ...     {"params": params}, image, words, train=True, rngs={"dropout": key}
+      ... )
+      >>> objectives.sequence_log_prob(logits, words, words > 0).shape
+      (2,)
+
+    Reference:
+      Vinyals et al., "Show and Tell: a neural image caption generator", CVPR 2015.
+    """
+
+    num_words: int
+    width: int = 256
+    hidden_noise: noise.Scheme | None = None
+    param_dtype: jax.typing.DTypeLike = jnp.float32
+
+    def setup(self):
+        """Make the layers."""
+        self.embed_image = nn.Dense(self.width)
+        self.embed_word = nn.Embed(self.num_words, self.width)
+        self.cell = nn.OptimizedLSTMCell(self.width, param_dtype=self.param_dtype)
+        self.rnn = nn.RNN(self.cell)
+        self.noise = layers.Noise(self.hidden_noise or noise.Dropout(0.0))
+        self.dense_output = nn.Dense(self.num_words)
+
+    def __call__(
+        self,
+        image: Float[Array, "batch features"],
+        words: Int[Array, "batch length"],
+        *,
+        train: bool,
+    ) -> tuple[Float[Array, "batch length words"], Activations]:
+        """Predict every word from the image and the words before it.
+
+        Args:
+          image: features, [B, F].
+          words: caption, [B, T]; the last word that counts is the end of the caption.
+          train: True to apply noise.
+
+        Returns:
+          The logits [B, T, num_words] of the words, and by name "hidden_0", "noisy_0",
+          [B, T, width], and "output".
+
+        Raises:
+          ValueError: the numbers of images and captions differ.
+        """
+        if image.ndim != 2 or words.ndim != 2 or len(image) != len(words):
+            raise ValueError(
+                "images [B, F] and captions [B, T] must be as many; got shapes "
+                f"{image.shape} and {words.shape}"
+            )
+        first = self.embed_image(image)[:, None]
+        inputs = jnp.concatenate([first, self.embed_word(words[:, :-1])], axis=1)
+        hidden = self.rnn(inputs)
+        noisy = self.noise(hidden, deterministic=not train)
+        logits = self.dense_output(noisy)
+        return logits, {"hidden_0": hidden, "noisy_0": noisy, "output": logits}
+
+    def begin(
+        self, image: Float[Array, "batch features"]
+    ) -> tuple[Carry, Float[Array, "batch words"]]:
+        """Return the state after the image, and the logits of the first word."""
+        x = self.embed_image(image)
+        carry = tuple(jnp.zeros((len(image), self.width), x.dtype) for _ in range(2))
+        carry, hidden = self.cell(carry, x)
+        return carry, self.dense_output(hidden)
+
+    def step(
+        self, carry: Carry, word: Int[Array, " batch"]
+    ) -> tuple[Carry, Float[Array, "batch words"]]:
+        """Return the state after a word, and the logits of the next, without noise."""
+        carry, hidden = self.cell(carry, self.embed_word(word))
+        return carry, self.dense_output(hidden)
