@@ -42,6 +42,7 @@ MAY_IMPORT = {
         *("noise", "objectives", "diagnostics"),
         *("backprojection", "models", "training", "figures"),
     },
+    "__main__": set(),
     "project": {"_commands", "evaluators"},
     "diagnose": {"_commands", "evaluators"},
     "plot": {"_commands", "evaluators", "figures"},
