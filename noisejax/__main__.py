@@ -22,8 +22,8 @@ USAGE = "\n".join(
         "noisejax COMMAND --help shows the main flags, --helpfull all of them.",
         "python -m noisejax.COMMAND does the same.",
         "",
-        "Exit codes: 0 done; 1 a measurement failed; 2 a flag, a field, the data or the",
-        "folder is wrong, and nothing was done; 3 training cannot continue;",
+        "Exit codes: 0 done; 1 a measurement failed; 2 a flag, a field, the data or",
+        "the folder is wrong, and nothing was done; 3 training cannot continue;",
         "75 stopped by SIGTERM, continue with --resume; 130 interrupted by Ctrl-C.",
     ]
 )
