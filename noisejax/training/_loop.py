@@ -9,7 +9,6 @@ from typing import Any
 import jax
 import numpy as np
 from jaxtyping import Bool, Float
-from tqdm import tqdm
 
 from noisejax.training._checkpoint import Checkpoint, as_arrays, save_checkpoint
 from noisejax.training._epoch import Table, append, run_epoch
@@ -24,11 +23,11 @@ from noisejax.training._nonfinite import describe_nonfinite
 from noisejax.training._processes import (
     TrainingError,
     TrainingStopped,
-    is_first,
     on_host,
     together,
 )
 from noisejax.training._program import Phase, Program
+from noisejax.training._progress import EpochProgress
 from noisejax.training._record import Progress
 from noisejax.training._state import (
     Seeds,
@@ -79,12 +78,11 @@ def run_phase(run: Run, phase: Phase, seeds: Seeds, table: Table | None) -> Seed
     if retraining and not progress.epoch and not progress.step:
         state = jax.jit(functools.partial(restart, optimizer=phase.optimizer))(seeds)
         seeds = seeds.replace(state=state)
-    with tqdm(
-        total=phase.epochs,
-        initial=progress.epoch,
-        desc=phase.name,
-        unit="epoch",
-        disable=not is_first(),
+    examples = (
+        len(program.seed_numbers) * phase.batches.steps * phase.batches.batch_size
+    )
+    with EpochProgress(
+        phase.name, epochs=phase.epochs, done=progress.epoch, examples=examples
     ) as bar:
         while progress.epoch < phase.epochs:
             stopped = on_host(seeds.best.stopped) & (not retraining)
@@ -114,8 +112,7 @@ def run_phase(run: Run, phase: Phase, seeds: Seeds, table: Table | None) -> Seed
             progress.rows = [*progress.rows, *rows]
             progress.seconds = time.perf_counter() - began
             _save(run, phase, seeds, rows=rows)
-            bar.set_postfix_str(describe_progress(measured))
-            bar.update(stride)
+            bar.update(stride, describe_progress(measured))
     progress.phase += 1
     progress.epoch = 0
     return seeds

@@ -50,6 +50,7 @@ from noisejax.training._processes import (
     together,
 )
 from noisejax.training._program import Program, build_program
+from noisejax.training._progress import announce
 from noisejax.training._read_run import load_sources
 from noisejax.training._record import (
     DATASET,
@@ -163,6 +164,7 @@ def _train(
         stop_requested=stop_requested,
         progress=progress,
     )
+    announce(config, program, seeds)
     table = partial_table(checkpoint)
     try:
         for phase in program.phases[progress.phase :]:

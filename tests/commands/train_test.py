@@ -50,9 +50,10 @@ def test_a_run(finished):
     assert summary["config"]["model"]["widths"] == [16]
 
 
-def test_the_progress_tells_loss_error_and_time_left(finished):
-    line = r"train: +50%.* 1/2 \[\d\d:\d\d<\d\d:\d\d.*loss \d\.\d+, validation error"
+def test_the_progress_tells_loss_error_and_speed(finished):
+    line = r"train: epoch 2/2, loss \d\.\d+, validation error .*, [\d,]+ examples/s"
     assert re.search(line, finished[1].output)
+    assert "epochs x steps: 2 x " in finished[1].output
 
 
 def test_a_used_folder_is_refused(runner, finished):
