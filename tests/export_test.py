@@ -98,6 +98,9 @@ FUNCTIONS = {
     "objectives.soft_label_log_prob": lambda: lower(
         lambda x: objectives.soft_label_log_prob(x, jax.nn.softmax(x)), X
     ),
+    "objectives.bernoulli_log_prob": lambda: lower(
+        lambda x: objectives.bernoulli_log_prob(x, jax.nn.sigmoid(x)), X
+    ),
     "objectives.gaussian_log_prob": lambda: lower(
         lambda x: objectives.gaussian_log_prob(x, x), X
     ),

@@ -7,6 +7,7 @@ from noisejax.objectives._iwsgd import iwsgd as iwsgd
 from noisejax.objectives._predictive import Predictive as Predictive
 from noisejax.objectives._predictive import predictive as predictive
 from noisejax.objectives._resample import check_independence as check_independence
+from noisejax.objectives._targets import bernoulli_log_prob as bernoulli_log_prob
 from noisejax.objectives._targets import gaussian_log_prob as gaussian_log_prob
 from noisejax.objectives._targets import label_log_prob as label_log_prob
 from noisejax.objectives._targets import sequence_log_prob as sequence_log_prob

@@ -117,6 +117,35 @@ def gaussian_log_prob(
     return _sum_outputs(log_density)
 
 
+def bernoulli_log_prob(
+    logits: Float[Array, "B ..."], targets: Float[Array, "B ..."]
+) -> Float[Array, " B"]:
+    """Several labels, or pixels:  Σ y log σ(z) + (1 - y) log σ(-z), over outputs.
+
+    Args:
+      logits: logits z of the network.
+      targets: targets y in [0, 1]; same shape. Values between are cross-entropies.
+
+    Returns:
+      The log-likelihoods, [B], in float32 or wider.
+
+    Raises:
+      TypeError: `logits` or `targets` is not floating.
+      ValueError: the shapes differ.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from noisejax import objectives
+      >>> objectives.bernoulli_log_prob(jnp.zeros((1, 2)), jnp.ones((1, 2))).round(2)
+      Array([-1.39], dtype=float32)
+    """
+    logits, targets = _wide(logits), _wide(targets)
+    _check_shape("targets", targets, logits.shape)
+    log_probs = jnp.where(targets == 0, 0, targets * jax.nn.log_sigmoid(logits))
+    log_probs += jnp.where(targets == 1, 0, (1 - targets) * jax.nn.log_sigmoid(-logits))
+    return _sum_outputs(log_probs)
+
+
 def sequence_log_prob(
     logits: Float[Array, "B T C"],
     tokens: Int[Array, "B T"],

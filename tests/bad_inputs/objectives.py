@@ -76,6 +76,10 @@ OBJECTIVES = {
         lambda: objectives.predictive(np.zeros(3, np.float32)),
         "samples first and classes last",
     ),
+    "bernoulli_log_prob: another shape": (
+        lambda: objectives.bernoulli_log_prob(X, X[:1]),
+        "targets",
+    ),
     "gaussian_log_prob: stddev 0": (
         lambda: objectives.gaussian_log_prob(X, X, stddev=0.0),
         "stddev must be above 0, got 0.0",

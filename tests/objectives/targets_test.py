@@ -65,6 +65,23 @@ def test_gaussian_of_images_and_single_outputs():
     assert objectives.gaussian_log_prob(y[:, 0, 0, 0], y[:, 0, 0, 0]).shape == (2,)
 
 
+def test_bernoulli_is_the_sum_over_outputs():
+    """Of binary targets, of values between, and of certain predictions."""
+    rng = np.random.default_rng(3)
+    z, y = rng.normal(size=(4, 3, 2)), rng.integers(0, 2, (4, 3, 2)).astype(float)
+    y[0] = 0.3
+    p = 1 / (1 + np.exp(-z))
+    expected = (y * np.log(p) + (1 - y) * np.log(1 - p)).sum(axis=(1, 2))
+    found = objectives.bernoulli_log_prob(
+        jnp.asarray(z, jnp.float32), jnp.asarray(y, jnp.float32)
+    )
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    certain = jnp.array([[jnp.inf, -jnp.inf]])
+    assert objectives.bernoulli_log_prob(certain, jnp.array([[1.0, 0.0]])) == 0
+    gradient = jax.grad(lambda z: objectives.bernoulli_log_prob(z, z * 0).sum())
+    assert jnp.isfinite(gradient(jnp.array([[1e4, -1e4]]))).all()
+
+
 def test_sequences_sum_the_tokens_that_count():
     counts = np.array([[1, 1, 1], [1, 0, 0], [0, 0, 0], [0, 1, 1]], bool)
     each = np.take_along_axis(log_softmax(LOGITS), LABELS[..., None], -1)[..., 0]
