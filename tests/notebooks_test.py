@@ -34,7 +34,7 @@ def code_of(cells):
 
 
 def test_all_notebooks_are_present():
-    assert len(PATHS) == 9
+    assert len(PATHS) == 10
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
