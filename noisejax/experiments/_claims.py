@@ -20,11 +20,14 @@ class Contrast:
         the one with the lowest mean validation error.
       low: lower bound of the sum.
       high: upper bound of the sum.
+      sides: names of the minuend and the subtrahend, if the sum is a difference of
+        means over several rows.
     """
 
     terms: tuple[tuple[float, Rows, str], ...]
     low: float = -math.inf
     high: float = math.inf
+    sides: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -201,6 +201,8 @@ def describe(
     metrics = list(dict.fromkeys(metric for *_, metric in contrast.terms))
     weights = [weight for weight, *_ in contrast.terms]
     rows = [labels.get(row, row) for _, row, _ in contrast.terms]
+    if contrast.sides:
+        weights, rows, metrics = [1.0, -1.0], list(contrast.sides), metrics[:1]
     if weights == [1.0] and len(metrics) == 1:
         text = " ".join(filter(None, _show(found, exact)))
         return text if alone else f"{metric_title(metrics[0])} of {rows[0]}: {text}"

@@ -128,7 +128,7 @@ def row_labels(rows: Sequence[Row]) -> dict[str, str]:
     """Returns row -> its label as it reads within a sentence; abbreviations stay."""
     titles = {row.name: row_title(row) for row in rows}
     return {
-        name: title if title[1:2].isupper() else title[:1].lower() + title[1:]
+        name: title if not title[1:2].islower() else title[:1].lower() + title[1:]
         for name, title in titles.items()
     }
 
