@@ -41,6 +41,7 @@ SIDES = {
     "s_15": "S = 15",
     "s_5_equal": "S = 5 with equal weights",
     "s_1_x5": "five times the epochs",
+    "random": "random dropout",
     "no_noise": "no noise",
 }
 """Name of a method -> words in verdicts."""
@@ -155,6 +156,10 @@ EXPERIMENT = Experiment(
         Claim(
             "Dropout improves the accuracy of the fusion head (ours).",
             (_gain("s_1", "no_noise", low=0.0),),
+        ),
+        Claim(
+            "Random dropout does better than dropout of the same variance (ours).",
+            (_gain("random", "s_1", low=0.0),),
         ),
         Claim(
             "The head does better than the plain sum of both streams' scores (ours).",
