@@ -40,6 +40,7 @@ def _mean_gain(method: str, other: str) -> Contrast:
             for name, sign in ((method, 1.0), (other, -1.0))
         ),
         low=0.0,
+        sides=(METHODS[method][0], METHODS[other][0]),
     )
 
 

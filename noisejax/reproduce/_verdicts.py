@@ -218,19 +218,12 @@ def describe(
         layer = split_layer(metric)[1].lower()
         where = f", {layer}" if layer else ""
         return text if alone else f"{rows[0]} {text} than {rows[1]}{where}"
-    if len(contrast.terms) > 4:
-        ups, downs = (
-            ", ".join(row for w, row in zip(weights, rows, strict=True) if s * w > 0)
-            for s in (1, -1)
-        )
-        terms = f"mean of ({ups}) - mean of ({downs})"
-    else:
-        terms = ""
-        for (weight, _, metric), row in zip(contrast.terms, rows, strict=True):
-            times = "" if abs(weight) == 1 else f"{abs(weight):g} x "
-            what = f" ({metric_title(metric)})" if len(metrics) > 1 else ""
-            terms += f" {'-' if weight < 0 else '+'} {times}{row}{what}"
-        terms = terms.removeprefix(" + ")
+    terms = ""
+    for (weight, _, metric), row in zip(contrast.terms, rows, strict=True):
+        times = "" if abs(weight) == 1 else f"{abs(weight):g} x "
+        what = f" ({metric_title(metric)})" if len(metrics) > 1 else ""
+        terms += f" {'-' if weight < 0 else '+'} {times}{row}{what}"
+    terms = terms.removeprefix(" + ")
     of = f"{metric_title(metrics[0])}, " if len(metrics) == 1 else ""
     return f"{of}{terms}: {' '.join(filter(None, _show(found, exact)))}"
 
