@@ -12,21 +12,21 @@ Images = (
 
 
 def augment(key: jax.Array, images: Images, *, padding: int = 4) -> Images:
-    """One flipped and cropped image per image (Noh et al. 2017, their setting).
+    """Flip and crop each image (the setting of Noh et al. 2017).
 
-    To be called before noise samples are drawn: all S samples of an example see the
+    Call it before noise samples are drawn, so that all S samples of an example see the
     same augmented image.
 
     Args:
       key: typed or raw PRNG key. Consumed.
-      images: channels last.
-      padding: reflected pixels on each side, of which the crop is taken.
+      images: images, channels last.
+      padding: number of reflected pixels on each side before the crop.
 
     Returns:
       Images of the same shape and dtype.
 
     Raises:
-      ValueError: not a batch of images, or a padding that they cannot reflect.
+      ValueError: the images are no batch, or too small for the padding.
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -44,13 +44,13 @@ def random_flip(key: jax.Array, images: Images) -> Images:
 
     Args:
       key: typed or raw PRNG key. Consumed.
-      images: channels last.
+      images: images, channels last.
 
     Returns:
       Images of the same shape and dtype.
 
     Raises:
-      ValueError: not a batch of images.
+      ValueError: the images are no batch.
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -65,18 +65,19 @@ def random_flip(key: jax.Array, images: Images) -> Images:
 
 
 def random_crop(key: jax.Array, images: Images, *, padding: int = 4) -> Images:
-    """Cuts each image at a random place out of itself, reflected at its borders.
+    """Crops each image at a random offset, after reflecting its borders.
 
     Args:
       key: typed or raw PRNG key. Consumed.
-      images: channels last.
-      padding: reflected pixels on each side; offsets are uniform on 0..2 padding.
+      images: images, channels last.
+      padding: number of reflected pixels on each side; offsets are uniform on
+        0, ..., 2 padding.
 
     Returns:
       Images of the same shape and dtype.
 
     Raises:
-      ValueError: not a batch of images, or a padding that they cannot reflect.
+      ValueError: the images are no batch, or too small for the padding.
 
     Example:
       >>> import jax, jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""What predictions of soft targets are judged by (Ba et al. 2014, table 5)."""
+"""Quality of predicted distributions (Ba et al. 2014, table 5)."""
 
 import numpy as np
 from jaxtyping import Float
@@ -7,15 +7,15 @@ from jaxtyping import Float
 def naive_guess(
     train_y: Float[np.ndarray, "examples tissues outcomes"],
 ) -> Float[np.ndarray, "tissues outcomes"]:
-    """The naive guesser: every example gets the mean target of its tissue.
+    """Return the naive guess: the mean target of each tissue.
 
-    Ours: the paper names the guesser but does not say what it guesses.
+    The paper names a naive guesser without its guess; the mean is ours.
 
     Args:
-      train_y: targets of the training part.
+      train_y: training targets.
 
     Returns:
-      One distribution per tissue.
+      A distribution per tissue.
 
     Example:
       >>> import numpy as np
@@ -33,19 +33,19 @@ def code_quality(
 ) -> float:
     """Code quality:  Σ KL(target ‖ naive) - KL(target ‖ prediction), in bits.
 
-    The targets' own entropy cancels: Σ target (log₂ prediction - log₂ naive). Summed
-    over examples and tissues; 0 for the naive guess.
+    The sum is over examples and tissues. The entropy of the targets cancels, so that it
+    is Σ target (log₂ prediction - log₂ naive), and 0 for the naive guess.
 
     Args:
-      log_probs: predicted, natural logarithms.
-      targets: distributions.
-      naive: the naive guess, as `naive_guess` makes it.
+      log_probs: natural logarithms of the predictions.
+      targets: target distributions.
+      naive: naive guess, see `naive_guess`.
 
     Returns:
-      Bits; the more the better.
+      The code quality in bits; larger is better.
 
     Raises:
-      ValueError: shapes that do not agree.
+      ValueError: the shapes do not agree.
 
     Example:
       >>> import numpy as np

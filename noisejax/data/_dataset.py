@@ -1,4 +1,4 @@
-"""What a data set is to the rest: arrays in memory, images first, labels beside."""
+"""Classification data sets as arrays in memory."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -11,14 +11,13 @@ class Dataset:
     """A classification data set as arrays.
 
     Attributes:
-      name: of the data set.
-      train_x: examples, [N, *shape]: uint8 (pixels, 0 to 255) or float32.
-      train_y: class labels, int32 [N], in [0, num_classes).
-      test_x: examples, [M, *shape], of the same kind.
-      test_y: class labels, int32 [M].
-      num_classes: how many classes there are.
-      part_sizes: how many training examples each part has, one behind the other; ():
-        there is one part.
+      name: name of the data set.
+      train_x: training examples, [N, *shape]: uint8 (pixels, 0 to 255) or float32.
+      train_y: training labels, int32 [N], in [0, num_classes).
+      test_x: test examples, [M, *shape], of the same dtype.
+      test_y: test labels, int32 [M].
+      num_classes: number of classes.
+      part_sizes: numbers of training examples of its parts, in order; (): one part.
     """
 
     name: str
@@ -31,7 +30,7 @@ class Dataset:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The shape of one example."""
+        """Shape of an example."""
         return self.train_x.shape[1:]
 
 
@@ -82,15 +81,15 @@ def select_classes(dataset: Dataset, classes: Sequence[int]) -> Dataset:
 
 
 def check_dataset(dataset: Dataset, source: str) -> Dataset:
-    """Returns a data set whose arrays hold what they should.
+    """Checks the arrays of a data set, and returns it.
 
     Args:
-      dataset: to check.
-      source: where it comes from, for the message.
+      dataset: data set to check.
+      source: origin of the data, for the message.
 
     Raises:
-      ValueError: arrays of the wrong shape or dtype, labels out of range, values that
-        are not finite, an empty part.
+      ValueError: an array is empty or of a wrong shape or dtype, a label is out of
+        range, or a value is not finite.
     """
     for part in ("train", "test"):
         x, y = getattr(dataset, f"{part}_x"), getattr(dataset, f"{part}_y")

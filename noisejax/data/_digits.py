@@ -1,11 +1,11 @@
-"""The embedded data set: scikit-learn's handwritten digits, no download."""
+"""The embedded data set: handwritten digits of scikit-learn, without a download."""
 
 import numpy as np
 
 from noisejax.data._dataset import Dataset
 
 TEST_SIZE = 360
-"""A fifth of the 1,797 images, stratified by class, always the same."""
+"""Number of test images, a fifth of 1,797, stratified by class."""
 
 
 def load_digits() -> Dataset:
@@ -14,7 +14,7 @@ def load_digits() -> Dataset:
     Returns:
       The data set; pixels are float32 in steps of 1/16, shape (8, 8, 1).
     """
-    from sklearn import datasets, model_selection  # takes a second: only where needed
+    from sklearn import datasets, model_selection  # slow to import
 
     digits = datasets.load_digits()
     images = (digits.images / 16).astype(np.float32)[..., None]

@@ -1,4 +1,4 @@
-"""Generated data of a real data set's shape, for trying programs out."""
+"""Generated data in the shape of real data sets, to try programs."""
 
 import numpy as np
 
@@ -22,27 +22,26 @@ GENERATED_SHAPES = {
     "two_stream": ((2, 101), 101),
     "splicing_stand_in": ((NUM_FEATURES,), (NUM_TISSUES, NUM_OUTCOMES)),
 }
-"""Name -> the shape of an example, and the number of classes (of soft targets: tissues
-and outcomes)."""
+"""Name -> shape of an example, and number of classes (soft targets: tissues and
+outcomes)."""
 
 
 def generate(
     name: str, *, num_train: int = 200, num_test: int = 100, seed: int = 0
 ) -> Dataset | SoftTargets:
-    """GENERATED images of a data set's shape: noise around one image per class.
+    """Generate images in the shape of a data set: noise around an image per class.
 
     Args:
-      name: of the data set whose shape it has.
-      num_train: training images; of soft targets, the examples
-        of all partitions.
-      num_test: test images.
-      seed: that decides.
+      name: name of the data set whose shape is used.
+      num_train: number of training images; for soft targets, of all examples.
+      num_test: number of test images.
+      seed: seed of the generator.
 
     Returns:
-      The data set, its name followed by "(generated)"; pixels are uint8.
+      The data set, named "NAME (generated)"; pixels are uint8.
 
     Raises:
-      ValueError: an unknown name (the known ones are listed).
+      ValueError: the name is unknown (the known ones are listed).
 
     Example:
       >>> from noisejax import data

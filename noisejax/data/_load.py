@@ -1,4 +1,4 @@
-"""From a name to a data set."""
+"""Loading of data sets by name."""
 
 import os
 
@@ -22,7 +22,7 @@ from noisejax.data._two_stream import (
 
 
 def dataset_names() -> list[str]:
-    """The names that `load_dataset` knows, besides paths of .npz files."""
+    """Return the names that `load_dataset` knows, besides paths of .npz files."""
     return ["digits", *SOURCES, "splicing_stand_in", NAME]
 
 
@@ -36,15 +36,16 @@ def load_dataset(
         set of TFDS, "two_stream" (the file *two_stream.npz of the data directory), or
         the path of an .npz file (its format: `load_npz`, `load_soft_targets` or
         `load_two_stream`).
-      data_dir: the TFDS data directory; None: `~/tensorflow_datasets`.
+      data_dir: data directory; None: `~/tensorflow_datasets`.
       test_partition: partition of soft targets, or split of two streams, to test on.
 
     Returns:
       The data set, as arrays.
 
     Raises:
-      FileNotFoundError: it is not there; the message says how to prepare it.
-      ValueError: an unknown name (the known ones are listed), or damaged data.
+      FileNotFoundError: the data are missing; the message says how to prepare them.
+      ValueError: the name is unknown (the known ones are listed), or the data are
+        damaged.
 
     Example:
       >>> from noisejax import data

@@ -1,4 +1,4 @@
-"""Normalisation of images: each by itself, or by the training part's statistics."""
+"""Normalisation of images, one by one or by statistics of the training examples."""
 
 import dataclasses
 
@@ -9,7 +9,7 @@ EPSILON = 1e-8
 
 
 def as_float(x: Shaped[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
-    """Pixels of bytes in [0, 1]; floating examples as they are, float32."""
+    """Convert to float32; uint8 pixels are scaled to [0, 1]."""
     if x.dtype == np.uint8:
         return x.astype(np.float32) / np.float32(255)
     return x.astype(np.float32)
@@ -20,15 +20,15 @@ def normalise_contrast(
 ) -> Float[np.ndarray, "examples ..."]:
     """Global contrast normalisation:  x ↦ scale (x - mean(x)) / std(x), per image.
 
-    (Ba et al. 2014, section 3.2.) A constant image becomes 0. The scale is ours: the
-    paper prints none.
+    See Ba et al. 2014, section 3.2. A constant image becomes 0. The paper prints no
+    scale.
 
     Args:
       x: examples, uint8 or floating.
-      scale: the standard deviation afterwards.
+      scale: standard deviation of each result.
 
     Returns:
-      Float32 examples of mean 0 and standard deviation `scale` each.
+      Float32 examples, each with mean 0.
 
     Example:
       >>> import numpy as np
@@ -46,33 +46,33 @@ def normalise_contrast(
 
 @dataclasses.dataclass(frozen=True)
 class Standardisation:
-    """Mean and standard deviation per channel, of the training part.
+    """Standardisation of channels.
 
     Attributes:
-      mean: [C].
-      std: [C].
+      mean: mean of each channel of the training examples, [C].
+      std: standard deviation of each channel, [C].
     """
 
     mean: Float[np.ndarray, " channels"]
     std: Float[np.ndarray, " channels"]
 
     def transform(self, x: Shaped[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
-        """(x - mean) / std."""
+        """Return (x - mean) / std."""
         return ((as_float(x) - self.mean) / self.std).astype(np.float32)
 
     def inverse(self, x: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
-        """Back to pixels in [0, 1]."""
+        """Return x std + mean."""
         return (x * self.std + self.mean).astype(np.float32)
 
 
 def fit_standardisation(x: Shaped[np.ndarray, "examples ..."]) -> Standardisation:
-    """Means and standard deviations over examples and positions.
+    """Fit a standardisation over examples and positions.
 
     Args:
-      x: the training part alone, channels last.
+      x: training examples, channels last.
 
     Returns:
-      What standardises any part.
+      The fitted standardisation.
 
     Example:
       >>> import numpy as np

@@ -1,4 +1,4 @@
-"""The user's own data, from an .npz file."""
+"""Data sets of users, from .npz files."""
 
 import pathlib
 
@@ -18,13 +18,13 @@ def load_npz(path: str | pathlib.Path) -> Dataset:
     from 0 on.
 
     Args:
-      path: of the file.
+      path: path of the file.
 
     Returns:
-      The data set; it has as many classes as its largest label says.
+      The data set; the largest label determines the number of classes.
 
     Raises:
-      FileNotFoundError: there is no such file.
+      FileNotFoundError: the file does not exist.
       ValueError: the file is damaged, or its arrays are not as described.
     """
     path = pathlib.Path(path)
@@ -59,11 +59,11 @@ def load_npz(path: str | pathlib.Path) -> Dataset:
 
 
 def _read(path: pathlib.Path) -> dict[str, np.ndarray]:
-    """The arrays of interest that are there; nothing is unpickled."""
+    """Read the known arrays of a file, without unpickling."""
     try:
         with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             return {key: file[key] for key in KEYS if key in file.files}
-    except Exception as error:  # whatever a damaged file makes a reader raise
+    except Exception as error:  # a damaged file can raise any error
         raise ValueError(
             f"{path} is no .npz file of plain arrays, or it is damaged: {error}; "
             f"np.savez writes one, of {', '.join(KEYS)}"
@@ -73,5 +73,5 @@ def _read(path: pathlib.Path) -> dict[str, np.ndarray]:
 def _as_examples(x: np.ndarray) -> np.ndarray:
     if not np.issubdtype(x.dtype, np.floating):
         return x
-    with np.errstate(over="ignore"):  # what overflows is refused as infinite
+    with np.errstate(over="ignore"):  # `check_dataset` rejects infinities
         return x.astype(np.float32)

@@ -1,4 +1,4 @@
-"""Preparing a data set of TFDS: the one step that needs TensorFlow."""
+"""Preparation of TFDS data sets, the only step that needs TensorFlow."""
 
 import importlib.util
 import os
@@ -7,28 +7,29 @@ import pathlib
 from noisejax.data._tfds import SOURCES, find_prepared
 
 NEEDS = ("tensorflow", "importlib_resources")
-"""What `pip install 'noisejax[prepare]'` brings."""
+"""Modules that `pip install 'noisejax[prepare]'` installs."""
 
 
 def preparable_names() -> list[str]:
-    """The data sets that can be prepared."""
+    """Return the names of the data sets that can be prepared."""
     return sorted({name.removesuffix("_extra") for name in SOURCES})
 
 
 def prepare_dataset(
     name: str, data_dir: str | os.PathLike | None = None
 ) -> tuple[pathlib.Path, bool]:
-    """Downloads a data set and writes it as array_record files, once.
+    """Downloads a data set and writes it as array_record files, if it is missing.
 
     Args:
-      name: one of `preparable_names()`.
-      data_dir: a TFDS data directory; None: `~/tensorflow_datasets`.
+      name: name out of `preparable_names()`.
+      data_dir: TFDS data directory; None: `~/tensorflow_datasets`.
 
     Returns:
-      Its folder, and whether it was there already.
+      The folder of the data set, and True if it existed before.
 
     Raises:
-      ValueError: an unknown name, or it is there in another file format, or damaged.
+      ValueError: the name is unknown, or the existing data set is damaged or in another
+        file format.
       ImportError: TensorFlow is not installed.
       OSError: the download failed.
     """
@@ -45,14 +46,14 @@ def prepare_dataset(
     if missing:
         raise ImportError(
             f"preparing {name} needs {' and '.join(missing)}: pip install "
-            "'noisejax[prepare]'; what is prepared is then read without them"
+            "'noisejax[prepare]'; reading prepared data does not need them"
         )
-    import tensorflow_datasets as tfds  # heavy: only where it is needed
+    import tensorflow_datasets as tfds  # slow to import
 
     root = pathlib.Path(data_dir or "~/tensorflow_datasets").expanduser()
     try:
         builder = tfds.builder(name, data_dir=root, file_format="array_record")
         builder.download_and_prepare(file_format="array_record")
-    except Exception as error:  # whatever a download makes TFDS raise
+    except Exception as error:  # a download can raise any error
         raise OSError(f"{name} could not be prepared in {root}: {error}") from error
     return find_prepared(name, data_dir), False

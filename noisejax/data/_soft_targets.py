@@ -1,4 +1,4 @@
-"""Data whose targets are distributions: alternative splicing, and its stand-in."""
+"""Data sets with distributions as targets: alternative splicing and a stand-in."""
 
 import dataclasses
 import pathlib
@@ -8,10 +8,10 @@ import numpy as np
 from jaxtyping import Float
 
 NUM_EXONS, NUM_FEATURES, NUM_OUTCOMES, NUM_PARTITIONS = 3665, 1014, 3, 6
-"""Of the mouse data, as printed (Ba et al. 2014, section 3.4 and table 5)."""
+"""Sizes of the mouse data (Ba et al. 2014, section 3.4 and table 5)."""
 
 NUM_TISSUES = 4
-"""Ours: the paper does not say how many. (Barash et al. 2010 group tissues in four.)"""
+"""Number of tissues, not printed in the paper; Barash et al. 2010 use four groups."""
 
 KEYS = ("x", "y", "partition")
 
@@ -21,11 +21,11 @@ class SoftTargets:
     """A data set whose targets are distributions over outcomes, one per tissue.
 
     Attributes:
-      name: of the data set; a stand-in says so.
-      train_x: features, float32 [N, D].
-      train_y: targets, float32 [N, T, K], each summing to 1 over K.
-      test_x: features, float32 [M, D].
-      test_y: targets, float32 [M, T, K].
+      name: name of the data set; that of a stand-in says so.
+      train_x: training features, float32 [N, D].
+      train_y: training targets, float32 [N, T, K], each summing to 1 over K.
+      test_x: test features, float32 [M, D].
+      test_y: test targets, float32 [M, T, K].
     """
 
     name: str
@@ -36,27 +36,27 @@ class SoftTargets:
 
     @property
     def num_tissues(self) -> int:
-        """T, how many distributions are predicted per example."""
+        """Number of distributions per example, T."""
         return self.train_y.shape[1]
 
     @property
     def num_outcomes(self) -> int:
-        """K, outcomes of each."""
+        """Number of outcomes of each distribution, K."""
         return self.train_y.shape[2]
 
     @property
     def num_classes(self) -> tuple[int, int]:
-        """(T, K), the outputs of a network."""
+        """Outputs of a network, (T, K)."""
         return self.num_tissues, self.num_outcomes
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The shape of one example."""
+        """Shape of an example."""
         return self.train_x.shape[1:]
 
 
 def holds_soft_targets(path: str | pathlib.Path) -> bool:
-    """Whether an .npz file is one of soft targets: has an array `partition`."""
+    """True if an .npz file holds soft targets: it has an array `partition`."""
     if not zipfile.is_zipfile(path):
         return False
     with zipfile.ZipFile(path) as file:
@@ -71,17 +71,17 @@ def load_soft_targets(path: str | pathlib.Path, *, test_partition: int) -> SoftT
     a distribution over K outcomes; `partition` [N], integers from 0 on.
 
     Args:
-      path: of the file.
-      test_partition: the examples to test on; the others are trained on. (How the paper
-        uses its six partitions is not printed; this is ours.)
+      path: path of the file.
+      test_partition: partition to test on; the others are trained on. (The paper does
+        not print how it uses its six partitions.)
 
     Returns:
       The data set.
 
     Raises:
-      FileNotFoundError: there is no such file.
-      ValueError: the file is damaged, its arrays are not as described, or there is no
-        such partition.
+      FileNotFoundError: the file does not exist.
+      ValueError: the file is damaged, its arrays are not as described, or the partition
+        does not exist.
     """
     path = pathlib.Path(path)
     if not path.is_file():
@@ -111,21 +111,21 @@ def load_soft_targets(path: str | pathlib.Path, *, test_partition: int) -> SoftT
 def generate_splicing(
     *, test_partition: int, num_exons: int = NUM_EXONS, seed: int = 0
 ) -> SoftTargets:
-    """A GENERATED stand-in of the splicing data's shape: no biology is in it.
+    """Generate a stand-in in the shape of the splicing data, without any biology.
 
-    The mouse data are not public. Features are sparse (a tenth is not 0), and targets
-    lean on a few of them, most on the same outcome; sizes are those printed.
+    The mouse data are not public. A tenth of the features is not 0, targets depend on a
+    few of them, and one outcome is the most frequent. Sizes are those of the paper.
 
     Args:
-      test_partition: 0 to 5, the examples to test on.
-      num_exons: examples of all partitions.
-      seed: that decides.
+      test_partition: partition to test on, 0 to 5.
+      num_exons: number of examples of all partitions.
+      seed: seed of the generator.
 
     Returns:
       The data set, named "splicing_stand_in (generated)".
 
     Raises:
-      ValueError: there is no such partition.
+      ValueError: the partition does not exist.
 
     Example:
       >>> from noisejax import data
@@ -155,7 +155,9 @@ def _split(name, x, y, partition, test_partition) -> SoftTargets:
         )
     test = partition == test_partition
     if test.all():
-        raise ValueError("all examples are of the test partition: none to train on")
+        raise ValueError(
+            "the test partition must leave examples to train on; all are in it"
+        )
     x, y = x.astype(np.float32), y.astype(np.float32)
     return SoftTargets(name, x[~test], y[~test], x[test], y[test])
 

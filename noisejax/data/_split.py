@@ -1,17 +1,17 @@
-"""Holding out a validation part, chosen by the seed."""
+"""Validation examples, held out by seed."""
 
 import numpy as np
 
 
 def validation_size(num_examples: int, validation: float) -> int:
-    """How many examples are held out.
+    """Return the number of examples that are held out.
 
     Args:
-      num_examples: of the training part.
+      num_examples: number of training examples.
       validation: a share in [0, 1), or a number of examples, 1 or more.
 
     Raises:
-      ValueError: nothing would be left to train on, or a negative number.
+      ValueError: `validation` is negative or leaves nothing to train on.
     """
     size = num_examples
     if 0 <= validation < num_examples:
@@ -27,12 +27,12 @@ def validation_size(num_examples: int, validation: float) -> int:
 def split_indices(
     num_examples: int, validation: float, *, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The training and the validation examples of a seed.
+    """Split the examples of a seed into training and validation examples.
 
     Args:
-      num_examples: of the training part.
-      validation: as in `validation_size`.
-      seed: any integer; each has a split of its own.
+      num_examples: number of training examples.
+      validation: share or number to hold out, as in `validation_size`.
+      seed: seed of the split, any integer.
 
     Returns:
       Sorted indices, int32, of the examples to train on and to validate on.

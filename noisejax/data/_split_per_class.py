@@ -1,4 +1,4 @@
-"""Holding out a number of examples per class of each part (SVHN's usual split)."""
+"""Validation examples, held out per class of each part (SVHN's usual split)."""
 
 from collections.abc import Sequence
 
@@ -13,22 +13,22 @@ def split_per_class(
     per_class: Sequence[int],
     seed: int,
 ) -> tuple[Int[np.ndarray, " train"], Int[np.ndarray, " held_out"]]:
-    """Holds out so many examples per class of each part of the training data.
+    """Holds out a number of examples per class of each part of the training data.
 
-    (Ba et al. 2014, section 3.3, after Sermanet et al.: 400 per class of SVHN's train
-    part and 200 per class of its extra part.)
+    Ba et al. 2014 (section 3.3), after Sermanet et al., hold out 400 per class of
+    SVHN's train part and 200 per class of its extra part.
 
     Args:
-      labels: of the training examples, the parts behind each other.
-      part_sizes: how many examples each part has.
-      per_class: how many per class are held out of each part.
-      seed: any integer; each has a split of its own.
+      labels: labels of the training examples, one part after another.
+      part_sizes: number of examples of each part.
+      per_class: number per class to hold out of each part.
+      seed: seed of the split, any integer.
 
     Returns:
       Sorted indices, int32, of the examples to train on and to validate on.
 
     Raises:
-      ValueError: sizes that do not add up, or a class that has not that many.
+      ValueError: the sizes do not add up, or a class has too few examples.
 
     Example:
       >>> import numpy as np

@@ -16,7 +16,7 @@ CHUNK = 1000
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """How a data set of TFDS is split, and how many classes it has."""
+    """Splits and number of classes of a TFDS data set."""
 
     num_classes: int
     train: tuple[str, ...] = ("train",)
@@ -31,22 +31,22 @@ SOURCES = {
     "svhn_cropped": Source(10),
     "svhn_cropped_extra": Source(10, train=("train", "extra")),
 }
-"""Name -> source. "svhn_cropped_extra" trains on the extra images too."""
+"""Name -> source. "svhn_cropped_extra" trains on the extra images, too."""
 
 
 def load_tfds(name: str, data_dir: str | os.PathLike | None) -> Dataset:
-    """Loads a prepared data set of TFDS, decoded once and cached.
+    """Loads a prepared data set of TFDS; decoded images are cached.
 
     Args:
-      name: one of `SOURCES`.
-      data_dir: a TFDS data directory; None: `~/tensorflow_datasets`.
+      name: name out of `SOURCES`.
+      data_dir: TFDS data directory; None: `~/tensorflow_datasets`.
 
     Returns:
       The data set; pixels are uint8.
 
     Raises:
-      FileNotFoundError: it is not prepared there.
-      ValueError: it is prepared in another file format, or damaged.
+      FileNotFoundError: the data set is not prepared.
+      ValueError: it is damaged or in another file format.
     """
     source = SOURCES[name]
     builder_name = name.removesuffix("_extra")
@@ -61,11 +61,11 @@ def load_tfds(name: str, data_dir: str | os.PathLike | None) -> Dataset:
 
 
 def find_prepared(name: str, data_dir: str | os.PathLike | None) -> pathlib.Path:
-    """The folder of the newest prepared version of a data set.
+    """Return the folder of the newest prepared version of a data set.
 
     Raises:
-      FileNotFoundError: there is none.
-      ValueError: it is not in array_record files.
+      FileNotFoundError: no version is prepared.
+      ValueError: it is not stored as array_record files.
     """
     root = local_path(data_dir or "~/tensorflow_datasets", "data_dir")
     prepare = (
@@ -109,8 +109,10 @@ def _load_split(folder: pathlib.Path, split: str) -> tuple[np.ndarray, np.ndarra
         try:
             with cached.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
                 return file["x"], file["y"]
-        except Exception as error:  # whatever a damaged file makes a reader raise
-            logging.warning("%s is damaged and made anew: %s", cached, error)
+        except Exception as error:  # a damaged file can raise any error
+            logging.warning(
+                "%s is damaged and will be written again: %s", cached, error
+            )
     x, y = _read_split(folder, split)
     try:
         cached.parent.mkdir(parents=True, exist_ok=True)
@@ -126,7 +128,7 @@ def _load_split(folder: pathlib.Path, split: str) -> tuple[np.ndarray, np.ndarra
 
 
 def _cache_path(folder: pathlib.Path, split: str) -> pathlib.Path:
-    """Where the arrays of a split are kept, by the fingerprint of its files."""
+    """Path of the cached arrays of a split, with a fingerprint of its files."""
     import hashlib
 
     root = os.environ.get("NOISEJAX_CACHE") or pathlib.Path(
@@ -142,10 +144,10 @@ def _cache_path(folder: pathlib.Path, split: str) -> pathlib.Path:
 
 
 def _read_split(folder: pathlib.Path, split: str) -> tuple[np.ndarray, np.ndarray]:
-    import tensorflow_datasets as tfds  # heavy: only where data are read
+    import tensorflow_datasets as tfds  # slow to import
     from tqdm import tqdm
 
-    repair = f"delete {folder} and prepare the data set again, or copy it anew"
+    repair = f"delete {folder} and prepare the data set again, or copy it again"
     try:
         builder = tfds.builder_from_directory(folder)
         if split not in builder.info.splits:
@@ -162,7 +164,7 @@ def _read_split(folder: pathlib.Path, split: str) -> tuple[np.ndarray, np.ndarra
             for example in source.__getitems__(indices):
                 images.append(example["image"])
                 labels.append(example["label"])
-    except Exception as error:  # whatever a damaged file makes a reader raise
+    except Exception as error:  # a damaged file can raise any error
         raise ValueError(
             f"the split {split!r} of {folder} cannot be read: {error}; {repair}"
         ) from error

@@ -1,4 +1,4 @@
-"""Linear transforms by the eigenvectors of the training part's covariance."""
+"""PCA and ZCA: transforms by eigenvectors of the covariance of training examples."""
 
 import dataclasses
 import math
@@ -9,7 +9,7 @@ from jaxtyping import Float, Shaped
 from noisejax.data._normalise import as_float
 
 CHUNK = 10_000
-"""Examples whose covariance is summed at a time, in float64."""
+"""Number of examples per partial sum of the covariance, in float64."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,11 +17,11 @@ class PCA:
     """Projection on the leading principal axes, without whitening.
 
     Attributes:
-      mean: [D], of the training part.
-      axes: [D, K], orthonormal columns, the largest variance first; of each the
-        largest entry is positive.
-      variances: [K], along them.
-      shape: of an example.
+      mean: mean of the training examples, [D].
+      axes: principal axes, [D, K], orthonormal columns, largest variance first; the
+        largest entry of each is positive.
+      variances: variances along the axes, [K].
+      shape: shape of an example.
     """
 
     mean: Float[np.ndarray, " inputs"]
@@ -32,13 +32,13 @@ class PCA:
     def transform(
         self, x: Shaped[np.ndarray, "examples ..."]
     ) -> Float[np.ndarray, "examples components"]:
-        """(x - mean) axes."""
+        """Return (x - mean) axes."""
         return (_flat(x) - self.mean) @ self.axes
 
     def inverse(
         self, projected: Float[np.ndarray, "examples components"]
     ) -> Float[np.ndarray, "examples ..."]:
-        """The examples that the projections stand for, for showing."""
+        """Return projected axesᵀ + mean, in the shape of examples."""
         x = projected @ self.axes.T + self.mean
         return x.reshape(len(x), *self.shape)
 
@@ -48,8 +48,8 @@ class ZCA:
     """Zero-phase whitening:  x ↦ (x - mean) U (Λ + ε)^(-1/2) Uᵀ.
 
     Attributes:
-      mean: [D], of the training part.
-      matrix: [D, D], symmetric.
+      mean: mean of the training examples, [D].
+      matrix: symmetric matrix U (Λ + ε)^(-1/2) Uᵀ, [D, D].
     """
 
     mean: Float[np.ndarray, " inputs"]
@@ -58,22 +58,22 @@ class ZCA:
     def transform(
         self, x: Shaped[np.ndarray, "examples ..."]
     ) -> Float[np.ndarray, "examples ..."]:
-        """Whitened examples, of their own shape."""
+        """Return whitened examples, in the shape of x."""
         return ((_flat(x) - self.mean) @ self.matrix).reshape(x.shape)
 
 
 def fit_pca(x: Shaped[np.ndarray, "examples ..."], *, num_components: int) -> PCA:
-    """Principal axes of the training part (Bouthillier et al. 2015, section 5.1).
+    """Fit principal axes (Bouthillier et al. 2015, section 5.1).
 
     Args:
-      x: the training part alone.
-      num_components: K, how many axes are kept; the paper's 781.
+      x: training examples.
+      num_components: number of axes K; 781 in the paper.
 
     Returns:
-      What projects any part.
+      The fitted projection.
 
     Raises:
-      ValueError: more axes than examples or inputs.
+      ValueError: K is larger than the number of examples or of inputs.
 
     Example:
       >>> import numpy as np
@@ -103,15 +103,15 @@ def fit_pca(x: Shaped[np.ndarray, "examples ..."], *, num_components: int) -> PC
 
 
 def fit_zca(x: Shaped[np.ndarray, "examples ..."], *, epsilon: float = 0.1) -> ZCA:
-    """Zero-phase whitening fitted on the training part (Ba et al. 2014, section 3.2).
+    """Fit zero-phase whitening (Ba et al. 2014, section 3.2).
 
     Args:
-      x: the training part alone.
-      epsilon: ε, added to the variances: damps the axes of little variance. Ours: the
-        paper prints none.
+      x: training examples.
+      epsilon: ε, added to the variances, so that axes of little variance are not
+        amplified. The paper prints no value.
 
     Returns:
-      What whitens any part.
+      The fitted whitening.
 
     Raises:
       ValueError: `epsilon` is not above 0.
@@ -127,7 +127,7 @@ def fit_zca(x: Shaped[np.ndarray, "examples ..."], *, epsilon: float = 0.1) -> Z
     if not epsilon > 0:
         raise ValueError(f"epsilon must be above 0, got {epsilon}")
     mean, variances, axes = _eigen(x)
-    rest = 1 / np.sqrt(epsilon)  # the scale of what has no variance at all
+    rest = 1 / np.sqrt(epsilon)  # scale of directions without variance
     scales = 1 / np.sqrt(np.maximum(variances, 0) + epsilon)
     matrix = (axes * (scales - rest)) @ axes.T + rest * np.eye(len(mean))
     return ZCA(mean=mean.astype(np.float32), matrix=matrix.astype(np.float32))
@@ -138,10 +138,9 @@ def _flat(x: np.ndarray) -> np.ndarray:
 
 
 def _eigen(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean, and eigenvalues and eigenvectors of the covariance (ddof 1), float64.
+    """Return the mean, and eigenvalues and eigenvectors of the covariance (ddof 1).
 
-    With fewer examples than inputs those eigenvectors alone whose value may differ
-    from 0.
+    If there are fewer examples than inputs, eigenvectors of eigenvalue 0 are left out.
     """
     if len(x) < 2:
         raise ValueError(f"a covariance needs two examples or more, got {len(x)}")

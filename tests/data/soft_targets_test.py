@@ -38,7 +38,7 @@ def test_one_partition_is_tested_on(tmp_path):
         ({"y": np.ones((12, 2, 3))}, "must be a distribution"),
         ({"partition": np.ones(12)}, "partition must be 12 integers"),
         ({"x": np.full((12, 5), np.nan)}, "x holds NaN"),
-        ({"partition": np.ones(12, int)}, "none to train on"),
+        ({"partition": np.ones(12, int)}, "must leave examples to train on"),
         ({"partition": np.zeros(12, int)}, "the partitions are 0; got 1"),
     ],
 )
