@@ -40,7 +40,7 @@ MAY_IMPORT = {
     "train": {"_commands", "training"},
     "evaluators": {
         *("noise", "objectives", "diagnostics"),
-        *("backprojection", "models", "training", "figures"),
+        *("backprojection", "data", "models", "training", "figures"),
     },
     "__main__": set(),
     "project": {"_commands", "evaluators"},

@@ -3,6 +3,10 @@
 from noisejax.data._augment import augment as augment
 from noisejax.data._augment import random_crop as random_crop
 from noisejax.data._augment import random_flip as random_flip
+from noisejax.data._captions import END as END
+from noisejax.data._captions import PADDING as PADDING
+from noisejax.data._captions import Captions as Captions
+from noisejax.data._captions import load_captions as load_captions
 from noisejax.data._code_quality import code_quality as code_quality
 from noisejax.data._code_quality import naive_guess as naive_guess
 from noisejax.data._dataset import Dataset as Dataset
@@ -10,6 +14,7 @@ from noisejax.data._dataset import select_classes as select_classes
 from noisejax.data._digits import load_digits as load_digits
 from noisejax.data._generate import GENERATED_SHAPES as GENERATED_SHAPES
 from noisejax.data._generate import generate as generate
+from noisejax.data._load import AnyDataset as AnyDataset
 from noisejax.data._load import dataset_names as dataset_names
 from noisejax.data._load import load_dataset as load_dataset
 from noisejax.data._local import local_path as local_path

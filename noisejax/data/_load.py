@@ -1,7 +1,9 @@
 """Loading of data sets by name."""
 
 import os
+from typing import TypeAlias
 
+from noisejax.data._captions import CAPTIONS, Captions, find_captions
 from noisejax.data._dataset import Dataset
 from noisejax.data._digits import load_digits
 from noisejax.data._local import local_path
@@ -20,24 +22,28 @@ from noisejax.data._two_stream import (
     load_two_stream,
 )
 
+AnyDataset: TypeAlias = Dataset | SoftTargets | Captions
+"""A data set of any kind."""
+
 
 def dataset_names() -> list[str]:
     """Return the names that `load_dataset` knows, besides paths of .npz files."""
-    return ["digits", *SOURCES, "splicing_stand_in", NAME]
+    return ["digits", *SOURCES, "splicing_stand_in", NAME, CAPTIONS]
 
 
 def load_dataset(
     name: str, data_dir: str | os.PathLike | None = None, *, test_partition: int = 0
-) -> Dataset | SoftTargets:
+) -> AnyDataset:
     """Loads a data set.
 
     Args:
       name: "digits" (embedded), "splicing_stand_in" (GENERATED soft targets), a data
-        set of TFDS, "two_stream" (the file *two_stream.npz of the data directory), or
-        the path of an .npz file (its format: `load_npz`, `load_soft_targets` or
-        `load_two_stream`).
+        set of TFDS, "two_stream" (the file *two_stream.npz of the data directory),
+        "captions" (files of the data directory, see `load_captions`), or the path of
+        an .npz file (format: `load_npz`, `load_soft_targets` or `load_two_stream`).
       data_dir: data directory; None: `~/tensorflow_datasets`.
-      test_partition: partition of soft targets, or split of two streams, to test on.
+      test_partition: partition of soft targets, or split of two streams, to test on;
+        1 tests captions on the validation images.
 
     Returns:
       The data set, as arrays.
@@ -59,6 +65,8 @@ def load_dataset(
         return generate_splicing(test_partition=test_partition)
     if name == NAME:
         return load_two_stream(find_two_stream(data_dir), split=test_partition)
+    if name == CAPTIONS:
+        return find_captions(data_dir, test_partition=test_partition)
     if name.endswith(".npz"):
         if holds_two_streams(name):
             return load_two_stream(name, split=test_partition)

@@ -2,6 +2,9 @@
 
 from noisejax.evaluators._back_projection import sample as sample
 from noisejax.evaluators._back_projection import shut_units_off as shut_units_off
+from noisejax.evaluators._captions import can_score as can_score
+from noisejax.evaluators._captions import caption_scores as caption_scores
+from noisejax.evaluators._captions import decode_captions as decode_captions
 from noisejax.evaluators._curves import RunCurves as RunCurves
 from noisejax.evaluators._curves import curve as curve
 from noisejax.evaluators._curves import read_curves as read_curves

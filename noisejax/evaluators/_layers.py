@@ -40,6 +40,8 @@ def from_run(run: training.TrainedRun) -> TrainedModel:
         prefix, targets = ("mlp",), "soft labels"
     if is_resnet:
         layers, count = _residual_net(module, "stem", "conv"), module.num_hidden_places
+    elif isinstance(module, models.CaptionLSTM):
+        layers, count, targets = [], 1, "captions"
     elif isinstance(module, models.ViT):
         layers = _residual_net(module, "embedding", "dense")
         count = module.num_hidden_places
@@ -57,7 +59,7 @@ def from_run(run: training.TrainedRun) -> TrainedModel:
         layers=tuple(layers),
         hidden={f"hidden {i + 1}": f"hidden_{i}" for i in range(count)},
         sites=tuple(f"noisy_{i}" for i in range(module.num_hidden_places)),
-        activation=module.activation,
+        activation=getattr(module, "activation", None),
         targets=targets,
         num_classes=run.dataset.num_classes,
         prefix=prefix,

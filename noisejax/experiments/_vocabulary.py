@@ -46,6 +46,13 @@ METRICS = {
     "class_accuracy_percent": "mean over classes of the accuracy on the test examples",
     "sum_accuracy_percent": "accuracy of the class with the largest sum of both "
     "streams' scores",
+    "bleu_1": "BLEU-1 of greedy captions of the test images, times 100",
+    "bleu_2": "BLEU-2, likewise",
+    "bleu_3": "BLEU-3, likewise",
+    "bleu_4": "BLEU-4, likewise",
+    "rouge_l": "ROUGE-L, times 100",
+    "meteor": "METEOR, times 100; not measured where there is no Java",
+    "cider": "CIDEr, times 100",
     "dropped_share": "share of dropped units: near_rate, P(within 0.05 of p); "
     "above_rate, P(above p); unevenness, deviation / mean of P below p - 0.1; "
     "draws_off, total variation distance between draws and exact law",
@@ -69,6 +76,7 @@ MEASUREMENTS = {
     "shift_against_activity": "shifts against mean activities, per layer",
     "learning_curves": "errors and losses by epoch",
     "two_streams": "accuracy per class, and that of the plain sum of two streams",
+    "captions": "scores of captions of the test images, by pycocoevalcap",
     "dead_units": "units that are 0 on every test example",
     "sharpness": "largest eigenvalue of the Hessian of the training loss",
     "noise_samples": "bound, Monte-Carlo prediction, calibration, effective samples",

@@ -1,5 +1,7 @@
 """Captions from an image feature: an LSTM decoder (Noh et al. 2017, section 5.3)."""
 
+from collections.abc import Callable
+
 import jax
 from flax import linen as nn
 from jax import numpy as jnp
@@ -7,6 +9,7 @@ from jaxtyping import Array, Float, Int
 
 from noisejax import layers, noise
 from noisejax.models._network import Activations
+from noisejax.models._products import flat_products
 
 Carry = tuple[Float[Array, "batch width"], Float[Array, "batch width"]]
 """Memory and hidden state of an LSTM."""
@@ -25,6 +28,9 @@ class CaptionLSTM(nn.Module):
       width: number of units of the LSTM, of the embeddings and of the image's.
       hidden_noise: scheme of the noise on the hidden states, or None.
       param_dtype: dtype of the LSTM's parameters and state.
+      input_noise: scheme of the noise on the image feature, or None.
+      noise_factor: schedule of a factor on the noise levels, or None.
+      dot_general: product of the dense layers; None: Flax's.
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -47,20 +53,37 @@ class CaptionLSTM(nn.Module):
     width: int = 256
     hidden_noise: noise.Scheme | None = None
     param_dtype: jax.typing.DTypeLike = jnp.float32
+    input_noise: noise.Scheme | None = None
+    noise_factor: layers.Schedule | None = None
+    dot_general: Callable | None = flat_products
+
+    num_hidden_places = 1  # no field: where hidden noise can be
 
     def setup(self):
         """Make the layers."""
-        self.embed_image = nn.Dense(self.width)
+        products = {"dot_general": self.dot_general}
+        self.embed_image = nn.Dense(self.width, **products)
         self.embed_word = nn.Embed(self.num_words, self.width)
         self.cell = nn.OptimizedLSTMCell(self.width, param_dtype=self.param_dtype)
         self.rnn = nn.RNN(self.cell)
-        self.noise = layers.Noise(self.hidden_noise or noise.Dropout(0.0))
-        self.dense_output = nn.Dense(self.num_words)
+        self.noise = self._layer(self.hidden_noise)
+        self.noise_on_input = self._layer(self.input_noise)
+        self.dense_output = nn.Dense(self.num_words, **products)
+
+    @property
+    def num_noise_sites(self) -> int:
+        """Number of samples that a noisy forward pass applies."""
+        return sum(bool(scheme) for scheme in (self.hidden_noise, self.input_noise))
+
+    def _layer(self, scheme: noise.Scheme | None) -> layers.Noise:
+        scheme, factor = scheme or noise.Dropout(0.0), self.noise_factor
+        level = None if factor is None else lambda step: scheme.level * factor(step)
+        return layers.Noise(scheme, level=level)
 
     def __call__(
         self,
         image: Float[Array, "batch features"],
-        words: Int[Array, "batch length"],
+        words: Int[Array, "batch length"] | None = None,
         *,
         train: bool,
     ) -> tuple[Float[Array, "batch length words"], Activations]:
@@ -69,6 +92,7 @@ class CaptionLSTM(nn.Module):
         Args:
           image: features, [B, F].
           words: caption, [B, T]; the last word that counts is the end of the caption.
+            None: the first word alone is predicted.
           train: True to apply noise.
 
         Returns:
@@ -78,11 +102,14 @@ class CaptionLSTM(nn.Module):
         Raises:
           ValueError: the numbers of images and captions differ.
         """
+        if words is None:
+            words = jnp.zeros((len(image), 1), jnp.int32)
         if image.ndim != 2 or words.ndim != 2 or len(image) != len(words):
             raise ValueError(
                 "images [B, F] and captions [B, T] must be as many; got shapes "
                 f"{image.shape} and {words.shape}"
             )
+        image = self.noise_on_input(image, deterministic=not train)
         first = self.embed_image(image)[:, None]
         inputs = jnp.concatenate([first, self.embed_word(words[:, :-1])], axis=1)
         hidden = self.rnn(inputs)

@@ -178,7 +178,7 @@ def _load(
     configs: Sequence[training.Config],
     data_dir: str | os.PathLike | None,
     generated: bool,
-) -> dict[tuple[str, int], data.Dataset | data.SoftTargets]:
+) -> dict[tuple[str, int], data.AnyDataset]:
     """Loads the data sets that are needed, before anything is trained."""
     names = sorted({_data_of(config) for config in configs})
     return {
@@ -210,7 +210,7 @@ def _train(
     experiment: Experiment,
     row: Row,
     config: training.Config,
-    dataset: data.Dataset | data.SoftTargets,
+    dataset: data.AnyDataset,
     trained: FinishedRun | None,
 ) -> list[Result]:
     """Trains or resumes a row, and measures the networks of all its seeds.

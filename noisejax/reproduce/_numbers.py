@@ -27,6 +27,7 @@ MEASUREMENTS: dict[str, Callable[[noise.Key, evaluators.TrainedModel], Measured]
     "learning_curves": _measure.learning_curves,
     "dead_units": _measure.dead_units,
     "two_streams": _measure.two_streams,
+    "captions": _measure.captions,
     "sharpness": _measure.sharpness,
     "noise_samples": _measure.noise_samples,
 }
@@ -34,7 +35,7 @@ MEASUREMENTS: dict[str, Callable[[noise.Key, evaluators.TrainedModel], Measured]
 
 
 def summary_numbers(
-    summary: Mapping[str, Any], dataset: data.Dataset | data.SoftTargets, i: int
+    summary: Mapping[str, Any], dataset: data.AnyDataset, i: int
 ) -> dict[str, Any]:
     """Returns the numbers of a run's i-th seed, from its summary.
 

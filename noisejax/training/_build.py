@@ -131,6 +131,7 @@ NETWORKS: dict[str, type[nn.Module]] = {
     "wide_resnet": models.WideResNet,
     "vit": models.ViT,
     "fusion": models.Fusion,
+    "caption_lstm": models.CaptionLSTM,
     **dict.fromkeys(models.ARCHITECTURES, models.ConvNet),
 }
 
@@ -175,6 +176,8 @@ def build_model(
         arguments["architecture"] = architecture.scaled(fields.width_factor)
     if fields.name == "wide_resnet":  # it has its own initial kernels
         del arguments["kernel_init"]
+    if fields.name == "caption_lstm":
+        arguments["num_words"], arguments["width"] = num_classes, fields.widths[0]
     if fields.name == "soft_targets":
         arguments["num_tissues"], arguments["num_outcomes"] = num_classes
     if config.training.precision == "bfloat16":
@@ -196,6 +199,8 @@ def build_model(
         "input_noise": build_scheme(config.noise.input_rate, config.noise),
         "hidden_noise": tuple(build_scheme(rate, config.noise, kind) for rate in rates),
     }
+    if fields.name == "caption_lstm":
+        [schemes["hidden_noise"]] = schemes["hidden_noise"]
     if fields.name == "vit":
         sites = {"embedding": kind, "attention": "attention", "residual": kind}
         for site, kind in sites.items():

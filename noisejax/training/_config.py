@@ -14,9 +14,9 @@ class DataConfig(Fields):
         "digits",
         "digits (embedded), mnist, fashion_mnist, cifar10, cifar100, svhn_cropped, "
         "svhn_cropped_extra (train + extra), splicing_stand_in (GENERATED soft "
-        "targets), two_stream (scores or features of videos), or the path of an .npz "
-        "file with x_train, y_train, x_test, y_test, or, for soft targets, with x, y, "
-        "partition",
+        "targets), two_stream (scores or features of videos), captions (of images), or "
+        "the path of an .npz file with x_train, y_train, x_test, y_test, or, for soft "
+        "targets, with x, y, partition",
     )
     classes: tuple[int, ...] = field(
         (), "labels of the classes to use, which become 0, 1, ...; (): all"
@@ -31,7 +31,10 @@ class DataConfig(Fields):
         "training data, such as (400, 200) for svhn_cropped_extra",
     )
     test_partition: int = field(
-        0, "partition of soft targets, or split of two_stream, to test on", least=0
+        0,
+        "partition of soft targets, or split of two_stream, to test on; 1 tests "
+        "captions on validation images",
+        least=0,
     )
     preprocess: tuple[str, ...] = field(
         (), "steps, in order, fitted on the training part: gcn, zca, pca, standardise"

@@ -170,7 +170,7 @@ def make_evaluate(
     def one_seed(totals, params, batch_stats, x, y, counted):
         x, y = placement.batch((to_float(x[0], inverted=inverted), y[0]))
         variables = {"params": params, "batch_stats": batch_stats}
-        outputs, _ = model.apply(variables, x, train=False)
+        outputs, _ = model.apply(variables, *task.inputs(x, y), train=False)
         sums = [
             jnp.sum(jnp.where(counted, values, 0.0))
             for values in (-task.log_prob(outputs, x, y), task.error(outputs, x, y))

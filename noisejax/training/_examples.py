@@ -18,22 +18,20 @@ from noisejax.training._files import RunFolder
 PADDING = 4
 """Largest shift of `data.augment`, in pixels."""
 
-FLAT_NETWORKS = ("mlp", "autoencoder", "soft_targets", "fusion")
+FLAT_NETWORKS = ("mlp", "autoencoder", "soft_targets", "fusion", "caption_lstm")
 """Networks whose input need not be an image."""
 
 
 def load_examples(
     config: Config, data_dir: str | os.PathLike | None = None
-) -> data.Dataset | data.SoftTargets:
+) -> data.AnyDataset:
     """Load the data set that a configuration names."""
     partition = config.data.test_partition
     dataset = data.load_dataset(config.data.name, data_dir, test_partition=partition)
     return choose_examples(config, dataset)
 
 
-def choose_examples(
-    config: Config, dataset: data.Dataset | data.SoftTargets
-) -> data.Dataset | data.SoftTargets:
+def choose_examples(config: Config, dataset: data.AnyDataset) -> data.AnyDataset:
     """Keep the classes that a configuration names.
 
     Raises:
@@ -41,14 +39,15 @@ def choose_examples(
     """
     if not config.data.classes:
         return dataset
-    if isinstance(dataset, data.SoftTargets):
+    if not isinstance(dataset, data.Dataset):
         raise ValueError(
-            "data.classes selects labels, and soft targets have none; leave it empty"
+            "data.classes selects labels, and soft targets and captions have none; "
+            "leave it empty"
         )
     return data.select_classes(dataset, config.data.classes)
 
 
-def check_examples(config: Config, dataset: data.Dataset | data.SoftTargets) -> None:
+def check_examples(config: Config, dataset: data.AnyDataset) -> None:
     """Check that the network can take the examples.
 
     Raises:
@@ -60,6 +59,17 @@ def check_examples(config: Config, dataset: data.Dataset | data.SoftTargets) -> 
             "model.name=soft_targets goes with data of soft targets, and they with it "
             "(data.name=splicing_stand_in, or an .npz file of x, y, partition); got "
             f"model.name={config.model.name} and {dataset.name}"
+        )
+    is_captions = isinstance(dataset, data.Captions)
+    if is_captions != (config.model.name == "caption_lstm"):
+        raise ValueError(
+            "model.name=caption_lstm goes with data.name=captions, and they with it; "
+            f"got model.name={config.model.name} and {dataset.name}"
+        )
+    if is_captions and config.data.validation:
+        raise ValueError(
+            "captions have validation images: data.test_partition=1 tests on them; set "
+            f"data.validation=0, got {config.data.validation}"
         )
     is_flat = len(dataset.shape) != 3 or "pca" in config.data.preprocess
     if config.model.name not in FLAT_NETWORKS and is_flat:
@@ -92,7 +102,7 @@ def check_examples(config: Config, dataset: data.Dataset | data.SoftTargets) -> 
 
 
 def split_examples(
-    config: Config, dataset: data.Dataset | data.SoftTargets, seeds: Sequence[int]
+    config: Config, dataset: data.AnyDataset, seeds: Sequence[int]
 ) -> list[tuple[Int[np.ndarray, " train"], Int[np.ndarray, " held_out"]]]:
     """Split the training part into training and validation examples, for each seed.
 
@@ -111,7 +121,7 @@ def split_examples(
                 "none"
             )
         return split
-    if isinstance(dataset, data.SoftTargets):
+    if not isinstance(dataset, data.Dataset):
         raise ValueError(
             "data.validation_per_class needs classes; soft targets have none: use "
             "data.validation"
@@ -217,7 +227,7 @@ def load_fitted(folder: RunFolder, config: Config) -> data.Preprocessing | None:
 def prepare_examples(
     config: Config,
     fitted: data.Preprocessing,
-    dataset: data.Dataset | data.SoftTargets | MissingData,
+    dataset: data.AnyDataset | MissingData,
     shape: tuple[int, ...],
 ) -> Prepared:
     """Apply the fitted preprocessing of a run; `shape` is that of a raw example."""
@@ -251,7 +261,7 @@ def _invert(x: np.ndarray) -> np.ndarray:
     return (255 if x.dtype == np.uint8 else np.float32(1)) - x
 
 
-def describe_dataset(dataset: data.Dataset | data.SoftTargets) -> dict[str, Any]:
+def describe_dataset(dataset: data.AnyDataset) -> dict[str, Any]:
     """Describe a data set: shapes, and the dtype and checksum of each array."""
     described: dict[str, Any] = {
         "outputs": dataset.num_classes,

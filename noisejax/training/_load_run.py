@@ -57,7 +57,7 @@ class TrainedRun:
 
     path: pathlib.Path
     config: Config
-    dataset: data.Dataset | data.SoftTargets
+    dataset: data.AnyDataset
     train: Examples
     test: Examples
     prepared: Prepared
@@ -102,7 +102,7 @@ def load_run(
     path: str | os.PathLike,
     *,
     data_dir: str | os.PathLike | None = None,
-    dataset: data.Dataset | data.SoftTargets | None = None,
+    dataset: data.AnyDataset | None = None,
     seed: int | None = None,
 ) -> TrainedRun:
     """Load the network of a run's best epoch, or of its last retrained one.
@@ -171,8 +171,8 @@ def _find_dataset(
     config: Config,
     described: dict[str, Any],
     data_dir: str | os.PathLike | None,
-    dataset: data.Dataset | data.SoftTargets | None,
-) -> data.Dataset | data.SoftTargets | MissingData:
+    dataset: data.AnyDataset | None,
+) -> data.AnyDataset | MissingData:
     """Load the data of a run, and compare them with those that it was trained on."""
     given = dataset is not None
     if given:

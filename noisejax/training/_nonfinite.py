@@ -120,7 +120,11 @@ def _first_nonfinite(
     """Describe the first value of a forward pass that is not finite, if any."""
     variables = {"params": state.params, "batch_stats": state.batch_stats}
     (outputs, activations), _ = program.model.apply(
-        variables, x, train=True, rngs={"dropout": key}, mutable=["batch_stats"]
+        variables,
+        *program.task.inputs(x, y),
+        train=True,
+        rngs={"dropout": key},
+        mutable=["batch_stats"],
     )
     for name, values in activations.items():
         if not jnp.isfinite(values).all():

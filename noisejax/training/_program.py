@@ -118,7 +118,7 @@ class Program:
 
 def build_program(
     config: Config,
-    dataset: data.Dataset | data.SoftTargets,
+    dataset: data.AnyDataset,
     fitted: data.Preprocessing | None = None,
 ) -> Program:
     """Build the program of a run; `fitted` is its preprocessing, if it was fitted.

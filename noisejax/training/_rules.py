@@ -34,7 +34,11 @@ def rules(config: Config) -> Iterator[tuple[bool, str]]:
         f"training.seed must leave all seeds at most {MAX_SEED}; the last of "
         f"{training.num_seeds} would be {last}",
     )
-    classifies = config.model.name not in ("autoencoder", "soft_targets")
+    classifies = config.model.name not in (
+        "autoencoder",
+        "soft_targets",
+        "caption_lstm",
+    )
     smoothing = config.objective.label_smoothing
     yield (
         smoothing < 1 and (classifies or not smoothing),
@@ -105,8 +109,14 @@ def _model_rules(config: Config) -> Iterator[tuple[bool, str]]:
         f"model.shape_constants must be positive, got {model.shape_constants!r}",
     )
     yield (
-        not model.batch_norm or model.name != "autoencoder",
-        "model.batch_norm is not for model.name=autoencoder; leave it False",
+        not model.batch_norm or model.name not in ("autoencoder", "caption_lstm"),
+        f"model.batch_norm is not for model.name={model.name}; leave it False",
+    )
+    yield (
+        model.name != "caption_lstm"
+        or (len(model.widths) == 1 and config.noise.shift == "none"),
+        "model.name=caption_lstm has one layer and no shifts: model.widths must be one "
+        f"number, noise.shift none; got {model.widths!r} and {config.noise.shift}",
     )
 
 
@@ -231,7 +241,8 @@ def _projection_rules(config: Config) -> Iterator[tuple[bool, str]]:
         "noise.scheme=none": config.noise.scheme == "none",
         "noise.shift": config.noise.shift != "none",
         "model.batch_norm": config.model.batch_norm,
-        f"model.name={config.model.name}": config.model.name in ("wide_resnet", "vit"),
+        f"model.name={config.model.name}": config.model.name
+        in ("wide_resnet", "vit", "caption_lstm"),
         "noise.schedule": config.noise.schedule != "constant",
         "training.trainable": bool(config.training.trainable),
         "objective.num_samples": config.objective.num_samples != 1,

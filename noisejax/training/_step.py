@@ -47,7 +47,8 @@ def make_step(
     """Make a step of IWSGD; with one noise sample, of ordinary noisy training.
 
     Args:
-      model: network, called as model(x, train=...) -> (outputs, activations).
+      model: network, called as model(*task.inputs(x, y), train=...) -> (outputs,
+        activations).
       optimizer: optimizer of its trained parameters.
       task: likelihood and error of its outputs.
       expected_samples: number of noise samples that a forward pass must apply; 0: the
@@ -168,7 +169,11 @@ def make_log_prob(
         rngs = {"dropout": key} if expected_samples else None
         with noise.count_samples() as count:
             (outputs, _), updated = model.apply(
-                variables, x, train=True, rngs=rngs, mutable=["batch_stats"]
+                variables,
+                *task.inputs(x, y),
+                train=True,
+                rngs=rngs,
+                mutable=["batch_stats"],
             )
         if count.applied < expected_samples:
             raise RuntimeError(

@@ -8,6 +8,8 @@ import optax
 from jax import numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from noisejax import data, objectives
+
 
 @dataclasses.dataclass(frozen=True)
 class Task:
@@ -16,10 +18,12 @@ class Task:
     Attributes:
       log_prob: (outputs [B, K], x [B, ...], y [B]) -> log-likelihoods [B].
       error: (outputs, x, y) -> errors [B]; runs report 100 times their mean.
+      inputs: (x, y) -> inputs of the network.
     """
 
     log_prob: Callable[[Array, Array, Array], Float[Array, " batch"]]
     error: Callable[[Array, Array, Array], Float[Array, " batch"]]
+    inputs: Callable[[Array, Array], tuple[Array, ...]] = lambda x, y: (x,)
 
 
 def _label_log_prob(
@@ -74,16 +78,39 @@ def _relative_divergence(
     return divergence / (logits.shape[1] * jnp.log(float(logits.shape[2])))
 
 
+def _caption_log_prob(
+    logits: Float[Array, "batch length words"], x: Array, y: Int[Array, "batch length"]
+) -> Float[Array, " batch"]:
+    """Σ_t log p(y_t | y_<t, x), over the words and the end."""
+    del x
+    return objectives.sequence_log_prob(logits, y, y != data.PADDING)
+
+
+def _wrong_words(
+    logits: Float[Array, "batch length words"], x: Array, y: Int[Array, "batch length"]
+) -> Float[Array, " batch"]:
+    """Share of the words that are not the most likely ones, given those before."""
+    del x
+    counts = y != data.PADDING
+    wrong = (jnp.argmax(logits, axis=-1) != y) & counts
+    return jnp.sum(wrong, axis=1) / jnp.maximum(1, jnp.sum(counts, axis=1))
+
+
 CLASSIFICATION = Task(_label_log_prob, _is_wrong)
 RECONSTRUCTION = Task(_gaussian_log_prob, _relative_squared_error)
 SOFT_TARGETS = Task(_soft_log_prob, _relative_divergence)
+CAPTIONING = Task(_caption_log_prob, _wrong_words, lambda x, y: (x, y))
 
-TASKS = {"autoencoder": RECONSTRUCTION, "soft_targets": SOFT_TARGETS}
+TASKS = {
+    "autoencoder": RECONSTRUCTION,
+    "soft_targets": SOFT_TARGETS,
+    "caption_lstm": CAPTIONING,
+}
 """Tasks of networks that do not classify."""
 
 
 def task_of(network: str, *, label_smoothing: float = 0.0) -> Task:
-    """The task of a network: classification, reconstruction or soft targets.
+    """The task of a network: classification, reconstruction, soft targets or captions.
 
     Args:
       network: name of the network.

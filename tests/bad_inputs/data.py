@@ -59,6 +59,10 @@ DATA = {
         lambda: data.split_indices(10, 10, seed=0),
         "a number of them below 10, got 10",
     ),
+    "load_captions: no file": (
+        lambda: data.load_captions("/nowhere/dataset.json", "/nowhere/features.npz"),
+        "/nowhere/dataset.json: no such file",
+    ),
     "load_two_stream: no file": (
         lambda: data.load_two_stream("/nowhere/two_stream.npz"),
         "/nowhere/two_stream.npz: no such file",

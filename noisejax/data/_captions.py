@@ -1,0 +1,263 @@
+"""Captions of images, as word ids beside image features (Noh et al. 2017, table 3)."""
+
+import collections
+import dataclasses
+import json
+import pathlib
+import zipfile
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+CAPTIONS = "captions"
+"""Data set that is looked for in the data directory."""
+
+PADDING, END, UNKNOWN = 0, 1, 2
+"""Ids that are no words of a caption."""
+
+SPECIAL = ("<padding>", "<end>", "<unknown>")
+
+MAX_WORDS, MIN_COUNT = 20, 5
+"""Longest caption, and smallest count of a word in the training captions."""
+
+SPLITS = {"train": "train", "restval": "train", "val": "val", "test": "test"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Captions:
+    """A data set of (image, caption) pairs, one example each.
+
+    Attributes:
+      name: name of the data set.
+      train_x: image feature of each training caption, float32 [N, F].
+      train_y: its word ids, int32 [N, T]: words, 1 (the end), and 0 behind it.
+      test_x: image feature of each test caption, [M, F].
+      test_y: its word ids, [M, T].
+      test_image: image of each test caption, int32 [M], from 0 on.
+      words: word of each id.
+      references: captions of each test image, as text.
+    """
+
+    name: str
+    train_x: Float[np.ndarray, "captions features"]
+    train_y: Int[np.ndarray, "captions words"]
+    test_x: Float[np.ndarray, "tests features"]
+    test_y: Int[np.ndarray, "tests words"]
+    test_image: Int[np.ndarray, " tests"]
+    words: tuple[str, ...]
+    references: tuple[tuple[str, ...], ...]
+
+    @property
+    def num_classes(self) -> int:
+        """Number of word ids."""
+        return len(self.words)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one image feature."""
+        return self.train_x.shape[1:]
+
+    def text(self, ids: Int[np.ndarray, " length"]) -> str:
+        """Write a sequence of ids as text, up to its end."""
+        ids = np.asarray(ids).tolist()
+        end = ids.index(END) if END in ids else len(ids)
+        return " ".join(self.words[i] for i in ids[:end] if i != PADDING)
+
+
+def load_captions(
+    captions: str | pathlib.Path, features: str | pathlib.Path, *, test_on: str = "test"
+) -> Captions:
+    """Loads captions in the JSON of the field, and the features of their images.
+
+    The JSON has `images`, each with `filename`, `split` (train, restval, val or test)
+    and `sentences`, each with its `tokens`; a .zip file may hold it. The .npz file has
+    `filename` [N], and `pooled` [N, F], numbers, times `pooled_scale` (a number or [F])
+    if that is there. The vocabulary is the words that occur five times or more in the
+    training captions. Captions end after 20 words.
+
+    Args:
+      captions: path of the .json or .zip file.
+      features: path of the .npz file.
+      test_on: "test", or "val" to choose settings on the validation images.
+
+    Returns:
+      The data set.
+
+    Raises:
+      FileNotFoundError: a file is missing.
+      ValueError: a file is damaged or of another kind, or images and features do not
+        belong together.
+    """
+    captions, features = pathlib.Path(captions), pathlib.Path(features)
+    images = _read_images(captions)
+    rows = _read_features(features)
+    names = [image["filename"] for image in images]
+    for have, other, what in (
+        (names, set(rows), f"{captions}: no feature in {features.name} for"),
+        (list(rows), set(names), f"{features}: no captions in {captions.name} for"),
+    ):
+        missing = [name for name in have if name not in other]
+        if missing:
+            raise ValueError(
+                f"{what} {len(missing)} images, the first {missing[0]!r}; the files "
+                "must hold the same images"
+            )
+    groups = {part: [] for part in ("train", "val", "test")}
+    for image in images:
+        groups[SPLITS[image["split"]]].append(image)
+    if not groups["train"] or not groups.get(test_on):
+        raise ValueError(
+            f"{captions}: images of the splits train and {test_on} are needed; got "
+            f"{ ({part: len(group) for part, group in groups.items()}) }"
+        )
+    return _make(captions.stem, groups["train"], groups[test_on], rows)
+
+
+def find_captions(
+    data_dir: str | pathlib.Path | None, *, test_partition: int = 0
+) -> Captions:
+    """Loads the captions in a directory or below it; partition 1 tests on "val".
+
+    Raises:
+      FileNotFoundError: there is not exactly one file of each kind.
+      ValueError: see `load_captions`, or another partition.
+    """
+    if test_partition not in (0, 1):
+        raise ValueError(
+            "data.test_partition must be 0 (test images) or 1 (validation images) for "
+            f"data.name={CAPTIONS}; got {test_partition}"
+        )
+    folder = pathlib.Path(data_dir or ".").expanduser()
+    patterns = ("dataset*.json", "dataset*.zip"), ("*features.npz",)
+    found = [
+        sorted(path for name in names for path in folder.rglob(name))
+        for names in patterns
+    ]
+    if [len(paths) for paths in found] != [1, 1]:
+        raise FileNotFoundError(
+            f"data.name={CAPTIONS} needs one file dataset*.json or dataset*.zip "
+            "(images, splits, tokenised captions) and one file *features.npz (filename,"
+            f" pooled) in --data_dir; found {[p.name for p in sum(found, [])]} in "
+            f"{folder}"
+        )
+    split = ("test", "val")[test_partition]
+    return load_captions(found[0][0], found[1][0], test_on=split)
+
+
+def generate_captions(*, num_train: int = 200, num_test: int = 100, seed: int = 0):
+    """GENERATED captions: the caption names the two largest of ten features."""
+    rng = np.random.default_rng(seed)
+    names = [f"word{i}" for i in range(10)]
+
+    def part(n):
+        images = []
+        for row in rng.normal(size=(n, 10)).astype(np.float32):
+            first, second = np.argsort(-row)[:2]
+            tokens = ["a", names[first], "and", "a", names[second]]
+            sentences = [{"tokens": tokens}, {"tokens": tokens[1:]}]
+            name = f"{len(rows)}"
+            rows[name] = row
+            images.append({"filename": name, "sentences": sentences})
+        return images
+
+    rows: dict[str, np.ndarray] = {}
+    train, test = part(num_train // 2), part(num_test // 2)
+    return _make("captions (generated)", train, test, rows)
+
+
+def _make(name: str, train: list[Any], test: list[Any], rows) -> Captions:
+    counts = collections.Counter(
+        word
+        for image in train
+        for sentence in image["sentences"]
+        for word in sentence["tokens"]
+    )
+    known = sorted(word for word, count in counts.items() if count >= MIN_COUNT)
+    words = (*SPECIAL, *known)
+    ids = {word: i for i, word in enumerate(words)}
+
+    def part(images):
+        x, y, number = [], [], []
+        for i, image in enumerate(images):
+            for sentence in image["sentences"]:
+                tokens = sentence["tokens"][:MAX_WORDS]
+                chosen = [ids.get(word, UNKNOWN) for word in tokens]
+                x.append(rows[image["filename"]])
+                y.append(chosen + [END] + [PADDING] * (MAX_WORDS - len(chosen)))
+                number.append(i)
+        return np.stack(x), np.asarray(y, np.int32), np.asarray(number, np.int32)
+
+    references = tuple(
+        tuple(" ".join(sentence["tokens"]) for sentence in image["sentences"])
+        for image in test
+    )
+    train_x, train_y, _ = part(train)
+    return Captions(name, train_x, train_y, *part(test), words, references)
+
+
+def _read_images(path: pathlib.Path) -> list[Any]:
+    """The images of the JSON, checked."""
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file")
+    try:
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as file:
+                [name] = [n for n in file.namelist() if n.endswith(".json")]
+                content = json.loads(file.read(name))
+        else:
+            content = json.loads(path.read_bytes())
+    except Exception as error:  # a damaged file can raise any error
+        raise ValueError(
+            f"{path} is no JSON file, or it is damaged: {error}"
+        ) from error
+    images = content.get("images") if isinstance(content, dict) else None
+    keys = {"filename", "split", "sentences"}
+    if not images or not all(isinstance(i, dict) and keys <= set(i) for i in images):
+        raise ValueError(
+            f"{path} holds another data set: a list images is needed, each with "
+            f"{', '.join(sorted(keys))}"
+        )
+    for image in images:
+        if image["split"] not in SPLITS:
+            raise ValueError(
+                f"{path}: the split of {image['filename']} must be one of "
+                f"{', '.join(SPLITS)}; got {image['split']!r}"
+            )
+        sentences = image["sentences"]
+        if not sentences or not all(sentence.get("tokens") for sentence in sentences):
+            raise ValueError(
+                f"{path}: {image['filename']} has an empty caption or none"
+            )
+    return images
+
+
+def _read_features(path: pathlib.Path) -> dict[str, np.ndarray]:
+    """The feature of each image, by its file name."""
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file")
+    try:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
+            arrays = {key: file[key] for key in file.files}
+    except Exception as error:  # a damaged file can raise any error
+        raise ValueError(
+            f"{path} is no .npz file of plain arrays, or it is damaged: {error}"
+        ) from error
+    missing = {"filename", "pooled"} - set(arrays)
+    if missing:
+        raise ValueError(f"{path} must hold filename and pooled; missing: {missing}")
+    names, pooled = arrays["filename"], arrays["pooled"]
+    scale = np.asarray(arrays.get("pooled_scale", 1.0))
+    sizes = ((), pooled.shape[1:])
+    if pooled.ndim != 2 or names.shape != pooled.shape[:1] or scale.shape not in sizes:
+        raise ValueError(
+            f"{path}: filename [N], pooled [N, F] and pooled_scale [] or [F] are "
+            f"needed; got {names.shape}, {pooled.shape} and {scale.shape}"
+        )
+    x = pooled.astype(np.float32) * scale.astype(np.float32)
+    if not np.isfinite(x).all():
+        raise ValueError(f"{path}: pooled holds NaN or infinity")
+    rows = dict(zip(names.tolist(), x, strict=True))
+    if len(rows) != len(names):
+        raise ValueError(f"{path}: a filename occurs twice")
+    return rows
