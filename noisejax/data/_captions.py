@@ -129,20 +129,17 @@ def find_captions(
             f"data.name={CAPTIONS}; got {test_partition}"
         )
     folder = pathlib.Path(data_dir or ".").expanduser()
-    patterns = ("dataset*.json", "dataset*.zip"), ("*features.npz",)
-    found = [
-        sorted(path for name in names for path in folder.rglob(name))
-        for names in patterns
-    ]
-    if [len(paths) for paths in found] != [1, 1]:
+    found = sorted([*folder.rglob("dataset*.json"), *folder.rglob("dataset*.zip")])
+    beside = sorted(found[0].parent.glob("*features.npz")) if found else []
+    if len(found) != 1 or len(beside) != 1:
+        names = [path.name for path in (*found, *beside)]
         raise FileNotFoundError(
             f"data.name={CAPTIONS} needs one file dataset*.json or dataset*.zip "
-            "(images, splits, tokenised captions) and one file *features.npz (filename,"
-            f" pooled) in --data_dir; found {[p.name for p in sum(found, [])]} in "
-            f"{folder}"
+            "(images, splits, tokenised captions) in --data_dir and beside it one file "
+            f"*features.npz (filename, pooled); found {names} in {folder}"
         )
     split = ("test", "val")[test_partition]
-    return load_captions(found[0][0], found[1][0], test_on=split)
+    return load_captions(found[0], beside[0], test_on=split)
 
 
 def generate_captions(*, num_train: int = 200, num_test: int = 100, seed: int = 0):
