@@ -47,9 +47,9 @@ METRICS = {
     "sum_accuracy_percent": "accuracy of the class with the largest sum of both "
     "streams' scores",
     "bleu_1": "BLEU-1 of greedy captions of the test images, times 100",
-    "bleu_2": "BLEU-2, likewise",
-    "bleu_3": "BLEU-3, likewise",
-    "bleu_4": "BLEU-4, likewise",
+    "bleu_2": "BLEU-2 of greedy captions of the test images, times 100",
+    "bleu_3": "BLEU-3 of greedy captions of the test images, times 100",
+    "bleu_4": "BLEU-4 of greedy captions of the test images, times 100",
     "rouge_l": "ROUGE-L, times 100",
     "meteor": "METEOR, times 100; not measured where there is no Java",
     "cider": "CIDEr, times 100",
