@@ -73,7 +73,10 @@ EXPERIMENT = Experiment(
             num_seeds=3,
         ),
     },
-    metrics=("bleu_4", "meteor", "cider", "bleu_1", "bleu_2", "bleu_3", "rouge_l"),
+    metrics=(
+        *SCORES,
+        *("bleu_1", "bleu_2", "bleu_3", "rouge_l", "test_accuracy_percent"),
+    ),
     measurements=("captions",),
     base={
         "data.name": "captions",
@@ -100,6 +103,8 @@ EXPERIMENT = Experiment(
         "captions. The paper prints none of these.",
         "Captions are decoded greedily, without noise, up to 20 words. Scores are on "
         "the tokens of the JSON, without another tokenizer.",
+        "Test accuracy is the mean over captions of the share of words that are the "
+        "most likely ones, given the words before.",
         "The level of random dropout has the variance of dropout 0.5.",
         "The test images play no part in training; the last epoch is tested.",
     ),
