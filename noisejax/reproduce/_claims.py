@@ -5,7 +5,7 @@ import re
 
 from noisejax.experiments import EXPERIMENTS, Claim, Contrast, Experiment
 from noisejax.reproduce._results import Result, numbers_of, read_results, whole_rows
-from noisejax.reproduce._rows import earlier_settings
+from noisejax.reproduce._rows import comparable, earlier_settings
 from noisejax.reproduce._verdicts import WORDS, describe, judge_claim
 from noisejax.reproduce._words import row_labels, table_head, table_line
 
@@ -46,6 +46,7 @@ def _cells(
     if not claim.contrasts:
         return text, "", "", claim.settled or "no number judges it", ""
     changes = "; ".join(experiment.scales[scale].changes[:2]) if results else ""
+    results = comparable(experiment, scale, results)
     rows = {row for contrast in claim.contrasts for _, row, _ in contrast.terms}
     for result in results:
         earlier = earlier_settings(experiment, scale, result)

@@ -211,3 +211,14 @@ def _num_parameters(model: Any, shape: tuple[int, ...]) -> int:
         jax.ShapeDtypeStruct((1, *shape), "float32"),
     )
     return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(params))
+
+
+def comparable(
+    experiment: Experiment, scale: str, results: Sequence[Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
+    """Returns the results of the present definition, or all if there are none.
+
+    Claims compare rows, so that rows of two definitions cannot judge one.
+    """
+    present = [r for r in results if not earlier_settings(experiment, scale, r)]
+    return present or list(results)

@@ -7,7 +7,7 @@ import numpy as np
 
 from noisejax.experiments import METRICS, Experiment, Row
 from noisejax.reproduce._results import Result
-from noisejax.reproduce._rows import earlier_settings, find_rows
+from noisejax.reproduce._rows import comparable, earlier_settings, find_rows
 from noisejax.reproduce._verdicts import effects, verdict
 from noisejax.reproduce._words import (
     metric_title,
@@ -151,6 +151,7 @@ def _claims(experiment: Experiment, scale: str, results: Sequence[Result]) -> li
     """Returns each claim with its verdict."""
     if experiment.scales[scale].generated:
         return [f"{c.text} No verdict on generated data." for c in experiment.claims]
+    results = comparable(experiment, scale, results)
     labels = row_labels(experiment.rows)
     options = {"labels": labels, "exact": experiment.kind == "computed"}
     return [

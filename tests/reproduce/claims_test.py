@@ -2,7 +2,7 @@
 
 import json
 
-from noisejax import reproduce
+from noisejax import reproduce, training
 from noisejax.experiments import EXPERIMENTS
 from tests.reproduce.tiny import result
 
@@ -42,3 +42,25 @@ def test_the_deciding_comparison_is_shown_beside_the_papers(tmp_path):
     assert "| Dropout 0.8" in line
     assert "points worse than base Model (without dropout)" in line
     assert "(not held in 1 of 2 comparisons)" in line and "**not held**" in line
+
+
+def test_rows_of_two_definitions_are_not_compared(tmp_path):
+    """A row that was run by an earlier definition judges no claim beside newer ones."""
+    experiment = EXPERIMENTS[NAME]
+    (tmp_path / NAME).mkdir()
+    lines = []
+    for row, value in {"base": 98.0, "dropout": 97.2, "gaaf": 98.5}.items():
+        [own] = [r for r in experiment.rows if r.name == row]
+        for seed in (0, 1):
+            config = training.to_dict(reproduce.row_config(experiment, own, "short"))
+            config["training"]["num_seeds"] = 2
+            if row == "gaaf":
+                config["optimizer"]["name"] = "sgd"
+            made = result(row, seed, **{ACCURACY: value * (1 + 1e-3 * seed)})
+            lines.append(json.dumps({**made, "config": config}) + "\n")
+    (tmp_path / NAME / "results.jsonl").write_text("".join(lines))
+    table = reproduce.claims_table(tmp_path).splitlines()
+    [line] = [x for x in table if "more accurate than the base model" in x]
+    assert "Dropout 0.8" in line and "GAAF 0" not in line
+    [line] = [x for x in table if "about equally accurate" in x]
+    assert "not run" in line
