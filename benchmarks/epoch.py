@@ -25,7 +25,7 @@ from benchmarks._epochs import (
     make_dataset,
 )
 from benchmarks._torch import Torch, to_numpy
-from noisejax.training._build import build_model, expected_samples
+from noisejax.training._build import build_model
 from noisejax.training._program import build_program
 from noisejax.training._step import make_step
 from noisejax.training._task import CLASSIFICATION
@@ -178,7 +178,7 @@ def _step_by_step(dataset, width) -> Callable[[], jax.Array]:
         model,
         program.phases[0].optimizer,
         CLASSIFICATION,
-        expected_samples=expected_samples(model),
+        expected_samples=model.num_noise_sites,
     )
     return Stepping(program, step, whole=False)
 

@@ -81,6 +81,7 @@ EXPERIMENT = Experiment(
     base={
         "data.name": "captions",
         "data.validation": 0.0,
+        "data.preprocess": ("standardise",),
         "model.name": "caption_lstm",
         "model.widths": (512,),
         "noise.scheme": "dropout",

@@ -98,7 +98,7 @@ EXPERIMENT = Experiment(
             num_seeds=5,
         ),
     },
-    metrics=(ACCURACY, "class_accuracy_percent"),
+    metrics=(ACCURACY, "class_accuracy_percent", SUM),
     decimals={ACCURACY: 2},
     measurements=("two_streams",),
     base={

@@ -1,7 +1,5 @@
 """Our own: noise scheme, shift, GAAF and several samples, crossed on a transformer."""
 
-import dataclasses
-
 from noisejax.experiments._claims import ERROR, Claim, better
 from noisejax.experiments._experiment import Experiment, Row
 from noisejax.experiments._scales import Overrides, Scale, smoke
@@ -87,10 +85,7 @@ EXPERIMENT = Experiment(
         NO_NOISE_ROW,
     ),
     scales={
-        "smoke": dataclasses.replace(
-            smoke(overrides=SMALL),
-            rows=("dropout_plain_gelu_s1", "random_shift_gaaf_s4", NO_NOISE_ROW.name),
-        ),
+        "smoke": smoke(overrides=SMALL),
         "short": Scale(
             ("on the embedded digits; 60 epochs",),
             "about 50 minutes, one core (estimate)",

@@ -9,6 +9,8 @@ from noisejax import training
 from tests.commands import command
 
 MEASURED = {
+    "calibration",
+    "dead_units",
     *("error", "net_variance", "gradient_information", "correlations", "net_values"),
     *("slope_under_noise", "shifts", "dropped_share", "input_shift", "bound"),
     *("sharpness", "back_projection"),
