@@ -50,6 +50,27 @@ class Torch:
 
         return wait
 
+    def sgd_step(
+        self, loss_fn: Callable[[], Any], parameters: Any, **options: Any
+    ) -> Callable[[], Any]:
+        """A call that makes one more SGD step and returns the loss.
+
+        Args:
+          loss_fn: () -> loss.
+          parameters: parameters of the network.
+          **options: learning rate and momentum, as torch's SGD takes them.
+        """
+        sgd = self.torch.optim.SGD(parameters, **options)
+
+        def step():
+            loss = loss_fn()
+            sgd.zero_grad(set_to_none=True)
+            loss.backward()
+            sgd.step()
+            return loss.detach()
+
+        return self.waited(step)
+
 
 def to_numpy(array: Any) -> np.ndarray:
     """A tensor's or an array's values, in float32."""

@@ -235,18 +235,8 @@ def _torch(rival, depth, width, variables, x, y, num_samples):
     network, loss_fn = _torch_parts(
         rival, depth, width, RATE, variables, x, y, num_samples
     )
-    sgd = rival.torch.optim.SGD(
-        network.parameters(), LEARNING_RATE, momentum=0.9, nesterov=True
-    )
-
-    def step():
-        loss = loss_fn()
-        sgd.zero_grad(set_to_none=True)
-        loss.backward()
-        sgd.step()
-        return loss.detach()
-
-    return rival.waited(step)
+    options = {"lr": LEARNING_RATE, "momentum": 0.9, "nesterov": True}
+    return rival.sgd_step(loss_fn, network.parameters(), **options)
 
 
 def _torch_parts(rival, depth, width, rate, variables, x, y, num_samples, dtype=None):

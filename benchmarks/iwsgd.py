@@ -232,7 +232,6 @@ def _torch(problem, num_samples: int, *, repeated: bool):
     torch = rival.torch
     drop = torch.nn.functional.dropout
     weights = [rival.tensor(w).requires_grad_() for w in params]
-    sgd = torch.optim.SGD(weights, LEARNING_RATE)
     images, labels = rival.tensor(x), rival.tensor(y).long()
 
     def log_prob(x, y):
@@ -243,7 +242,7 @@ def _torch(problem, num_samples: int, *, repeated: bool):
 
     many, many_labels = images.repeat(num_samples, 1), labels.repeat(num_samples)
 
-    def step():
+    def loss_fn():
         if repeated:
             log_probs = log_prob(many, many_labels).reshape(num_samples, -1)
         else:
@@ -251,13 +250,9 @@ def _torch(problem, num_samples: int, *, repeated: bool):
                 [log_prob(images, labels) for _ in range(num_samples)]
             )
         bound = torch.logsumexp(log_probs, 0) - math.log(num_samples)
-        loss = -bound.mean()
-        sgd.zero_grad(set_to_none=True)
-        loss.backward()
-        sgd.step()
-        return loss.detach()
+        return -bound.mean()
 
-    return rival.waited(step)
+    return rival.sgd_step(loss_fn, weights, lr=LEARNING_RATE)
 
 
 if __name__ == "__main__":

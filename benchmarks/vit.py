@@ -205,16 +205,8 @@ def _torch_step(rival, problem, rate, path_rates):
     if not rival:
         return None
     loss_fn, tensors = _torch_loss(rival, problem, rate, path_rates)
-    sgd = rival.torch.optim.SGD(jax.tree.leaves(tensors), LEARNING_RATE, momentum=0.9)
-
-    def step():
-        loss = loss_fn()
-        sgd.zero_grad(set_to_none=True)
-        loss.backward()
-        sgd.step()
-        return loss.detach()
-
-    return rival.waited(step)
+    parameters = jax.tree.leaves(tensors)
+    return rival.sgd_step(loss_fn, parameters, lr=LEARNING_RATE, momentum=0.9)
 
 
 if __name__ == "__main__":

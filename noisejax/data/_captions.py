@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
+from noisejax.data._npz import read_arrays
+
 CAPTIONS = "captions"
 """Data set that is looked for in the data directory."""
 
@@ -231,15 +233,7 @@ def _read_images(path: pathlib.Path) -> list[Any]:
 
 def _read_features(path: pathlib.Path) -> dict[str, np.ndarray]:
     """The feature of each image, by its file name."""
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file")
-    try:
-        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-            arrays = {key: file[key] for key in file.files}
-    except Exception as error:  # a damaged file can raise any error
-        raise ValueError(
-            f"{path} is no .npz file of plain arrays, or it is damaged: {error}"
-        ) from error
+    arrays = read_arrays(path, ("filename", "pooled", "pooled_scale"))
     missing = {"filename", "pooled"} - set(arrays)
     if missing:
         raise ValueError(f"{path} must hold filename and pooled; missing: {missing}")

@@ -1,6 +1,7 @@
 """Data sets of users, from .npz files."""
 
 import pathlib
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -28,15 +29,7 @@ def load_npz(path: str | pathlib.Path) -> Dataset:
       ValueError: the file is damaged, or its arrays are not as described.
     """
     path = pathlib.Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file; data.name may be an .npz file")
-    arrays = _read(path)
-    missing = [key for key in KEYS if key not in arrays]
-    if missing:
-        raise ValueError(
-            f"{path} must hold the arrays {', '.join(KEYS)}; missing: "
-            f"{', '.join(missing)}; found: {', '.join(arrays) or 'none'}"
-        )
+    arrays = read_arrays(path, KEYS, needed=KEYS)
     x_train, y_train, x_test, y_test = (arrays[key] for key in KEYS)
     for name, y in (("y_train", y_train), ("y_test", y_test)):
         if not np.issubdtype(y.dtype, np.integer):
@@ -58,16 +51,39 @@ def load_npz(path: str | pathlib.Path) -> Dataset:
     return check_dataset(dataset, str(path))
 
 
-def _read(path: pathlib.Path) -> dict[str, np.ndarray]:
-    """Read the known arrays of a file, without unpickling."""
+def read_arrays(
+    path: pathlib.Path, keys: Sequence[str], *, needed: Sequence[str] = ()
+) -> dict[str, np.ndarray]:
+    """Read the arrays of an .npz file that have known names, without unpickling.
+
+    Args:
+      path: path of the file.
+      keys: names to read.
+      needed: names that must be there.
+
+    Raises:
+      FileNotFoundError: the file does not exist.
+      ValueError: the file is damaged, or an array is missing.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path}: no such file; an .npz file with {', '.join(keys)} is needed"
+        )
     try:
         with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-            return {key: file[key] for key in KEYS if key in file.files}
+            arrays = {key: file[key] for key in keys if key in file.files}
     except Exception as error:  # a damaged file can raise any error
         raise ValueError(
             f"{path} is no .npz file of plain arrays, or it is damaged: {error}; "
-            f"np.savez writes one, of {', '.join(KEYS)}"
+            f"np.savez writes one, of {', '.join(keys)}"
         ) from error
+    missing = [key for key in needed if key not in arrays]
+    if missing:
+        raise ValueError(
+            f"{path} must hold the arrays {', '.join(needed)}; missing: "
+            f"{', '.join(missing)}; found: {', '.join(arrays) or 'none'}"
+        )
+    return arrays
 
 
 def _as_examples(x: np.ndarray) -> np.ndarray:

@@ -7,6 +7,8 @@ import zipfile
 import numpy as np
 from jaxtyping import Float
 
+from noisejax.data._npz import read_arrays
+
 NUM_EXONS, NUM_FEATURES, NUM_OUTCOMES, NUM_PARTITIONS = 3665, 1014, 3, 6
 """Sizes of the mouse data (Ba et al. 2014, section 3.4 and table 5)."""
 
@@ -84,26 +86,8 @@ def load_soft_targets(path: str | pathlib.Path, *, test_partition: int) -> SoftT
         does not exist.
     """
     path = pathlib.Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"{path}: no such file; soft targets come from an .npz file with the "
-            f"arrays {', '.join(KEYS)}"
-        )
-    if not zipfile.is_zipfile(path):
-        raise ValueError(f"{path} is no .npz file, or it is damaged")
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            missing = [key for key in KEYS if key not in file]
-            if missing:
-                raise ValueError(
-                    f"{path} must hold the arrays {', '.join(KEYS)}; missing: "
-                    f"{', '.join(missing)}; found: {', '.join(file.files) or 'none'}"
-                )
-            x, y, partition = (file[key] for key in KEYS)
-    except (zipfile.BadZipFile, EOFError, OSError) as error:
-        raise ValueError(
-            f"{path} is no .npz file, or it is damaged: {error}"
-        ) from error
+    arrays = read_arrays(path, KEYS, needed=KEYS)
+    x, y, partition = (arrays[key] for key in KEYS)
     _check(path, x, y, partition)
     return _split(path.stem, x, y, partition, test_partition)
 

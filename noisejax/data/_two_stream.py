@@ -6,6 +6,7 @@ import zipfile
 import numpy as np
 
 from noisejax.data._dataset import Dataset, check_dataset
+from noisejax.data._npz import read_arrays
 
 NAME = "two_stream"
 """Data set that is looked for in the data directory."""
@@ -61,25 +62,11 @@ def load_two_stream(path: str | pathlib.Path, *, split: int = 0) -> Dataset:
         are fewer than three groups, or no such split.
     """
     path = pathlib.Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file")
     if not 0 <= split < NUM_SPLITS:
         raise ValueError(
             f"data.test_partition must be 0, 1 or 2 for {path}; got {split}"
         )
-    try:
-        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-            arrays = {key: file[key] for key in KEYS if key in file.files}
-    except Exception as error:  # a damaged file can raise any error
-        raise ValueError(
-            f"{path} is no .npz file of plain arrays, or it is damaged: {error}"
-        ) from error
-    missing = [key for key in KEYS if key not in arrays]
-    if missing:
-        raise ValueError(
-            f"{path} must hold the arrays {', '.join(KEYS)}; missing: "
-            f"{', '.join(missing)}"
-        )
+    arrays = read_arrays(path, KEYS, needed=KEYS)
     spatial, motion, label, group = (arrays[key] for key in KEYS)
     if spatial.shape != motion.shape or spatial.ndim not in (2, 5):
         raise ValueError(

@@ -16,18 +16,29 @@ SCHEMES: dict[str, Overrides] = {
 """Noise schemes; the scaled masks of all three have the variances 1/4 and 1."""
 
 SHIFTS = {"plain": "none", "shift": "both"}
-ACCELERATION = {"plain": False, "gaaf": True}
+ACCELERATION = ("plain", "gaaf")
 SAMPLES = (1, 4)
 
 
-def _cell(scheme: str, shift: str, gaaf: str, samples: int) -> Row:
+def cell(
+    names: tuple[str, str, str], samples: int, label: str, overrides: Overrides
+) -> Row:
+    """Return a row of the crossed design.
+
+    Args:
+      names: names of scheme, shift ("shift" or another) and activation ("gaaf" or
+        another), which are those of the row.
+      samples: number of noise samples.
+      label: label of the row.
+      overrides: fields of scheme and shift.
+    """
+    scheme, shift, gaaf = names
     return Row(
-        name=f"{scheme}_{shift}_{gaaf}_s{samples}",
-        label=f"{scheme}, shift {SHIFTS[shift]}, {gaaf} activation, S = {samples}",
-        overrides={
-            **SCHEMES[scheme],
-            "noise.shift": SHIFTS[shift],
-            "model.gaaf": ACCELERATION[gaaf],
+        f"{scheme}_{shift}_{gaaf}_s{samples}",
+        label,
+        {
+            **overrides,
+            "model.gaaf": gaaf == "gaaf",
             "objective.num_samples": samples,
         },
         factors={
@@ -40,23 +51,30 @@ def _cell(scheme: str, shift: str, gaaf: str, samples: int) -> Row:
     )
 
 
-def _control(name: str, label: str, overrides: Overrides) -> Row:
+def _cell(scheme: str, shift: str, gaaf: str, samples: int) -> Row:
+    label = f"{scheme}, shift {SHIFTS[shift]}, {gaaf} activation, S = {samples}"
+    overrides = {**SCHEMES[scheme], "noise.shift": SHIFTS[shift]}
+    return cell((scheme, shift, gaaf), samples, label, overrides)
+
+
+def control(name: str, label: str, overrides: Overrides) -> Row:
+    """Return a row outside the crossed design."""
     return Row(
         f"control_{name}", label, overrides, factors={"control": name}, ours=True
     )
 
 
 CONTROLS = (
-    _control("no_noise", "no noise", {"noise.scheme": "none"}),
-    _control(
+    control("no_noise", "no noise", {"noise.scheme": "none"}),
+    control(
         "no_noise_gaaf", "no noise, GAAF", {"noise.scheme": "none", "model.gaaf": True}
     ),
-    _control(
+    control(
         "back_projection",
         "trained on x and x* (dropout), S = 1",
         {**SCHEMES["dropout"], "training.mode": "back_projection"},
     ),
-    _control(
+    control(
         "doubled_rate",
         "dropout, plain activation, learning rate doubled, S = 1",
         {**SCHEMES["dropout"], "optimizer.learning_rate": 0.1},

@@ -2,6 +2,7 @@
 
 from noisejax.experiments._claims import ERROR, Claim, better
 from noisejax.experiments._experiment import Experiment, Row
+from noisejax.experiments._factorial import cell, control
 from noisejax.experiments._scales import Overrides, Scale, smoke
 
 VIT: Overrides = {
@@ -42,28 +43,10 @@ SCHEMES = {
 
 
 def _cell(scheme: str, shift: str, gaaf: str, samples: int) -> Row:
-    return Row(
-        f"{scheme}_{shift}_{gaaf}_s{samples}",
-        f"{scheme}, {shift}, {gaaf}, S = {samples}",
-        {
-            **SCHEMES[scheme],
-            "noise.shift": "hidden" if shift == "shift" else "none",
-            "model.gaaf": gaaf == "gaaf",
-            "objective.num_samples": samples,
-        },
-        factors={
-            "scheme": scheme,
-            "shift": shift == "shift",
-            "gaaf": gaaf == "gaaf",
-            "samples": samples,
-        },
-        ours=True,
-    )
+    label = f"{scheme}, {shift}, {gaaf}, S = {samples}"
+    shifted = {"noise.shift": "hidden" if shift == "shift" else "none"}
+    return cell((scheme, shift, gaaf), samples, label, {**SCHEMES[scheme], **shifted})
 
-
-NO_NOISE_ROW = Row(
-    "control_no_noise", "no noise", NO_NOISE, factors={"control": "no_noise"}, ours=True
-)
 
 SMALL: Overrides = {"model.token_width": 8, "model.blocks": 1}
 """A network for the smoke scale."""
@@ -82,7 +65,7 @@ EXPERIMENT = Experiment(
             for gaaf in ("gelu", "gaaf")
             for samples in (1, 4)
         ),
-        NO_NOISE_ROW,
+        control("no_noise", "no noise", NO_NOISE),
     ),
     scales={
         "smoke": smoke(overrides=SMALL),

@@ -258,5 +258,6 @@ FIGURES: Mapping[str, Callable[[Saved], Figure | None]] = {
     "ba2014_table2": curves_and_images,
     "ba2014_figure2": shifts,
     "factorial": design_effects,
+    "vit_factorial": design_effects,
 }
 """Experiment -> function that draws it; others get the paper's numbers and ours."""

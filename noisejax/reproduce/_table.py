@@ -33,7 +33,11 @@ def format_table(experiment: Experiment, scale: str, results: Sequence[Result]) 
     lines = [f"# {experiment.title}", ""]
     lines += [f"{experiment.paper}, {experiment.place}. Scale: {scale}. Command:", ""]
     lines += [f"    {line}" for line in commands(experiment, scale, results)]
-    caption = experiment.figure or "numbers of the paper and ours"
+    caption, design = experiment.figure, experiment.design
+    if not caption or (
+        design and not effects(experiment.rows, design, results, experiment.metrics[0])
+    ):
+        caption = "numbers of the paper and ours"
     lines += ["", f"![{caption}]({experiment.name}.png)", ""]
     lines += _rows(experiment, scale, results)
     lines += _effects(experiment, results)

@@ -181,7 +181,7 @@ class TrainingConfig(Fields):
     init_from: str = field(
         "",
         "directory of a finished run whose parameters the training starts from; an "
-        "output layer of another shape, or for other data.classes, starts anew",
+        "output layer of another shape, or for other data.classes, is initialised",
     )
     trainable: str = field(
         "",

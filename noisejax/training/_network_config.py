@@ -87,8 +87,8 @@ class NoiseConfig(Fields):
     )
     level_per: str = field(
         "example",
-        "what has a level of random_dropout of its own: an example, each token of a "
-        "vit, or each head on its attention weights",
+        "unit of random_dropout's levels: one per example, per token of a vit, or per "
+        "head on its attention weights",
         choices=("example", "token", "head"),
     )
     schedule: str = field(

@@ -1,4 +1,4 @@
-"""What a run shows: what it will do, and a line or a bar for its epochs."""
+"""Output of a run on the terminal: a summary at the start, then its progress."""
 
 import datetime
 import sys
@@ -24,9 +24,11 @@ def announce(config: Config, program: Program, seeds: Seeds) -> None:
         return
     count = sum(a[0].size for a in jax.tree.leaves(seeds.state.params))
     rates = f"input {config.noise.input_rate:g}, hidden {config.noise.hidden_rate:g}"
-    noise = "none"
-    if program.model.num_noise_sites:
-        noise = f"{config.noise.scheme} ({rates}), S = {config.objective.num_samples}"
+    noise = config.noise.scheme
+    if noise != "none":
+        noise = f"{noise} ({rates}), S = {config.objective.num_samples}"
+    if config.noise.path_rate:
+        noise += f", drop path {config.noise.path_rate:g}"
     steps = " + ".join(f"{p.epochs} x {p.batches.steps}" for p in program.phases)
     devices = config.mesh.data * config.mesh.samples
     kind = jax.devices()[0].device_kind

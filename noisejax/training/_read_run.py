@@ -1,4 +1,4 @@
-"""What a run folder holds: its checkpoint, configuration and summary, without data."""
+"""Readers of run folders: checkpoint, configuration and summary, without data."""
 
 import os
 import re

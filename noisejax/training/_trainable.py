@@ -10,7 +10,7 @@ from jax import numpy as jnp
 from jaxtyping import Array, PyTree
 
 OUTPUT = "dense_output"
-"""Layer that starts anew if another run has it in another shape, or lacks it."""
+"""Layer that is initialised if another run lacks it or has it in another shape."""
 
 
 def split_params(
