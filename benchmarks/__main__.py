@@ -21,7 +21,7 @@ from benchmarks import _bench, _tables
 
 QUESTIONS = (
     *("masks", "iwsgd", "iwsgd_encoder", "iwsgd_memory", "backprojection", "epoch"),
-    *("gaaf", "conv_step", "vit", "startup"),
+    *("gaaf", "conv_step", "vit", "captions", "startup"),
 )
 """The files with a `run`, in the order of the page."""
 

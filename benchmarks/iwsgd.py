@@ -207,13 +207,11 @@ class Step:
                 noise_ = jax.random.fold_in(key, number)
             gradient_fn = jax.value_and_grad(loss_fn, has_aux=True)
             (loss, _), gradient = gradient_fn(params, noise_, x, y)
-            params = [
-                w - LEARNING_RATE * g for w, g in zip(params, gradient, strict=True)
-            ]
+            params = jax.tree.map(lambda w, g: w - LEARNING_RATE * g, params, gradient)
             return (params, number + 1), loss
 
         self.arguments = ready, x, y
-        self.state = [jnp.copy(w) for w in params], jnp.int32(0)
+        self.state = jax.tree.map(jnp.copy, params), jnp.int32(0)
         jitted = jax.jit(step, donate_argnums=0)
         self.step, self.facts = compile_ahead(jitted, self.state, *self.arguments)
         self.facts["flops"] = self.step.cost_analysis()["flops"]
