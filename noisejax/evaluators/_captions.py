@@ -11,6 +11,7 @@ import jax
 import numpy as np
 from jax import numpy as jnp
 from jaxtyping import Array, Float, PyTree
+from tqdm import tqdm
 
 from noisejax import data, models
 
@@ -25,6 +26,7 @@ def decode_captions(
     *,
     beams: int = 1,
     length: int = 20,
+    progress: bool = False,
 ) -> np.ndarray:
     """Decode the most likely captions without noise, see `models.beam_search`.
 
@@ -34,6 +36,7 @@ def decode_captions(
       images: features of the images, [N, F].
       beams: sequences that are kept; 1 decodes greedily.
       length: largest number of words.
+      progress: True to show a progress bar on a terminal.
 
     Returns:
       Word ids [N, length], int; 1 ends a caption.
@@ -55,8 +58,8 @@ def decode_captions(
         return models.beam_search(step, state, logits, **options)[0][:, 0]
 
     chunks = [images[i : i + CHUNK] for i in range(0, len(images), CHUNK)]
-    found = [np.asarray(decode(variables, jnp.asarray(x))) for x in chunks]
-    return np.concatenate(found)
+    shown = tqdm(chunks, "decode", disable=None if progress else True)
+    return np.concatenate([decode(variables, jnp.asarray(x)) for x in shown])
 
 
 def can_score() -> bool:

@@ -1,6 +1,7 @@
 """Captions from an image feature: an LSTM decoder (Noh et al. 2017, section 5.3)."""
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 from flax import linen as nn
@@ -15,13 +16,30 @@ Carry = tuple[Float[Array, "batch width"], Float[Array, "batch width"]]
 """Memory and hidden state of an LSTM."""
 
 
+class _FactorCell(nn.RNNCellBase):
+    """A cell whose hidden state is multiplied by the same factor before every step."""
+
+    cell: nn.OptimizedLSTMCell
+
+    def __call__(self, carry, x):
+        (memory, hidden), factor = carry
+        carry, hidden = self.cell((memory, hidden * factor), x)
+        return (carry, factor), hidden
+
+    @property
+    def num_feature_axes(self) -> int:
+        return 1
+
+
 class CaptionLSTM(nn.Module):
     """An LSTM whose first input is the image: "Show and Tell" (Vinyals et al. 2015).
 
       h_0 = LSTM(W_I v),   h_t = LSTM(W_e y_t),   p(y_{t+1} | y_≤t, v) = softmax(W h̃_t)
 
     The noise is on the hidden state before the output layer, where the paper has its
-    dropout. There is no start word: the image takes its place (ours).
+    dropout. There is no start word: the image takes its place (ours). With
+    `recurrent_noise` each step starts at the hidden state h_{t-1} ⊙ r, where r is one
+    sample for a whole caption, as in Gal and Ghahramani 2016 (not in the paper).
 
     Attributes:
       num_words: number of words, the end of a caption among them.
@@ -29,6 +47,8 @@ class CaptionLSTM(nn.Module):
       hidden_noise: scheme of the noise on the hidden states, or None.
       param_dtype: dtype of the LSTM's parameters and state.
       input_noise: scheme of the noise on the image feature, or None.
+      recurrent_noise: scheme of the noise on the recurrent state, or None. The factor r
+        of additive noise is 1 plus the noise.
       noise_factor: schedule of a factor on the noise levels, or None.
       dot_general: product of the dense layers; None: Flax's.
 
@@ -47,6 +67,8 @@ class CaptionLSTM(nn.Module):
 
     Reference:
       Vinyals et al., "Show and Tell: a neural image caption generator", CVPR 2015.
+      Gal and Ghahramani, "A theoretically grounded application of dropout in recurrent
+      neural networks", NIPS 2016.
     """
 
     num_words: int
@@ -54,6 +76,7 @@ class CaptionLSTM(nn.Module):
     hidden_noise: noise.Scheme | None = None
     param_dtype: jax.typing.DTypeLike = jnp.float32
     input_noise: noise.Scheme | None = None
+    recurrent_noise: noise.Scheme | None = None
     noise_factor: layers.Schedule | None = None
     dot_general: Callable | None = flat_products
 
@@ -65,15 +88,18 @@ class CaptionLSTM(nn.Module):
         self.embed_image = nn.Dense(self.width, **products)
         self.embed_word = nn.Embed(self.num_words, self.width)
         self.cell = nn.OptimizedLSTMCell(self.width, param_dtype=self.param_dtype)
-        self.rnn = nn.RNN(self.cell)
+        noisy_state = self.recurrent_noise is not None
+        self.rnn = nn.RNN(_FactorCell(self.cell) if noisy_state else self.cell)
         self.noise = self._layer(self.hidden_noise)
         self.noise_on_input = self._layer(self.input_noise)
+        self.noise_on_state = self._layer(self.recurrent_noise)
         self.dense_output = nn.Dense(self.num_words, **products)
 
     @property
     def num_noise_sites(self) -> int:
         """Number of samples that a noisy forward pass applies."""
-        return sum(bool(scheme) for scheme in (self.hidden_noise, self.input_noise))
+        schemes = (self.hidden_noise, self.input_noise, self.recurrent_noise)
+        return sum(bool(scheme) for scheme in schemes)
 
     def _layer(self, scheme: noise.Scheme | None) -> layers.Noise:
         scheme, factor = scheme or noise.Dropout(0.0), self.noise_factor
@@ -112,7 +138,12 @@ class CaptionLSTM(nn.Module):
         image = self.noise_on_input(image, deterministic=not train)
         first = self.embed_image(image)[:, None]
         inputs = jnp.concatenate([first, self.embed_word(words[:, :-1])], axis=1)
-        hidden = self.rnn(inputs)
+        start = jnp.zeros((len(image), self.width), inputs.dtype)
+        carry: Any = (start, start)
+        if self.recurrent_noise is not None:
+            ones = jnp.ones_like(start)
+            carry = carry, self.noise_on_state(ones, deterministic=not train)
+        hidden = self.rnn(inputs, initial_carry=carry)
         noisy = self.noise(hidden, deterministic=not train)
         logits = self.dense_output(noisy)
         return logits, {"hidden_0": hidden, "noisy_0": noisy, "output": logits}

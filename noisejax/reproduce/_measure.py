@@ -246,8 +246,8 @@ def captions(key: noise.Key, model: evaluators.TrainedModel) -> Measured:
         logging.warning("captions are not scored: pip install 'noisejax[captions]'")
         return Measured(scores)
     _, first = np.unique(run.dataset.test_image, return_index=True)
-    images = np.asarray(model.inputs(model.test.x))[first]
-    found = evaluators.decode_captions(run.model, model.variables, images)
+    x = np.asarray(model.inputs(model.test.x))[first]
+    found = evaluators.decode_captions(run.model, model.variables, x, progress=True)
     texts = [run.dataset.text(ids) for ids in found]
     scores |= evaluators.caption_scores(texts, run.dataset.references)
     return Measured(scores)

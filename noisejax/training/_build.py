@@ -201,6 +201,8 @@ def build_model(
     }
     if fields.name == "caption_lstm":
         [schemes["hidden_noise"]] = schemes["hidden_noise"]
+        recurrent = build_scheme(config.noise.recurrent_rate, config.noise)
+        schemes["recurrent_noise"] = recurrent
     if fields.name == "vit":
         sites = {"embedding": kind, "attention": "attention", "residual": kind}
         for site, kind in sites.items():

@@ -75,6 +75,9 @@ class NoiseConfig(Fields):
     hidden_rates: tuple[float, ...] = field(
         (), "rates of the single hidden layers, instead of hidden_rate"
     )
+    recurrent_rate: float = field(
+        0.0, "rate on a caption_lstm's recurrent state, one factor for all words"
+    )
     embedding_rate: float = field(0.0, "rate on a vit's embedded patches")
     attention_rate: float = field(0.0, "rate on a vit's attention weights")
     residual_rate: float = field(

@@ -132,11 +132,13 @@ def _transformer_rules(config: Config) -> Iterator[tuple[bool, str]]:
         not is_vit or not model.batch_norm,
         "model.batch_norm is not for model.name=vit, which normalises layers",
     )
-    for name in (*TRANSFORMER_RATES, "path_rate"):
+    owners = dict.fromkeys((*TRANSFORMER_RATES, "path_rate"), "vit")
+    owners["recurrent_rate"] = "caption_lstm"
+    for name, owner in owners.items():
         rate = getattr(noise, name)
         yield (
-            is_vit or rate == 0,
-            f"noise.{name}={rate} is for model.name=vit, got {model.name}",
+            model.name == owner or rate == 0,
+            f"noise.{name}={rate} is for model.name={owner}, got {model.name}",
         )
     yield (
         noise.level_per == "example" or (is_vit and noise.scheme == "random_dropout"),
@@ -153,7 +155,7 @@ def _noise_rules(config: Config) -> Iterator[tuple[bool, str]]:
     stddev = noise.scheme == "gaussian_noise"
     bound, kind = (math.inf, "standard deviation") if stddev else (1, "rate")
     # Used or not, a rate out of range is a mistake.
-    names = ("input_rate", "hidden_rate", *TRANSFORMER_RATES)
+    names = ("input_rate", "hidden_rate", "recurrent_rate", *TRANSFORMER_RATES)
     rates = [(name, getattr(noise, name), bound, kind) for name in names]
     rates += [("hidden_rates", rate, bound, kind) for rate in noise.hidden_rates]
     rates += [("path_rate", noise.path_rate, 1, "rate")]

@@ -20,13 +20,18 @@ def sigmoid(x):
     return 1 / (1 + np.exp(-x))
 
 
-def lstm(p, inputs):
-    """Hidden states [T, H] of one sequence, by the equations of the LSTM."""
+def lstm(p, inputs, factor=1.0):
+    """Hidden states [T, H] of one sequence, by the equations of the LSTM.
+
+    The state is multiplied by `factor` before every step.
+    """
     h = c = np.zeros(p["hi"]["bias"].shape)
     states = []
     for x in inputs:
         i, f, g, o = (
-            x @ p[f"i{k}"]["kernel"] + h @ p[f"h{k}"]["kernel"] + p[f"h{k}"]["bias"]
+            x @ p[f"i{k}"]["kernel"]
+            + (h * factor) @ p[f"h{k}"]["kernel"]
+            + p[f"h{k}"]["bias"]
             for k in "ifgo"
         )
         c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
@@ -78,6 +83,29 @@ def test_the_loss_of_captions_is_a_loop_over_samples_and_words(wide):
             likelihoods.append(np.exp(total))
         expected -= np.log(np.mean(likelihoods)) / len(WORDS)
     np.testing.assert_allclose(loss, expected, rtol=1e-10)
+
+
+def test_recurrent_noise_is_one_factor_for_all_steps():
+    x, words = jnp.asarray(IMAGES, jnp.float32), jnp.asarray(WORDS)
+    net = models.CaptionLSTM(9, width=6, recurrent_noise=noise.Dropout(0.5))
+    variables = net.init(jax.random.key(1), x, words, train=False)
+    key = {"dropout": jax.random.key(2)}
+    (_, noisy), sown = net.apply(
+        variables, x, words, train=True, rngs=key, mutable=["noise"]
+    )
+    _, clean = net.apply(variables, x, words, train=False)
+    [sample] = sown["noise"]["noise_on_state"]["sample"]
+    factors = noise.apply(jnp.ones((3, 6)), sample)
+    assert set(np.unique(factors)) == {0, 2}
+    p = jax.tree.map(np.asarray, variables["params"])
+    for b, caption in enumerate(WORDS):
+        first = IMAGES[b] @ p["embed_image"]["kernel"] + p["embed_image"]["bias"]
+        inputs = [first, *p["embed_word"]["embedding"][caption[:-1]]]
+        for activations, factor in ((noisy, np.asarray(factors)[b]), (clean, 1.0)):
+            expected = lstm(p["cell"], inputs, factor)
+            np.testing.assert_allclose(
+                activations["hidden_0"][b], expected, rtol=1e-4, atol=1e-6
+            )
 
 
 def test_padding_of_captions_changes_nothing():

@@ -67,6 +67,7 @@ WRONG = {
     "noise.embedding_rate": [(0.1, "for model.name=vit, got mlp")],
     "noise.attention_rate": [(1.0, "for model.name=vit"), ("a", "of type float")],
     "noise.residual_rate": [(0.1, "for model.name=vit, got mlp")],
+    "noise.recurrent_rate": [(0.1, "for model.name=caption_lstm, got mlp")],
     "noise.path_rate": [(0.1, "for model.name=vit, got mlp")],
     "noise.level_per": [("token", "random_dropout and model.name=vit"), ("row", "one")],
     "noise.schedule": [("step", "one of constant, linear, cosine")],
