@@ -206,9 +206,12 @@ def keys_of(mappings: Iterable[Mapping[Any, object]]) -> list:
 
 
 def show_n(counts: Iterable[int]) -> str:
-    """Returns a count as text: "12,000", or "10-12" if it varies."""
+    """Return a count as text: "12,000", "10-12" if it varies, "7.68-12.8 million"."""
     counts = [int(n) for n in counts]
-    return "-".join(f"{n:,}" for n in dict.fromkeys((min(counts), max(counts))))
+    ends = dict.fromkeys((min(counts), max(counts)))
+    if max(counts) >= 1e6:
+        return "-".join(f"{n / 1e6:.3g}" for n in ends) + " million"
+    return "-".join(f"{n:,}" for n in ends)
 
 
 def check_some(values: Collection, what: str) -> None:
