@@ -2,13 +2,25 @@
 
 import importlib
 import json
+import subprocess
+import sys
 
 import jax
 import pytest
 from jax import numpy as jnp
 
 from benchmarks import __main__ as page
-from benchmarks import _bench, _compile, _same, _tables
+from benchmarks import (
+    _aot_counts,
+    _aot_programs,
+    _aot_report,
+    _aot_targets,
+    _bench,
+    _compile,
+    _same,
+    _tables,
+    ahead_of_time,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -165,3 +177,82 @@ def test_kept_results_replace_older_ones_of_the_same_benchmark(measured, tmp_pat
     kept = [json.loads(line)["benchmark"] for line in lines]
     assert kept == ["masks"] * 3 + ["gaaf"] * 3
     assert (tmp_path / "cpu.md").read_text().count("### which?") == 2
+
+
+PROGRAM = """%fused (p: f32[8]) -> f32[8] {
+  %p = f32[8]{0} parameter(0)
+  ROOT %n = f32[8]{0} negate(%p)
+}
+
+%body (p: (s32[], f32[8])) -> (s32[], f32[8]) {
+  %p = (s32[], f32[8]{0}) parameter(0)
+  %x = f32[8]{0} get-tuple-element(%p), index=1
+  %f = f32[8]{0} fusion(%x), kind=kLoop, calls=%fused
+  %s = (f32[8]{0}, bf16[4,2]{1,0}) all-reduce-start(%f, %f), to_apply=%fused
+  ROOT %t = (s32[], f32[8]{0}) tuple(%x, %f)
+}
+
+%condition (p: (s32[], f32[8])) -> pred[] {
+  %p = (s32[], f32[8]{0}) parameter(0)
+  ROOT %c = pred[] compare(%p, %p), direction=LT
+}
+
+ENTRY %main (p: (s32[], f32[8])) -> (s32[], f32[8]) {
+  %p = (s32[], f32[8]{0}) parameter(0)
+  ROOT %w = (s32[], f32[8]{0}) while(%p), condition=%condition, body=%body
+}
+"""
+
+
+def test_kernels_and_collectives_of_a_program_are_counted():
+    kernels, collectives = _aot_counts._count_instructions(PROGRAM)
+    assert kernels == 2, "the fusion and the comparison, not the fusion's parts"
+    assert collectives == {"all-reduce": [1, 8 * 4 + 8 * 2]}
+
+
+def test_programs_are_counted_on_a_cpu():
+    """Every mask and the gradients of an MLP compile; resample saves operations."""
+    place = _aot_programs.Place(jax.devices()[:1], 4)
+    found = {}
+    for program in _aot_programs.programs():
+        if program.group in (_aot_report.ALONE, _aot_report.IWSGD):
+            function, arguments = program.build(place)
+            lowered = jax.jit(function).lower(*arguments)
+            found[program.name] = _aot_counts.count(lowered)
+    assert found["dropout, 32 bits"]["kernels"] >= 1
+    assert 0 < found["S = 8, resample"]["flops"] < 0.7 * found["S = 8, fold"]["flops"]
+
+
+def record(target, flops, devices=1, **others):
+    names = {"target": target, "group": _aot_report.IWSGD, "program": "S = 1"}
+    counts = {"kernels": 3, "temporary_bytes": 0, "collectives": {}, "compile_s": 1.0}
+    about = {"jax": "0", "devices": devices, "batch": 64 * devices, "flops": flops}
+    return names | counts | about | others
+
+
+def test_work_that_is_repeated_on_each_device_misses_its_target():
+    records = [record("cpu_1", 100.0), record("cpu_8", 800.0, 8)]
+    text = _aot_report.page(records)
+    assert "cpu_8: 8 | **no**" in text
+    text = _aot_report.page([records[0], record("cpu_8", 101.0, 8)])
+    assert "cpu_8: 1.01 | yes" in text
+    assert ahead_of_time.merge(records, [record("cpu_8", 101.0, 8)])[1]["flops"] == 101
+
+
+@pytest.mark.parametrize(
+    "flags, message",
+    [
+        (["--targets=h1000"], "--targets must be some of cpu_1, "),
+        (["--targets=cpu_8", "--batch=100"], "must be a multiple of the 8 devices"),
+    ],
+)
+def test_bad_targets_are_errors(flags, message):
+    command = [sys.executable, "-m", "benchmarks.ahead_of_time", *flags]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and message in done.stderr
+
+
+def test_a_missing_compiler_names_the_extra(monkeypatch):
+    monkeypatch.setattr(_aot_targets, "_is_installed", lambda module: False)
+    with pytest.raises(ImportError, match=r"pip install 'noisejax\[aot\]'"):
+        _aot_targets.check_targets(["v5e_4x4"])

@@ -1,0 +1,110 @@
+"""Facts of a compiled program: operations, memory, kernels and collectives."""
+
+import re
+import time
+from typing import Any
+
+COLLECTIVES = (
+    *("all-reduce", "all-gather", "reduce-scatter", "all-to-all"),
+    *("collective-permute", "collective-broadcast"),
+)
+
+NO_KERNEL = frozenset(
+    (
+        *("parameter", "constant", "tuple", "get-tuple-element", "bitcast"),
+        *("after-all", "partition-id", "replica-id", "opt-barrier", "add-dependency"),
+        *("call", "while", "conditional", "async-start", "async-done", "async-update"),
+    )
+)
+"""Opcodes that launch nothing of their own."""
+
+BYTES = {"pred": 1, "bf16": 2, "f16": 2, "token": 0}
+"""Bytes of an element where the type's name does not say its bits."""
+
+COMPUTATION = re.compile(r"^(ENTRY )?%?([\w.\-]+) \(.*\{\s*$")
+# The opcode is the first word before "(" behind the type; types hold no such word.
+INSTRUCTION = re.compile(r"^\s+(?:ROOT )?%?[\w.\-]+ = (.+?) ([a-z][a-z0-9\-]*)\(")
+SHAPE = re.compile(r"\b([a-z]+\d*[a-z0-9]*)\[([\d,]*)\]")
+CALLED = re.compile(
+    r"(?:body|condition|true_computation|false_computation)=%?([\w.\-]+)"
+    r"|branch_computations=\{([^}]*)\}"
+)
+CALLS = re.compile(r"(?:to_apply|calls)=%?([\w.\-]+)")
+
+
+def count(lowered: Any) -> dict[str, Any]:
+    """Compile a program and count what it does on one device.
+
+    Args:
+      lowered: the result of `jax.jit(fn).lower(...)`.
+
+    Returns:
+      flops (None where the compiler does not count them), temporary_bytes, kernels,
+      collectives (kind -> [number, bytes of the results]) and compile_s. A loop's body
+      counts once.
+    """
+    start = time.monotonic()
+    compiled = lowered.compile()
+    seconds = time.monotonic() - start
+    costs = compiled.cost_analysis() or {}
+    kernels, collectives = _count_instructions(compiled.as_text())
+    return {
+        "flops": costs.get("flops"),
+        "temporary_bytes": compiled.memory_analysis().temp_size_in_bytes,
+        "kernels": kernels,
+        "collectives": collectives,
+        "compile_s": round(seconds, 2),
+    }
+
+
+def _count_instructions(text: str) -> tuple[int, dict[str, list[int]]]:
+    """Kernels and collectives of the computations that run, fusions' parts apart."""
+    bodies, entry = _computations(text)
+    kernels, collectives = 0, {}
+    todo, seen = [entry], set()
+    while todo:
+        name = todo.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        for line in bodies.get(name, ()):
+            found = INSTRUCTION.match(line)
+            if not found:
+                continue
+            shape, opcode = found.groups()
+            kind = opcode.removesuffix("-start")
+            if kind in COLLECTIVES:
+                number, size = collectives.get(kind, [0, 0])
+                collectives[kind] = [number + 1, size + _bytes(shape)]
+            elif opcode not in NO_KERNEL and not opcode.endswith("-done"):
+                kernels += 1
+            for one, several in CALLED.findall(line):
+                todo += [n.strip(" %") for n in (one or several).split(",")]
+            if opcode in ("call", "async-start"):
+                todo += CALLS.findall(line)
+    return kernels, collectives
+
+
+def _computations(text: str) -> tuple[dict[str, list[str]], str]:
+    """The lines of each computation, and the name of the one that is run."""
+    bodies, entry, lines = {}, "", []
+    for line in text.splitlines():
+        head = COMPUTATION.match(line)
+        if head and not line.startswith(" "):
+            lines = bodies.setdefault(head.group(2), [])
+            entry = head.group(2) if head.group(1) else entry
+        else:
+            lines.append(line)
+    return bodies, entry
+
+
+def _bytes(shape: str) -> int:
+    """Bytes of all arrays of a type, such as (f32[8,4]{1,0}, u32[])."""
+    total = 0
+    for kind, sizes in SHAPE.findall(shape):
+        bits = re.search(r"\d+", kind)
+        size = BYTES.get(kind) or (int(bits.group()) // 8 if bits else 0)
+        for axis in filter(None, sizes.split(",")):
+            size *= int(axis)
+        total += size
+    return total
