@@ -132,7 +132,8 @@ def estimates(
       figure: figure or part of a page to draw in; None: a new one.
 
     Returns:
-      The figure, its panels below each other.
+      The figure, its panels below each other; three or more panels of the same rows
+      stand in rows of three.
 
     Raises:
       ValueError: there is nothing to draw.
@@ -154,11 +155,18 @@ def estimates(
         1.8 + sum(0.2 + 0.25 * len(_wrap(row)) for row in rows)
         for rows in rows_of.values()
     ]
-    with style.canvas(figure, sum(heights) + 0.7) as fig:
-        grid = fig.add_gridspec(len(heights), 1, height_ratios=heights)
-        axes = [fig.add_subplot(cell) for cell in grid]
-        for ax, (title, labels) in zip(axes, numbers.items(), strict=True):
+    same = len(heights) >= 3 and len({tuple(rows) for rows in rows_of.values()}) == 1
+    columns = 3 if same else 1
+    heights = heights[::columns]
+    width = style.WIDTH_CM * (2 if same else 1)
+    with style.canvas(figure, sum(heights) + 0.7, width) as fig:
+        grid = fig.add_gridspec(len(heights), columns, height_ratios=heights)
+        axes = [fig.add_subplot(grid[divmod(k, columns)]) for k in range(len(numbers))]
+        for k, (title, labels) in enumerate(numbers.items()):
+            ax = axes[k]
             _draw_estimates(ax, labels, rows_of[title])
+            if k % columns:
+                ax.tick_params(labelleft=False)
             if zero:
                 ax.axvline(0, color=style.BLACK, lw=0.6)
             style.label_axes(ax, "\n".join(_wrap(title)), "")

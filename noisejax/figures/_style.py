@@ -116,10 +116,12 @@ def styled() -> contextlib.AbstractContextManager:
 
 
 @contextlib.contextmanager
-def canvas(figure: Canvas | None, height_cm: float) -> Iterator[Canvas]:
-    """Yields the figure, or a new one of that height, in the common style."""
+def canvas(
+    figure: Canvas | None, height_cm: float, width_cm: float = WIDTH_CM
+) -> Iterator[Canvas]:
+    """Yield the figure, or a new one of that size, in the common style."""
     with styled():
-        yield new_figure(WIDTH_CM, height_cm) if figure is None else figure
+        yield new_figure(width_cm, height_cm) if figure is None else figure
 
 
 @contextlib.contextmanager

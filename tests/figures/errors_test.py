@@ -146,6 +146,15 @@ def test_estimates_stand_row_by_row():
         figures.estimates({"x": {}})
 
 
+def test_three_panels_of_the_same_rows_stand_beside_each_other():
+    numbers = {title: {"ours": {"a": (1.0, 0.1), "b": (2.0, 0.1)}} for title in "xyz"}
+    first, second, third = figures.estimates(numbers).axes
+    bottoms = {ax.get_position().y0 for ax in (first, second, third)}
+    assert len(bottoms) == 1
+    shown = [ax.yaxis.get_tick_params()["labelleft"] for ax in (first, second, third)]
+    assert shown == [True, False, False]
+
+
 def test_a_scheme_has_one_colour_and_unknown_ones_differ():
     names = ["none", "Dropout", "random_dropout", "S = 4", "run", "without dropout"]
     colours = figures.colours_of(names)
