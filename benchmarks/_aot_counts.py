@@ -40,8 +40,8 @@ def count(lowered: Any) -> dict[str, Any]:
 
     Returns:
       flops (None where the compiler does not count them), temporary_bytes, kernels,
-      collectives (kind -> [number, bytes of the results]) and compile_s. A loop's body
-      counts once.
+      collectives (kind -> [number, bytes of the results]; those in a loop are a kind of
+      their own) and compile_s. A loop's body counts once.
     """
     start = time.monotonic()
     compiled = lowered.compile()
@@ -61,9 +61,9 @@ def _count_instructions(text: str) -> tuple[int, dict[str, list[int]]]:
     """Kernels and collectives of the computations that run, fusions' parts apart."""
     bodies, entry = _computations(text)
     kernels, collectives = 0, {}
-    todo, seen = [entry], set()
+    todo, seen = [(entry, "")], set()
     while todo:
-        name = todo.pop()
+        name, where = todo.pop()
         if name in seen:
             continue
         seen.add(name)
@@ -74,14 +74,16 @@ def _count_instructions(text: str) -> tuple[int, dict[str, list[int]]]:
             shape, opcode = found.groups()
             kind = opcode.removesuffix("-start")
             if kind in COLLECTIVES:
-                number, size = collectives.get(kind, [0, 0])
-                collectives[kind] = [number + 1, size + _bytes(shape)]
+                number, size = collectives.get(kind + where, [0, 0])
+                collectives[kind + where] = [number + 1, size + _bytes(shape)]
             elif opcode not in NO_KERNEL and not opcode.endswith("-done"):
                 kernels += 1
+            inner = " in a loop" if opcode == "while" else where
             for one, several in CALLED.findall(line):
-                todo += [n.strip(" %") for n in (one or several).split(",")]
+                names = (one or several).split(",")
+                todo += [(n.strip(" %"), inner) for n in names]
             if opcode in ("call", "async-start"):
-                todo += CALLS.findall(line)
+                todo += [(n, where) for n in CALLS.findall(line)]
     return kernels, collectives
 
 
