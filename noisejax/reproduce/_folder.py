@@ -1,4 +1,4 @@
-"""The directory of an experiment: whose it is, and what it has recorded."""
+"""Directory of an experiment: its identity and its recorded results."""
 
 import dataclasses
 import io

@@ -71,7 +71,7 @@ class Placement:
         return self._constrain(tree, PartitionSpec((DATA, SAMPLES)))
 
     def samples(self, keys: PyTree[Array]) -> PyTree[Array]:
-        """Shard what leads with the S noise samples, within a compiled function."""
+        """Shard arrays that lead with the S noise samples, in a compiled function."""
         return (
             keys if self.splits_seeds else self._constrain(keys, PartitionSpec(SAMPLES))
         )

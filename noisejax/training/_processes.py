@@ -1,7 +1,7 @@
 """Multi-process runs: joining, one exchange of values, and agreement on errors.
 
 Each process runs the same program over its own devices. Process 0 writes files. An
-error in one process is raised in all, so that none of them waits for ever.
+error in one process is raised in all, so that none of them waits forever.
 """
 
 import contextlib
@@ -98,7 +98,7 @@ def wait_on_cpus(values: PyTree[Array]) -> None:
     """Wait for arrays if several processes run on CPUs.
 
     A CPU may run two programs with collectives at once. If each process runs them in
-    another order, they wait for each other for ever.
+    another order, they wait for each other forever.
     """
     if jax.process_count() > 1 and jax.default_backend() == "cpu":
         jax.block_until_ready(values)
