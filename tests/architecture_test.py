@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "activations": {"_floating"},
     "objectives": {"_floating", "_explicit", "noise"},
     "backprojection": {"_floating", "_explicit", "noise"},
-    "diagnostics": {"_floating", "noise", "activations", "objectives"},
+    "diagnostics": {"_floating", "noise", "activations", "objectives", "figures"},
     "layers": {"noise"},
     "data": set(),
     "models": {"_explicit", "noise", "activations", "layers"},

@@ -1,7 +1,8 @@
 """Report on a model's noise: the bound, effective samples and variances."""
 
+import functools
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import chex
@@ -11,7 +12,7 @@ from jax import numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from noisejax import noise, objectives
-from noisejax.diagnostics._net_variance import net_variance
+from noisejax.diagnostics._net_variance import NetVariance, net_variance
 
 MANY = 1 / 3
 """Share of dead units above which a warning is given."""
@@ -22,7 +23,7 @@ COLLAPSED = 0.1
 
 @chex.dataclass(frozen=True)
 class NoiseReport:
-    """Effects of a model's noise on a batch.
+    """Effects of a model's noise on a batch; `print` shows a table of them.
 
     Attributes:
       bound: L(S) for S = 1, 2, 4, ... (Noh et al. 2017, eq. 4).
@@ -41,6 +42,41 @@ class NoiseReport:
     dead_share: Any
     positive_share: Float[Array, ""]
 
+    def __str__(self) -> str:
+        """Write the numbers as tables; variances are means over examples and units."""
+        curve = zip(
+            self.bound.num_samples,
+            self.bound.bound,
+            self.effective_samples,
+            strict=True,
+        )
+        lines = ["noise samples S   bound L(S), nats   effective samples"]
+        lines += [f"{s:15d}   {b:16.4f}   {e:17.2f}" for s, b, e in _plain(curve)]
+        found = jax.tree_util.tree_leaves_with_path(
+            self.net_variance, is_leaf=lambda part: isinstance(part, NetVariance)
+        )
+        dead = jax.tree.leaves(self.dead_share)
+        names = [
+            jax.tree_util.keystr(path, simple=True, separator="/") for path, _ in found
+        ]
+        width = max(14, *map(len, names))
+        lines += ["", f"{'pre-activations':{width}}   variance   dead units"]
+        for i, (name, (_, part)) in enumerate(zip(names, found, strict=True)):
+            share = f"{float(dead[i]):10.0%}" if dead else "         -"
+            variance = float(jnp.mean(part.measured))
+            lines.append(f"{name or 'outputs':{width}}   {variance:8.4g}   {share}")
+        return "\n".join(lines)
+
+    def plot(self) -> Any:
+        """Draw the bound and the effective samples against S, by Matplotlib."""
+        from noisejax import figures  # only drawing needs Matplotlib
+
+        return figures.bound_curve(
+            *(self.bound.num_samples, self.bound.bound),
+            standard_error=self.bound.standard_error,
+            effective_samples=self.effective_samples,
+        )
+
 
 def report_noise(
     key: noise.Key,
@@ -53,7 +89,10 @@ def report_noise(
     num_samples: int = 64,
     num_draws: int = 20,
 ) -> NoiseReport:
-    """Measures the bound against S and the variance of pre-activations.
+    """Measure the bound against S and the variance of pre-activations.
+
+    It is compiled once for each pair of functions and each shape: keep one `apply_fn`
+    for all parameters.
 
     Args:
       key: typed or raw PRNG key. Consumed.
@@ -77,7 +116,8 @@ def report_noise(
 
     Raises:
       TypeError: `key` is no key.
-      ValueError: `num_samples` is below 1 or `num_draws` is below 2.
+      ValueError: `num_samples` is below 1 or `num_draws` is below 2; or `apply_fn`
+        returns a tuple that is no pair of outputs and pre-activations.
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -93,11 +133,27 @@ def report_noise(
       >>> report.net_variance.measured.shape
       (4, 3)
     """
+    if num_samples < 1:
+        raise ValueError(f"num_samples must be at least 1, got {num_samples}")
     log_prob_fn = objectives.label_log_prob if log_prob_fn is None else log_prob_fn
+    options = num_samples, num_draws
+    report = _report(apply_fn, log_prob_fn, *options, noise.as_key(key), params, x, y)
+    _warn_of_dead_units(report.dead_share)
+    _warn_of_losses(report.positive_share, y)
+    size = 2 ** (len(report.effective_samples) - 1)
+    _warn_of_collapse(report.effective_samples[-1], size)
+    return report
+
+
+@functools.partial(jax.jit, static_argnums=range(4))
+def _report(apply_fn, log_prob_fn, num_samples, num_draws, key, params, x, y):
+    """Compile the measurements once for each function and shape."""
 
     def outputs_and_nets(params, key, x):
         result = apply_fn(params, key, x)
-        return result if isinstance(result, tuple) else (result, None)
+        if not isinstance(result, tuple):
+            return result, None
+        return _check_pair(result, len(jax.tree.leaves(x)[0]))
 
     def one_sample(sample_key):
         outputs, nets = outputs_and_nets(params, sample_key, x)
@@ -108,27 +164,42 @@ def report_noise(
         outputs, nets = outputs_and_nets(params, key, x)
         return outputs if nets is None else nets
 
-    if num_samples < 1:
-        raise ValueError(f"num_samples must be at least 1, got {num_samples}")
-    bound_key, net_key = jax.random.split(noise.as_key(key))
+    bound_key, net_key = jax.random.split(key)
     keys = jax.random.split(bound_key, num_samples)
     log_probs, active = lax.map(jax.checkpoint(one_sample), keys)
-    dead_share = jax.tree.map(lambda units: jnp.mean(~units.any(axis=0)), active)
-    _warn_of_dead_units(dead_share)
-    positive_share = jnp.mean(log_probs > 0, dtype=jnp.float32)
-    _warn_of_losses(positive_share, y)
     bound = objectives.bound_curve(log_probs)
-    effective = jnp.stack(
-        [_effective_samples(log_probs, 2**i) for i in range(len(bound.bound))]
-    )
-    _warn_of_collapse(effective[-1], 2 ** (len(effective) - 1))
+    effective = [_effective_samples(log_probs, 2**i) for i in range(len(bound.bound))]
     return NoiseReport(
         bound=bound,
-        effective_samples=effective,
-        dead_share=dead_share,
+        effective_samples=jnp.stack(effective),
+        dead_share=jax.tree.map(lambda units: jnp.mean(~units.any(axis=0)), active),
         net_variance=net_variance(net_key, nets, params, x, num_draws=num_draws),
-        positive_share=positive_share,
+        positive_share=jnp.mean(log_probs > 0, dtype=jnp.float32),
     )
+
+
+def _check_pair(result: tuple[Any, ...], batch_size: int) -> tuple[Any, PyTree[Array]]:
+    """Return (outputs, pre-activations), if they are that."""
+    nets = jax.tree.leaves(result[1:])
+    fits = all(
+        jnp.issubdtype(jnp.result_type(z), jnp.floating)
+        and jnp.ndim(z) > 1
+        and len(z) == batch_size
+        for z in nets
+    )
+    if len(result) != 2 or not nets or not fits:
+        shapes = [(jnp.shape(z), str(jnp.result_type(z))) for z in nets]
+        raise ValueError(
+            "apply_fn must return outputs, or a pair (outputs, pre-activations) with "
+            f"floating pre-activations [{batch_size}, ...]; got a tuple of "
+            f"{len(result)}, after its first entry {shapes}. To report on the outputs "
+            "alone, pass lambda params, key, x: apply_fn(params, key, x)[0]"
+        )
+    return result[0], result[1]
+
+
+def _plain(rows: Iterator[tuple[Array, ...]]) -> Iterator[tuple[Any, ...]]:
+    return (tuple(value.item() for value in row) for row in rows)
 
 
 def _warn_of_losses(positive_share: Array, y: PyTree[Array]) -> None:

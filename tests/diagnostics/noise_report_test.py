@@ -115,6 +115,48 @@ def test_errors():
         diagnostics.report_noise(0, lambda p, k, x: x, (), X, Y)
 
 
+def test_a_report_is_printed_drawn_and_compiled_once():
+    traces = []
+
+    def apply(params, key, x):
+        traces.append(0)
+        net = params * x + jax.random.normal(key, x.shape)
+        return net[:, :3], {"first": net, "a longer name": net[:, :3]}
+
+    def report(seed, scale):
+        key = jax.random.key(seed)
+        return diagnostics.report_noise(key, apply, scale, X, Y, num_samples=4)
+
+    found, count = report(0, 1.0), len(traces)
+    assert report(1, 2.0).bound.bound.shape == (3,) and len(traces) == count
+    text = str(found).splitlines()
+    assert text[1].split() == ["1", f"{found.bound.bound[0]:.4f}", "1.00"]
+    assert [line.split("  ")[0] for line in text[-2:]] == ["a longer name", "first"]
+    left, right = found.plot().axes
+    np.testing.assert_allclose(left.lines[0].get_ydata(), found.bound.bound)
+    np.testing.assert_allclose(right.lines[0].get_ydata(), found.effective_samples)
+    outputs = lambda params, key, x: apply(params, key, x)[0]
+    alone = diagnostics.report_noise(jax.random.key(0), outputs, 1.0, X, Y)
+    assert str(alone).splitlines()[-1].split()[::2] == ["outputs", "-"]
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        lambda x: (x, x, x),
+        lambda x: (x, Y),
+        lambda x: (x, x.sum()),
+        lambda x: (x, {"carry": x[:4]}),
+        lambda x: (x, ()),
+    ],
+)
+def test_a_tuple_that_is_no_pair_of_outputs_and_nets_is_an_error(result):
+    with pytest.raises(ValueError, match=r"a pair \(outputs, pre-activations\)"):
+        diagnostics.report_noise(
+            jax.random.key(0), lambda p, k, x: result(x), (), X, Y, num_samples=2
+        )
+
+
 def test_weights_that_collapse_are_warned_of():
     """A log-likelihood of long targets varies so much that one sample wins."""
 
