@@ -4,6 +4,7 @@ import numpy as np
 
 from noisejax.data._captions import CAPTIONS, Captions, generate_captions
 from noisejax.data._dataset import Dataset
+from noisejax.data._questions import QUESTIONS, Questions, generate_questions
 from noisejax.data._soft_targets import (
     NUM_FEATURES,
     NUM_OUTCOMES,
@@ -22,15 +23,16 @@ GENERATED_SHAPES = {
     "svhn_cropped_extra": ((32, 32, 3), 10),
     "two_stream": ((2, 101), 101),
     CAPTIONS: ((10,), 2540),
+    QUESTIONS: ((49, 128), (13746, 1001)),
     "splicing_stand_in": ((NUM_FEATURES,), (NUM_TISSUES, NUM_OUTCOMES)),
 }
 """Name -> shape of an example, and number of classes (soft targets: tissues and
-outcomes)."""
+outcomes; questions: words and answers)."""
 
 
 def generate(
     name: str, *, num_train: int = 200, num_test: int = 100, seed: int = 0
-) -> Dataset | SoftTargets | Captions:
+) -> Dataset | SoftTargets | Captions | Questions:
     """Generate images in the shape of a data set: noise around an image per class.
 
     Args:
@@ -60,6 +62,8 @@ def generate(
         return generate_splicing(test_partition=0, num_exons=num_train, seed=seed)
     if name == CAPTIONS:
         return generate_captions(num_train=num_train, num_test=num_test, seed=seed)
+    if name == QUESTIONS:
+        return generate_questions(num_train=num_train, num_test=num_test, seed=seed)
     shape, num_classes = GENERATED_SHAPES[name]
     rng = np.random.default_rng(seed)
     centres = rng.uniform(0, 255, (num_classes, *shape))

@@ -1,6 +1,7 @@
 """Loading of data sets by name."""
 
 import os
+import pathlib
 from typing import TypeAlias
 
 from noisejax.data._captions import CAPTIONS, Captions, find_captions
@@ -8,6 +9,7 @@ from noisejax.data._dataset import Dataset
 from noisejax.data._digits import load_digits
 from noisejax.data._local import local_path
 from noisejax.data._npz import load_npz
+from noisejax.data._questions import QUESTIONS, Questions, load_questions
 from noisejax.data._soft_targets import (
     SoftTargets,
     generate_splicing,
@@ -22,13 +24,13 @@ from noisejax.data._two_stream import (
     load_two_stream,
 )
 
-AnyDataset: TypeAlias = Dataset | SoftTargets | Captions
+AnyDataset: TypeAlias = Dataset | SoftTargets | Captions | Questions
 """A data set of any kind."""
 
 
 def dataset_names() -> list[str]:
     """Return the names that `load_dataset` knows, besides paths of .npz files."""
-    return ["digits", *SOURCES, "splicing_stand_in", NAME, CAPTIONS]
+    return ["digits", *SOURCES, "splicing_stand_in", NAME, CAPTIONS, QUESTIONS]
 
 
 def load_dataset(
@@ -39,8 +41,9 @@ def load_dataset(
     Args:
       name: "digits" (embedded), "splicing_stand_in" (GENERATED soft targets), a data
         set of TFDS, "two_stream" (the file *two_stream.npz of the data directory),
-        "captions" (files of the data directory, see `load_captions`), or the path of
-        an .npz file (format: `load_npz`, `load_soft_targets` or `load_two_stream`).
+        "captions" or "questions" (files of the data directory, see `load_captions` and
+        `load_questions`), or the path of an .npz file (format: `load_npz`,
+        `load_soft_targets` or `load_two_stream`).
       data_dir: data directory; None: `~/tensorflow_datasets`.
       test_partition: partition of soft targets, or split of two streams, to test on;
         1 tests captions on the validation images.
@@ -67,6 +70,8 @@ def load_dataset(
         return load_two_stream(find_two_stream(data_dir), split=test_partition)
     if name == CAPTIONS:
         return find_captions(data_dir, test_partition=test_partition)
+    if name == QUESTIONS:
+        return load_questions(pathlib.Path(data_dir or ".").expanduser())
     if name.endswith(".npz"):
         if holds_two_streams(name):
             return load_two_stream(name, split=test_partition)

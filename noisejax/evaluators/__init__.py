@@ -22,6 +22,9 @@ from noisejax.evaluators._measurement import page as page
 from noisejax.evaluators._measurement import titled as titled
 from noisejax.evaluators._project import ProjectOptions as ProjectOptions
 from noisejax.evaluators._project import project as project
+from noisejax.evaluators._questions import answer_logits as answer_logits
+from noisejax.evaluators._questions import choose_answers as choose_answers
+from noisejax.evaluators._questions import vqa_accuracy as vqa_accuracy
 from noisejax.evaluators._residuals import spread as spread
 from noisejax.evaluators._results import report_failures as report_failures
 from noisejax.evaluators._trained_model import NotMeasuredError as NotMeasuredError

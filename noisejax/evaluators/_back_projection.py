@@ -88,7 +88,7 @@ def hidden_noise_only(model: TrainedModel) -> TrainedModel:
     Raises:
       NotMeasuredError: no hidden layer makes noise, or layers normalise over the batch.
     """
-    if not model.with_noise(input_noise=None).is_noisy:
+    if not model.sites or not model.with_noise(input_noise=None).is_noisy:
         raise NotMeasuredError("no hidden layer makes noise")
     if model.normalised:
         raise NotMeasuredError(

@@ -42,6 +42,8 @@ def from_run(run: training.TrainedRun) -> TrainedModel:
         layers, count = _residual_net(module, "stem", "conv"), module.num_hidden_places
     elif isinstance(module, models.CaptionLSTM):
         layers, count, targets = [], 1, "captions"
+    elif isinstance(module, models.StackedAttention):
+        layers, count, targets = [], 0, "answers"
     elif isinstance(module, models.ViT):
         layers = _residual_net(module, "embedding", "dense")
         count = module.num_hidden_places
@@ -51,6 +53,7 @@ def from_run(run: training.TrainedRun) -> TrainedModel:
         widths = tuple(module.widths)
         count = 2 * len(widths) - 1 if targets == "inputs" else len(widths)
         layers = _dense_net(module, count, prefix, targets)
+    sites = tuple(f"noisy_{i}" for i in range(module.num_hidden_places))
     return TrainedModel(
         apply=apply_of(module, normalised=normalised),
         variables=run.variables,
@@ -58,7 +61,7 @@ def from_run(run: training.TrainedRun) -> TrainedModel:
         test=run.test,
         layers=tuple(layers),
         hidden={f"hidden {i + 1}": f"hidden_{i}" for i in range(count)},
-        sites=tuple(f"noisy_{i}" for i in range(module.num_hidden_places)),
+        sites=() if targets == "answers" else sites,
         activation=getattr(module, "activation", None),
         targets=targets,
         num_classes=run.dataset.num_classes,

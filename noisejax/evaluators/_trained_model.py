@@ -62,7 +62,8 @@ class TrainedModel:
       hidden: hidden layers: name in reports -> name among the activations.
       sites: names of the noisy activations that back-projection reproduces.
       activation: φ, or None if it is not known.
-      targets: kind of the targets: "labels", "inputs", "soft labels" or "captions".
+      targets: kind of the targets: "labels", "inputs", "soft labels", "captions" or
+        "answers".
       num_classes: number of classes; 0 if it is not known.
       prefix: common prefix of the paths in the variables.
       normalised: True if pre-activations are normalised over the batch.
@@ -130,8 +131,8 @@ class TrainedModel:
 
     def log_probs(self, outputs: Array, x: Array, y: Array) -> Float[Array, " batch"]:
         """Returns log p(target | x) of every example."""
-        if self.targets == "captions":
-            raise NotMeasuredError("captions are scored by noisejax.reproduce")
+        if self.targets in ("captions", "answers"):
+            raise NotMeasuredError(f"{self.targets} are scored by noisejax.reproduce")
         if self.targets == "inputs":
             return objectives.gaussian_log_prob(outputs, x.reshape(outputs.shape))
         if self.targets == "soft labels":

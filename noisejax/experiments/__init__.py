@@ -41,6 +41,7 @@ NAMES = (
     "ba2014_figure2",
     "noh2017_figure2",
     "noh2017_table1",
+    "noh2017_table2",
     "noh2017_table3",
     "noh2017_table4",
     "factorial",

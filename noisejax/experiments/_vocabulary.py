@@ -53,6 +53,11 @@ METRICS = {
     "rouge_l": "ROUGE-L, times 100",
     "meteor": "METEOR, times 100; not measured where there is no Java",
     "cider": "CIDEr, times 100",
+    "answer_percent": "share of test questions whose likeliest answer is the most "
+    "frequent one of people, by type of that answer",
+    "open_ended_percent": "VQA accuracy min(n / 3, 1), mean over subsets of nine of "
+    "ten people, by type of the answer",
+    "multiple_choice_percent": "the same for the likeliest of the choices",
     "dropped_share": "share of dropped units: near_rate, P(within 0.05 of p); "
     "above_rate, P(above p); unevenness, deviation / mean of P below p - 0.1; "
     "draws_off, total variation distance between draws and exact law",
@@ -77,6 +82,7 @@ MEASUREMENTS = {
     "learning_curves": "errors and losses by epoch",
     "two_streams": "accuracy per class, and that of the plain sum of two streams",
     "captions": "scores of captions of the test images, by pycocoevalcap",
+    "answers": "accuracies of the answers to the test questions",
     "dead_units": "units that are 0 on every test example",
     "sharpness": "largest eigenvalue of the Hessian of the training loss",
     "noise_samples": "bound, Monte-Carlo prediction, calibration, effective samples",

@@ -7,7 +7,6 @@ from typing import Any
 
 import jax
 import numpy as np
-from absl import logging
 
 from noisejax import diagnostics, evaluators, noise, objectives, training
 
@@ -28,9 +27,6 @@ SAMPLES, TRAIN_SAMPLES = 16, 8
 
 WEIGHTED = 1000
 """Training examples on which importance weights are measured."""
-
-CAPTION_SCORES = ("bleu_1", "bleu_2", "bleu_3", "bleu_4", "meteor", "cider", "rouge_l")
-"""Scores of captions; METEOR is None where there is no Java."""
 
 SHARPNESS_EXAMPLES = 512
 """Training examples of the Hessian."""
@@ -235,22 +231,6 @@ def two_streams(key: noise.Key, model: evaluators.TrainedModel) -> Measured:
         plain = raw.sum(axis=1).argmax(-1) == y
         numbers["sum_accuracy_percent"] = 100 * plain.mean()
     return Measured(numbers)
-
-
-def captions(key: noise.Key, model: evaluators.TrainedModel) -> Measured:
-    """Scores of the captions of the test images, decoded greedily."""
-    del key
-    run = model.run
-    scores = dict.fromkeys(CAPTION_SCORES)
-    if not evaluators.can_score():
-        logging.warning("captions are not scored: pip install 'noisejax[captions]'")
-        return Measured(scores)
-    _, first = np.unique(run.dataset.test_image, return_index=True)
-    x = np.asarray(model.inputs(model.test.x))[first]
-    found = evaluators.decode_captions(run.model, model.variables, x, progress=True)
-    texts = [run.dataset.text(ids) for ids in found]
-    scores |= evaluators.caption_scores(texts, run.dataset.references)
-    return Measured(scores)
 
 
 def sharpness(key: noise.Key, model: evaluators.TrainedModel) -> Measured:

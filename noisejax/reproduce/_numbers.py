@@ -8,7 +8,7 @@ import numpy as np
 from absl import logging
 
 from noisejax import data, evaluators, noise, training
-from noisejax.reproduce import _measure, _projections
+from noisejax.reproduce import _measure, _projections, _sequences
 from noisejax.reproduce._measure import Measured
 
 KEY_SEED = 2**31 - 1
@@ -27,7 +27,8 @@ MEASUREMENTS: dict[str, Callable[[noise.Key, evaluators.TrainedModel], Measured]
     "learning_curves": _measure.learning_curves,
     "dead_units": _measure.dead_units,
     "two_streams": _measure.two_streams,
-    "captions": _measure.captions,
+    "captions": _sequences.captions,
+    "answers": _sequences.answers,
     "sharpness": _measure.sharpness,
     "noise_samples": _measure.noise_samples,
 }

@@ -11,6 +11,7 @@ from jax import numpy as jnp
 
 from noisejax import activations, layers, models, noise
 from noisejax.training._config import Config, ModelConfig, NoiseConfig
+from noisejax.training._task import QUESTION_NETWORKS
 
 ACTIVATIONS: dict[str, Callable] = {
     "relu": nn.relu,
@@ -121,7 +122,8 @@ def build_noise_factor(
 
 
 Outputs = int | tuple[int, int]
-"""Number of classes; (tissues, outcomes) for soft targets."""
+"""Number of classes; (tissues, outcomes) for soft targets, (words, answers) for
+questions."""
 
 
 NETWORKS: dict[str, type[nn.Module]] = {
@@ -132,6 +134,7 @@ NETWORKS: dict[str, type[nn.Module]] = {
     "vit": models.ViT,
     "fusion": models.Fusion,
     "caption_lstm": models.CaptionLSTM,
+    **dict.fromkeys(QUESTION_NETWORKS, models.StackedAttention),
     **dict.fromkeys(models.ARCHITECTURES, models.ConvNet),
 }
 
@@ -143,7 +146,7 @@ def build_model(
 
     Args:
       config: configuration of the run.
-      num_classes: number of outputs; (tissues, outcomes) for soft targets.
+      num_classes: number of outputs, see `Outputs`.
       with_noise: False to build it without noise; shifts stay, so that the parameters
         are the same.
 
@@ -178,6 +181,10 @@ def build_model(
         del arguments["kernel_init"]
     if fields.name == "caption_lstm":
         arguments["num_words"], arguments["width"] = num_classes, fields.widths[0]
+    if fields.name in QUESTION_NETWORKS:
+        arguments["num_words"], arguments["num_answers"] = num_classes
+        arguments["width"] = fields.widths[0]
+        arguments["uses_image"] = fields.name != "question_lstm"
     if fields.name == "soft_targets":
         arguments["num_tissues"], arguments["num_outcomes"] = num_classes
     if config.training.precision == "bfloat16":
@@ -199,7 +206,7 @@ def build_model(
         "input_noise": build_scheme(config.noise.input_rate, config.noise),
         "hidden_noise": tuple(build_scheme(rate, config.noise, kind) for rate in rates),
     }
-    if fields.name == "caption_lstm":
+    if fields.name in ("caption_lstm", *QUESTION_NETWORKS):
         [schemes["hidden_noise"]] = schemes["hidden_noise"]
         recurrent = build_scheme(config.noise.recurrent_rate, config.noise)
         schemes["recurrent_noise"] = recurrent

@@ -14,9 +14,9 @@ class DataConfig(Fields):
         "digits",
         "digits (embedded), mnist, fashion_mnist, cifar10, cifar100, svhn_cropped, "
         "svhn_cropped_extra (train + extra), splicing_stand_in (GENERATED soft "
-        "targets), two_stream (scores or features of videos), captions (of images), or "
-        "the path of an .npz file with x_train, y_train, x_test, y_test, or, for soft "
-        "targets, with x, y, partition",
+        "targets), two_stream (scores or features of videos), captions (of images), "
+        "questions (about images), or the path of an .npz file with x_train, y_train, "
+        "x_test, y_test, or, for soft targets, with x, y, partition",
     )
     classes: tuple[int, ...] = field(
         (), "labels of the classes to use, which become 0, 1, ...; (): all"

@@ -14,11 +14,13 @@ from jaxtyping import Array, Float, Int, UInt8
 from noisejax import data
 from noisejax.training._config import Config
 from noisejax.training._files import RunFolder
+from noisejax.training._task import QUESTION_NETWORKS
 
 PADDING = 4
 """Largest shift of `data.augment`, in pixels."""
 
 FLAT_NETWORKS = ("mlp", "autoencoder", "soft_targets", "fusion", "caption_lstm")
+FLAT_NETWORKS += QUESTION_NETWORKS
 """Networks whose input need not be an image."""
 
 
@@ -41,8 +43,8 @@ def choose_examples(config: Config, dataset: data.AnyDataset) -> data.AnyDataset
         return dataset
     if not isinstance(dataset, data.Dataset):
         raise ValueError(
-            "data.classes selects labels, and soft targets and captions have none; "
-            "leave it empty"
+            "data.classes selects labels, and soft targets and captions have none, "
+            "and questions have words; leave it empty"
         )
     return data.select_classes(dataset, config.data.classes)
 
@@ -65,6 +67,11 @@ def check_examples(config: Config, dataset: data.AnyDataset) -> None:
         raise ValueError(
             "model.name=caption_lstm goes with data.name=captions, and they with it; "
             f"got model.name={config.model.name} and {dataset.name}"
+        )
+    if isinstance(dataset, data.Questions) != (config.model.name in QUESTION_NETWORKS):
+        raise ValueError(
+            f"model.name={' and '.join(QUESTION_NETWORKS)} go with data.name=questions,"
+            f" and they with it; got model.name={config.model.name} and {dataset.name}"
         )
     if is_captions and config.data.validation:
         raise ValueError(

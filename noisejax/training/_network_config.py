@@ -15,12 +15,12 @@ class ModelConfig(Fields):
         "with a distribution per tissue; cnn to four_conv are convolutional)",
         choices=("mlp", "autoencoder", "soft_targets", "wide_resnet", "cnn")
         + ("maxout_cifar", "maxout_svhn", "vgg", "four_conv", "vit", "fusion")
-        + ("caption_lstm",),
+        + ("caption_lstm", "stacked_attention", "question_lstm"),
     )
     widths: tuple[int, ...] = field(
         (1000, 1000),
-        "units of the hidden layers of mlp, autoencoder, soft_targets, fusion, or of "
-        "a caption_lstm",
+        "units of the hidden layers of mlp, autoencoder, soft_targets, fusion, or one "
+        "number for caption_lstm, stacked_attention and question_lstm",
     )
     depth: int = field(28, "depth of a wide_resnet: 6 n + 4", least=10)
     width_factor: float = field(

@@ -7,9 +7,13 @@ from collections.abc import Iterator
 
 from noisejax import data
 from noisejax.training._config import Config
+from noisejax.training._task import QUESTION_NETWORKS
 
 MAX_SEED = 2**31 - 1
 """Seeds are int32 on the device."""
+
+SEQUENCE_NETWORKS = ("caption_lstm", *QUESTION_NETWORKS)
+"""Networks that read words."""
 
 TRANSFORMER_RATES = ("embedding_rate", "attention_rate", "residual_rate")
 """Rates at the noise sites that only transformers have."""
@@ -37,7 +41,7 @@ def rules(config: Config) -> Iterator[tuple[bool, str]]:
     classifies = config.model.name not in (
         "autoencoder",
         "soft_targets",
-        "caption_lstm",
+        *SEQUENCE_NETWORKS,
     )
     smoothing = config.objective.label_smoothing
     yield (
@@ -109,14 +113,14 @@ def _model_rules(config: Config) -> Iterator[tuple[bool, str]]:
         f"model.shape_constants must be positive, got {model.shape_constants!r}",
     )
     yield (
-        not model.batch_norm or model.name not in ("autoencoder", "caption_lstm"),
+        not model.batch_norm or model.name not in ("autoencoder", *SEQUENCE_NETWORKS),
         f"model.batch_norm is not for model.name={model.name}; leave it False",
     )
     yield (
-        model.name != "caption_lstm"
+        model.name not in SEQUENCE_NETWORKS
         or (len(model.widths) == 1 and config.noise.shift == "none"),
-        "model.name=caption_lstm has one layer and no shifts: model.widths must be one "
-        f"number, noise.shift none; got {model.widths!r} and {config.noise.shift}",
+        f"model.name={model.name} has one width and no shifts: model.widths must be "
+        f"one number, noise.shift none; got {model.widths!r} and {config.noise.shift}",
     )
 
 
@@ -244,7 +248,7 @@ def _projection_rules(config: Config) -> Iterator[tuple[bool, str]]:
         "noise.shift": config.noise.shift != "none",
         "model.batch_norm": config.model.batch_norm,
         f"model.name={config.model.name}": config.model.name
-        in ("wide_resnet", "vit", "caption_lstm"),
+        in ("wide_resnet", "vit", *SEQUENCE_NETWORKS),
         "noise.schedule": config.noise.schedule != "constant",
         "training.trainable": bool(config.training.trainable),
         "objective.num_samples": config.objective.num_samples != 1,

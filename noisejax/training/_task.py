@@ -96,21 +96,41 @@ def _wrong_words(
     return jnp.sum(wrong, axis=1) / jnp.maximum(1, jnp.sum(counts, axis=1))
 
 
+def _answer_log_prob(
+    logits: Float[Array, "batch answers"], x: Array, y: Int[Array, "batch length"]
+) -> Float[Array, " batch"]:
+    """log p(answer | question, x); 0 for an answer that is no class."""
+    log_probs = _label_log_prob(logits, x, y[:, 0])
+    return jnp.where(y[:, 0] == 0, 0.0, log_probs)
+
+
+def _wrong_answers(
+    logits: Float[Array, "batch answers"], x: Array, y: Int[Array, "batch length"]
+) -> Float[Array, " batch"]:
+    """1 if the likeliest answer is wrong, or if the answer is no class."""
+    return jnp.maximum(_is_wrong(logits, x, y[:, 0]), y[:, 0] == 0)
+
+
 CLASSIFICATION = Task(_label_log_prob, _is_wrong)
 RECONSTRUCTION = Task(_gaussian_log_prob, _relative_squared_error)
 SOFT_TARGETS = Task(_soft_log_prob, _relative_divergence)
 CAPTIONING = Task(_caption_log_prob, _wrong_words, lambda x, y: (x, y))
+ANSWERING = Task(_answer_log_prob, _wrong_answers, lambda x, y: (x, y[:, 1:]))
+
+QUESTION_NETWORKS = ("stacked_attention", "question_lstm")
+"""Networks that answer questions, with and without the image."""
 
 TASKS = {
     "autoencoder": RECONSTRUCTION,
     "soft_targets": SOFT_TARGETS,
     "caption_lstm": CAPTIONING,
+    **dict.fromkeys(QUESTION_NETWORKS, ANSWERING),
 }
 """Tasks of networks that do not classify."""
 
 
 def task_of(network: str, *, label_smoothing: float = 0.0) -> Task:
-    """The task of a network: classification, reconstruction, soft targets or captions.
+    """The task of a network; networks that are not in `TASKS` classify.
 
     Args:
       network: name of the network.

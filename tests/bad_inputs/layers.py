@@ -251,9 +251,9 @@ MODELS = {
     ),
     "StackedAttention: no grid": (
         lambda: models.StackedAttention(9, 3, 8).init(
-            key(), jnp.zeros((4, 2), int), X, train=False
+            key(), X, jnp.zeros((4, 2), int), train=False
         ),
-        r"must be as many; got shapes \(4, 2\) and \(4, 5\)",
+        r"must be as many; got shapes \(4, 5\) and \(4, 2\)",
     ),
     "beam_search: an end that is no word": (
         lambda: models.beam_search(

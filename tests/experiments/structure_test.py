@@ -15,7 +15,8 @@ PROMISED = """
     hahn2018_table2 hahn2018_table3 hahn2018_table4 hahn2018_table5
     ba2014_table1 ba2014_table2 ba2014_table3 ba2014_table4 ba2014_table5 ba2014_table6
     ba2014_figure2 noh2017_figure2 noh2017_table1 factorial
-    iwsgd inverted_mnist noh2017_table3 noh2017_table4 vit_factorial fine_tuning
+    iwsgd inverted_mnist noh2017_table2 noh2017_table3 noh2017_table4 vit_factorial
+    fine_tuning
 """
 
 

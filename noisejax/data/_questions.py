@@ -1,0 +1,245 @@
+"""Questions about images with their answers (Noh et al. 2017, table 2)."""
+
+import collections
+import dataclasses
+import pathlib
+import re
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from noisejax.data._captions import PADDING
+from noisejax.data._question_files import (
+    Question,
+    read_annotations,
+    read_grids,
+    read_ids,
+)
+
+QUESTIONS = "questions"
+"""Data set that is looked for in the data directory."""
+
+UNKNOWN_WORD, OTHER_ANSWER = 1, 0
+"""Ids of a word and of an answer that the training part does not have."""
+
+MAX_WORDS, NUM_ANSWERS = 14, 1000
+"""Longest question (Teney et al. 2018), and number of answers that are classes (Yang et
+al. 2016)."""
+
+FILES = (
+    "the official files *train*questions.json, *train*annotations.json, "
+    "*val*questions.json and *val*annotations.json, or id arrays *vqa*.npz with "
+    "vocab.json; and beside them image features, *features.npz or *grid.npy with "
+    "*image_id.npy"
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Questions:
+    """A data set of questions about images, one example each.
+
+    Attributes:
+      name: name of the data set.
+      train_x: image feature of each training question, float32 [N, R, C].
+      train_y: its answer and its words, int32 [N, 1 + T]; words are padded with 0.
+      test_x: image feature of each test question, [M, R, C].
+      test_y: its answer (0: none of `answers`) and its words, [M, 1 + T].
+      words: word of each id.
+      answers: answer of each class; class 0 is any other answer.
+      test_answer: most frequent answer of people to each test question, as text.
+      references: ten answers of people to each test question; (): not known.
+      choices: answers to choose from for each test question; (): not known.
+      types: "yes/no", "number" or "other" for each test question.
+    """
+
+    name: str
+    train_x: Float[np.ndarray, "questions regions channels"]
+    train_y: Int[np.ndarray, "questions words"]
+    test_x: Float[np.ndarray, "tests regions channels"]
+    test_y: Int[np.ndarray, "tests words"]
+    words: tuple[str, ...]
+    answers: tuple[str, ...]
+    test_answer: tuple[str, ...]
+    references: tuple[tuple[str, ...], ...]
+    choices: tuple[tuple[str, ...], ...]
+    types: tuple[str, ...]
+
+    @property
+    def num_classes(self) -> tuple[int, int]:
+        """Numbers of word ids and of answers."""
+        return len(self.words), len(self.answers)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one image feature."""
+        return self.train_x.shape[1:]
+
+
+def load_questions(folder: str | pathlib.Path) -> Questions:
+    """Loads questions about images, their answers, and the features of the images.
+
+    The folder, or one below it, holds one of two forms:
+
+    - VQA's official files: `*train*questions.json` and `*val*questions.json` (if there
+      are multiple-choice files, these are read), and `*train*annotations.json` and
+      `*val*annotations.json`, with ten answers to each question;
+    - an .npz file `*vqa*.npz` of ids: `train_question` [N, T] (0 is padding),
+      `train_answer` [N] (0: none of the answers), `train_image` [N], row of the
+      features, and the same for `val_`; beside it `vocab.json` with `words` and
+      `answers`, id -> text.
+
+    The features are beside it, in `*features.npz` with `image_id` [N] and `grid`
+    [N, R, C], numbers, times `grid_scale` (a number or [C]) if that is there; or in
+    `*image_id.npy` and `*grid.npy`, of which only the rows that are used are read.
+
+    The training part determines the vocabulary: its words, and its 1,000 most frequent
+    answers. Training questions with other answers are left out. The validation part is
+    the test part. Questions end after 14 words.
+
+    Args:
+      folder: path of the folder.
+
+    Returns:
+      The data set.
+
+    Raises:
+      FileNotFoundError: a file is missing.
+      ValueError: a file is damaged or of another kind, or files do not belong together.
+    """
+    folder = pathlib.Path(folder)
+    found = [*folder.rglob("*train*questions.json"), *folder.rglob("*vqa*.npz")]
+    homes = sorted({path.parent for path in found})
+    if len(homes) != 1:
+        raise FileNotFoundError(
+            f"data.name={QUESTIONS} needs one folder in --data_dir with {FILES}; found "
+            f"{len(homes)} such folders in {folder}"
+        )
+    [home] = homes
+    arrays = sorted(home.glob("*vqa*.npz"))
+    grids = read_grids(home)
+    if arrays:
+        source = _only(home, "*vqa*.npz")
+        parts = read_ids(source, _only(home, "vocab.json"), list(grids))
+    else:
+        source = home
+        parts = [
+            read_annotations(
+                _only(home, f"*{part}*questions.json", prefer="MultipleChoice"),
+                _only(home, f"*{part}*annotations.json"),
+            )
+            for part in ("train", "val")
+        ]
+    for part in parts:
+        missing = [q.image for q in part if q.image not in grids]
+        if missing:
+            raise ValueError(
+                f"{source}: {len(missing)} questions are about images without "
+                f"features, the first about image {missing[0]}"
+            )
+    return _make(source.stem, *parts, grids)
+
+
+def answer_type(answer: str) -> str:
+    """Type of an answer by its text, where the data do not state it.
+
+    Example:
+      >>> from noisejax import data
+      >>> [data.answer_type(text) for text in ("yes", "12", "red")]
+      ['yes/no', 'number', 'other']
+    """
+    if answer in ("yes", "no"):
+        return "yes/no"
+    return "number" if re.fullmatch(r"[0-9][0-9.,:]*", answer) else "other"
+
+
+def generate_questions(
+    *, num_train: int = 200, num_test: int = 100, seed: int = 0
+) -> Questions:
+    """GENERATED questions: which of six colours a region of a 7 x 7 grid has."""
+    rng = np.random.default_rng(seed)
+    colours = tuple(f"colour{i}" for i in range(6))
+    grids: dict[int, np.ndarray] = {}
+
+    def part(n):
+        questions = []
+        for _ in range(n):
+            image, place = len(grids), int(rng.integers(4))
+            grid = 0.1 * rng.normal(size=(49, 128)).astype(np.float32)
+            shown = rng.integers(6, size=49)
+            grid[np.arange(49), shown] += 1
+            grid[np.arange(49), 6 + np.arange(49)] += 1  # where the region is
+            grids[image] = grid
+            answer, other = colours[shown[place]], colours[shown[place] - 1]
+            questions.append(
+                Question(
+                    image,
+                    ("what", "is", "at", f"place{place}", "?"),
+                    answer,
+                    (answer,) * 8 + (other,) * 2,
+                    colours,
+                    "other",
+                )
+            )
+        return questions
+
+    train, test = part(num_train), part(num_test)
+    return _make("questions (generated)", train, test, grids)
+
+
+def _only(folder: pathlib.Path, pattern: str, prefer: str = "") -> pathlib.Path:
+    """The one file of a pattern, or the one whose name has the preferred part."""
+    found = sorted(folder.glob(pattern))
+    preferred = [path for path in found if prefer and prefer in path.name]
+    if len(preferred or found) != 1:
+        raise FileNotFoundError(
+            f"{folder} must hold one file {pattern}; found "
+            f"{[path.name for path in found]}. data.name={QUESTIONS} needs {FILES}"
+        )
+    return (preferred or found)[0]
+
+
+def _make(
+    name: str,
+    train: Sequence[Question],
+    test: Sequence[Question],
+    grids: Mapping[int, np.ndarray],
+) -> Questions:
+    counts = collections.Counter(q.answer for q in train if q.answer)
+    frequent = sorted(counts, key=lambda answer: (-counts[answer], answer))
+    answers = ("<other>", *frequent[:NUM_ANSWERS])
+    classes = {answer: i for i, answer in enumerate(answers) if i != OTHER_ANSWER}
+    train = [q for q in train if q.answer in classes]
+    if not train or not test:
+        raise ValueError(
+            f"{name}: questions to train on (with an answer) and to test on are "
+            f"needed; got {len(train)} and {len(test)}"
+        )
+    known = sorted({word for q in train for word in q.words[:MAX_WORDS]})
+    words = ("<padding>", "<unknown>", *known)
+    ids = {word: i for i, word in enumerate(words)}
+    length = min(MAX_WORDS, max(len(q.words) for q in (*train, *test)))
+
+    def part(questions):
+        y = np.full((len(questions), 1 + length), PADDING, np.int32)
+        for row, q in zip(y, questions, strict=True):
+            chosen = [ids.get(word, UNKNOWN_WORD) for word in q.words[:length]]
+            row[0] = classes.get(q.answer, OTHER_ANSWER)
+            row[1 : 1 + len(chosen)] = chosen
+        return np.stack([grids[q.image] for q in questions]), y
+
+    def of_tests(field):
+        values = tuple(getattr(q, field) for q in test)
+        return values if all(values) else ()
+
+    return Questions(
+        name,
+        *part(train),
+        *part(test),
+        words,
+        answers,
+        tuple(q.answer for q in test),
+        of_tests("answers"),
+        of_tests("choices"),
+        tuple(q.kind or answer_type(q.answer) for q in test),
+    )
