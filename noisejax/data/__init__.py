@@ -31,7 +31,6 @@ from noisejax.data._preprocess import fit_preprocessing as fit_preprocessing
 from noisejax.data._preprocess import load_preprocessing as load_preprocessing
 from noisejax.data._preprocess import preprocess as preprocess
 from noisejax.data._questions import Questions as Questions
-from noisejax.data._questions import answer_type as answer_type
 from noisejax.data._questions import load_questions as load_questions
 from noisejax.data._soft_targets import SoftTargets as SoftTargets
 from noisejax.data._soft_targets import generate_splicing as generate_splicing

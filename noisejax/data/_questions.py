@@ -140,14 +140,8 @@ def load_questions(folder: str | pathlib.Path) -> Questions:
     return _make(source.stem, *parts, grids)
 
 
-def answer_type(answer: str) -> str:
-    """Type of an answer by its text, where the data do not state it.
-
-    Example:
-      >>> from noisejax import data
-      >>> [data.answer_type(text) for text in ("yes", "12", "red")]
-      ['yes/no', 'number', 'other']
-    """
+def _answer_type(answer: str) -> str:
+    """Type of an answer by its text, where the data do not state it."""
     if answer in ("yes", "no"):
         return "yes/no"
     return "number" if re.fullmatch(r"[0-9][0-9.,:]*", answer) else "other"
@@ -241,5 +235,5 @@ def _make(
         tuple(q.answer for q in test),
         of_tests("answers"),
         of_tests("choices"),
-        tuple(q.kind or answer_type(q.answer) for q in test),
+        tuple(q.kind or _answer_type(q.answer) for q in test),
     )

@@ -63,6 +63,10 @@ DATA = {
         lambda: data.load_captions("/nowhere/dataset.json", "/nowhere/features.npz"),
         "/nowhere/dataset.json: no such file",
     ),
+    "load_questions: no folder": (
+        lambda: data.load_questions("/nowhere"),
+        "found 0 such folders in /nowhere",
+    ),
     "load_two_stream: no file": (
         lambda: data.load_two_stream("/nowhere/two_stream.npz"),
         "/nowhere/two_stream.npz: no such file",
