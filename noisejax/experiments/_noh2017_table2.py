@@ -107,10 +107,10 @@ EXPERIMENT = Experiment(
                 "validation questions, not on test-dev",
                 "7 x 7 features of a frozen EfficientNet-Lite0, reduced to 128 "
                 "channels, in place of VGG-16's",
-                "64 units, 6 epochs",
+                "64 units, 8 epochs, learning rate 0.003",
             ),
             "about 4 hours, one core (estimate)",
-            overrides={"training.epochs": 6},
+            overrides={"training.epochs": 8, "optimizer.learning_rate": 0.003},
             width_factor=1 / 16,
             num_seeds=3,
         ),

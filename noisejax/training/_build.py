@@ -208,6 +208,7 @@ def build_model(
     }
     if fields.name in ("caption_lstm", *QUESTION_NETWORKS):
         [schemes["hidden_noise"]] = schemes["hidden_noise"]
+    if fields.name == "caption_lstm":
         recurrent = build_scheme(config.noise.recurrent_rate, config.noise)
         schemes["recurrent_noise"] = recurrent
     if fields.name == "vit":
