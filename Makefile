@@ -1,13 +1,14 @@
 # make run   trains the embedded default and prints its test error
 # make check the gate's quick part: format, lint, goldens, a test per promise
 # make test  the whole gate
+# make docs  builds the site in build/docs
 # All build a private environment in .venv first. PYTHON=... chooses the interpreter.
 
 PYTHON ?= python3
 BIN := .venv/bin
 RUN := runs/digits-$(shell date +%Y%m%d-%H%M%S)
 
-.PHONY: run check test lint bench clean
+.PHONY: run check test lint bench docs clean
 
 run: .venv/library
 	$(BIN)/python -m noisejax.train --workdir=$(RUN)
@@ -30,6 +31,9 @@ lint: .venv/test
 
 bench: .venv/bench
 	$(BIN)/python -m benchmarks
+
+docs: .venv/docs
+	$(BIN)/python -m sphinx -c docs -W --keep-going -q . build/docs
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

@@ -121,6 +121,7 @@ def main(argv: list[str]) -> None:
         out.with_suffix(".json").write_text(json.dumps(rows, indent=1) + "\n")
         text = "\n".join(
             [
+                "# Several noise samples against more epochs\n",
                 f"{FLAGS.dataset}, ReLU 1000-1000, dropout 0.2 / 0.5, the command's "
                 f"defaults; {FLAGS.num_seeds} seeds, mean ± standard error; "
                 f"{where['cores']} cores of {where['cpu']}, Python "

@@ -1,0 +1,21 @@
+"""The site of docs/ documents every public module. `make docs` checks everything else."""
+
+import pathlib
+import re
+
+from tests.api_test import MODULES
+
+DOCS = pathlib.Path(__file__).parents[1] / "docs"
+
+
+def test_the_api_reference_has_a_page_for_every_public_module():
+    listed = re.findall(r"^ +noisejax\.(\S+)$", (DOCS / "api.md").read_text(), re.M)
+    assert sorted(listed) == sorted(MODULES)
+
+
+def test_every_page_is_reached_from_the_landing_page():
+    """A page that no contents list names cannot be found by readers."""
+    lists = "".join(path.read_text() for path in DOCS.glob("*.md"))
+    for path in DOCS.rglob("*.md"):
+        name = path.relative_to(DOCS).with_suffix("").as_posix()
+        assert name == "index" or re.search(rf"^{name}$", lists, re.M), name
