@@ -1,4 +1,4 @@
-"""The site of docs/ documents every public module. `make docs` checks everything else."""
+"""The site documents every public module. `make docs` checks everything else."""
 
 import pathlib
 import re
