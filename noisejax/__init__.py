@@ -1,6 +1,7 @@
 """noisejax: training with noise in JAX and Flax."""
 
 import importlib
+import types
 
 from noisejax import activations as activations
 from noisejax import noise as noise
@@ -12,7 +13,7 @@ _LAZY = (
 )
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> types.ModuleType:
     """Imports the parts that need more than JAX, when they are first asked for."""
     if name in _LAZY:
         return importlib.import_module(f"noisejax.{name}")

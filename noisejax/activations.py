@@ -121,7 +121,7 @@ class Gaaf:
     frequency: float = 10_000.0
     value: str = "floor"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("activation", "shape_fn"):
             if not callable(getattr(self, name)):
                 rule = f"{name} must be an elementwise function such as jnp.tanh"

@@ -12,12 +12,13 @@ import noisejax
 ROOT = pathlib.Path(noisejax.__file__).parent
 
 PURE = {
-    *("_floating", "_explicit", "_version", "noise", "activations"),
+    *("_dataclass", "_floating", "_explicit", "_version", "noise", "activations"),
     *("objectives", "backprojection", "diagnostics"),
 }
 """Parts that know JAX and chex only."""
 
 MAY_IMPORT = {
+    "_dataclass": set(),
     "_floating": set(),
     "_explicit": set(),
     "_version": set(),
@@ -25,14 +26,28 @@ MAY_IMPORT = {
     "activations": {"_floating"},
     "objectives": {"_floating", "_explicit", "noise"},
     "backprojection": {"_floating", "_explicit", "noise"},
-    "diagnostics": {"_floating", "noise", "activations", "objectives", "figures"},
+    "diagnostics": {
+        "_dataclass",
+        "_floating",
+        "noise",
+        "activations",
+        "objectives",
+        "figures",
+    },
     "layers": {"noise"},
     "data": set(),
     "models": {"_explicit", "noise", "activations", "layers"},
     "experiments": set(),
     "figures": set(),
     "training": {
-        *("_version", "noise", "activations", "objectives", "backprojection"),
+        *(
+            "_dataclass",
+            "_version",
+            "noise",
+            "activations",
+            "objectives",
+            "backprojection",
+        ),
         *("diagnostics", "layers", "data", "models"),
     },
     "_default_config": {"training"},

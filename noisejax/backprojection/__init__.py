@@ -2,6 +2,8 @@
 (Bouthillier et al. 2015)."""
 
 import importlib
+from collections.abc import Callable
+from typing import Any
 
 from noisejax.backprojection._back_project import BackProjection as BackProjection
 from noisejax.backprojection._back_project import back_project as back_project
@@ -18,7 +20,7 @@ from noisejax.backprojection._preconditioner import Preconditioner as Preconditi
 from noisejax.backprojection._preconditioner import preconditioner as preconditioner
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Callable[..., Any]:
     """Import `layers.from_model` on first use, since this package knows no Flax."""
     if name == "from_model":
         return importlib.import_module("noisejax.layers").from_model

@@ -2,10 +2,12 @@
 
 import operator
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 import numpy as np
 from jax import numpy as jnp
+from jax.core import Tracer
 from jaxtyping import Array
 
 from noisejax._floating import check_floating
@@ -76,7 +78,7 @@ def check_layer_weights(weights, num_layers: int) -> Array:
     )
     if weights is None:
         return jnp.ones(num_layers)
-    known = not any(isinstance(w, jax.core.Tracer) for w in jax.tree.leaves(weights))
+    known = not any(isinstance(w, Tracer) for w in jax.tree.leaves(weights))
     array = jnp.asarray(weights, float)
     if array.shape != (num_layers,):
         raise ValueError(f"{rule}; got shape {array.shape}")
@@ -99,14 +101,14 @@ def check_num_steps(num_steps: int) -> int:
     return number
 
 
-def check_bounds(bounds) -> tuple:
+def check_bounds(bounds: tuple[Any, Any]) -> tuple[Any, ...]:
     """Return bounds as a pair of numbers; values of traced ones are not checked."""
     rule = "bounds must be a pair of numbers (lo, hi) with lo < hi"
     if not isinstance(bounds, tuple | list) or len(bounds) != 2:
         raise TypeError(f"{rule}; got {bounds!r}")
     if any(np.shape(bound) for bound in bounds):
         raise ValueError(f"{rule}; got shapes {[np.shape(b) for b in bounds]}")
-    if not any(isinstance(b, jax.core.Tracer) for b in bounds):
+    if not any(isinstance(b, Tracer) for b in bounds):
         lo, hi = (float(bound) for bound in bounds)
         if not lo < hi:
             raise ValueError(f"{rule}; got ({lo:g}, {hi:g})")

@@ -40,7 +40,7 @@ class Guard(NamedTuple):
     direction: Float[Array, "batch ..."]
     step: Float[Array, " batch"]
     before: Float[Array, "batch ..."]
-    count: Int[Array, " batch"]
+    count: Int[Array, " batch"]  # pyright: ignore[reportIncompatibleMethodOverride]
 
 
 class Guarded(Method):

@@ -34,7 +34,10 @@ def dataset_names() -> list[str]:
 
 
 def load_dataset(
-    name: str, data_dir: str | os.PathLike | None = None, *, test_partition: int = 0
+    name: str,
+    data_dir: str | os.PathLike[str] | None = None,
+    *,
+    test_partition: int = 0,
 ) -> AnyDataset:
     """Loads a data set.
 

@@ -8,7 +8,7 @@ URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 """Also "s3:/bucket", which pathlib makes of "s3://bucket"."""
 
 
-def local_path(path: str | os.PathLike, name: str) -> pathlib.Path:
+def local_path(path: str | os.PathLike[str], name: str) -> pathlib.Path:
     """Convert to a path, with ~ expanded.
 
     Args:

@@ -16,7 +16,7 @@ def preparable_names() -> list[str]:
 
 
 def prepare_dataset(
-    name: str, data_dir: str | os.PathLike | None = None
+    name: str, data_dir: str | os.PathLike[str] | None = None
 ) -> tuple[pathlib.Path, bool]:
     """Downloads a data set and writes it as array_record files, if it is missing.
 

@@ -69,7 +69,7 @@ class Preprocessing:
         return arrays
 
 
-def load_preprocessing(path: str | os.PathLike) -> Preprocessing:
+def load_preprocessing(path: str | os.PathLike[str]) -> Preprocessing:
     """Load the fitted steps whose `to_arrays` were saved by `np.savez`.
 
     Raises:

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import pathlib
+from typing import Any
 
 import numpy as np
 from absl import logging
@@ -34,7 +35,7 @@ SOURCES = {
 """Name -> source. "svhn_cropped_extra" trains on the extra images, too."""
 
 
-def load_tfds(name: str, data_dir: str | os.PathLike | None) -> Dataset:
+def load_tfds(name: str, data_dir: str | os.PathLike[str] | None) -> Dataset:
     """Loads a prepared data set of TFDS; decoded images are cached.
 
     Args:
@@ -60,7 +61,7 @@ def load_tfds(name: str, data_dir: str | os.PathLike | None) -> Dataset:
     return check_dataset(dataset, str(folder))
 
 
-def find_prepared(name: str, data_dir: str | os.PathLike | None) -> pathlib.Path:
+def find_prepared(name: str, data_dir: str | os.PathLike[str] | None) -> pathlib.Path:
     """Return the folder of the newest prepared version of a data set.
 
     Raises:
@@ -94,7 +95,7 @@ def _version(name: str) -> tuple[int, ...]:
     return tuple(int(part) for part in name.split(".") if part.isdigit())
 
 
-def _read_json(path: pathlib.Path) -> dict:
+def _read_json(path: pathlib.Path) -> dict[str, Any]:
     try:
         return json.loads(path.read_text())
     except (OSError, ValueError) as error:

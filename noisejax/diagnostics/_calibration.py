@@ -1,14 +1,14 @@
 """Calibration of predicted distributions: error, Brier score and reliability."""
 
-import chex
 import jax
 from jax import numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from noisejax._dataclass import dataclass
 from noisejax._floating import as_wide
 
 
-@chex.dataclass(frozen=True)
+@dataclass
 class Calibration:
     """Calibration of predictions on a batch; bins are of equal width in confidence.
 

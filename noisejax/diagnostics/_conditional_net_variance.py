@@ -3,11 +3,11 @@
 import math
 from collections.abc import Callable
 
-import chex
 from jax import numpy as jnp
 from jaxtyping import Array, Float
 
 from noisejax import noise
+from noisejax._dataclass import dataclass
 from noisejax._floating import as_wide
 
 Product = Callable[[Array, Array], Array]
@@ -69,7 +69,7 @@ def conditional_net_variance(
     return variance + moments.covariance * (product(x, kernel) ** 2 - alone)
 
 
-@chex.dataclass(frozen=True)
+@dataclass
 class NetMoments:
     """Pre-activations of a layer in one draw, with their moments given its input.
 
@@ -126,7 +126,7 @@ def net_moments(
     return NetMoments(net=net, expected=expected, variance=variance)
 
 
-@chex.dataclass(frozen=True)
+@dataclass
 class NoiseMoments:
     """Mean and variance of a unit's noise.
 

@@ -2,13 +2,13 @@
 
 import functools
 
-import chex
 import jax
 import numpy as np
 from jax import lax
 from jax import numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from noisejax._dataclass import dataclass
 from noisejax._floating import as_wide, check_floating
 
 THRESHOLDS = (0.9, 0.8, 0.7, 0.6, 0.5)
@@ -49,7 +49,7 @@ def node_correlations(
     return _correlate(_check(activations))
 
 
-@chex.dataclass(frozen=True)
+@dataclass
 class CorrelationCounts:
     """Numbers of correlated pairs of a layer's units.
 

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
-import chex
 import jax
 from jax import lax
 from jax import numpy as jnp
 from jaxtyping import Array, Float, Int, PyTree
 
+from noisejax._dataclass import dataclass
 from noisejax._floating import at_least_float32
 
 
@@ -72,7 +72,7 @@ def mean_absolute(gradients: PyTree[Array]) -> PyTree[Array]:
     )
 
 
-@chex.dataclass(frozen=True)
+@dataclass
 class GradientAverage:
     """Gradient information averaged over training, a pytree.
 

@@ -3,18 +3,18 @@
 from collections.abc import Callable
 from typing import Any
 
-import chex
 import jax
 from jax import lax
 from jax import numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from noisejax import noise
+from noisejax._dataclass import dataclass
 from noisejax._floating import at_least_float32
 from noisejax.diagnostics._conditional_net_variance import NetMoments
 
 
-@chex.dataclass(frozen=True)
+@dataclass
 class NetVariance:
     """Variance of a layer's pre-activations, per example and unit.
 

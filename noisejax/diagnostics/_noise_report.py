@@ -5,13 +5,15 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import chex
 import jax
+import numpy as np
 from jax import lax
 from jax import numpy as jnp
+from jax.core import Tracer
 from jaxtyping import Array, Float, PyTree
 
 from noisejax import noise, objectives
+from noisejax._dataclass import dataclass
 from noisejax.diagnostics._net_variance import NetVariance, net_variance
 
 MANY = 1 / 3
@@ -21,7 +23,7 @@ COLLAPSED = 0.1
 """Share of the samples beyond the first below which the weights have collapsed."""
 
 
-@chex.dataclass(frozen=True)
+@dataclass
 class NoiseReport:
     """Effects of a model's noise on a batch; `print` shows a table of them.
 
@@ -72,9 +74,10 @@ class NoiseReport:
         from noisejax import figures  # only drawing needs Matplotlib
 
         return figures.bound_curve(
-            *(self.bound.num_samples, self.bound.bound),
-            standard_error=self.bound.standard_error,
-            effective_samples=self.effective_samples,
+            np.asarray(self.bound.num_samples),
+            np.asarray(self.bound.bound),
+            standard_error=np.asarray(self.bound.standard_error),
+            effective_samples=np.asarray(self.effective_samples),
         )
 
 
@@ -206,7 +209,7 @@ def _warn_of_losses(positive_share: Array, y: PyTree[Array]) -> None:
     """Warn if integer targets have log-probabilities above 0, outside of a trace."""
     dtypes = [jnp.asarray(leaf).dtype for leaf in jax.tree.leaves(y)]
     discrete = all(jnp.issubdtype(dtype, jnp.integer) for dtype in dtypes)
-    if isinstance(positive_share, jax.core.Tracer) or not discrete:
+    if isinstance(positive_share, Tracer) or not discrete:
         return
     if float(positive_share) > 0:
         warnings.warn(
@@ -220,7 +223,7 @@ def _warn_of_losses(positive_share: Array, y: PyTree[Array]) -> None:
 def _warn_of_dead_units(dead_share: PyTree[Array]) -> None:
     """Warn if many units of a layer are never active, outside of a trace."""
     for path, share in jax.tree_util.tree_leaves_with_path(dead_share):
-        if isinstance(share, jax.core.Tracer) or float(share) <= MANY:
+        if isinstance(share, Tracer) or float(share) <= MANY:
             continue
         name = jax.tree_util.keystr(path, simple=True, separator="/")
         warnings.warn(
@@ -233,7 +236,7 @@ def _warn_of_dead_units(dead_share: PyTree[Array]) -> None:
 
 def _warn_of_collapse(effective: Array, size: int) -> None:
     """Warn if one of `size` samples has almost all the weight, outside of a trace."""
-    if size < 4 or isinstance(effective, jax.core.Tracer):
+    if size < 4 or isinstance(effective, Tracer):
         return
     if float(effective) < 1 + COLLAPSED * (size - 1):
         warnings.warn(

@@ -3,12 +3,12 @@
 import functools
 from collections.abc import Callable, Sequence
 
-import chex
 import jax
 from jax import numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from noisejax import activations
+from noisejax._dataclass import dataclass
 from noisejax._floating import as_wide
 
 PLAIN_OF = {
@@ -108,7 +108,7 @@ def saturation(
     return jnp.mean(flat, axis=axis, dtype=jnp.float32)
 
 
-@chex.dataclass(frozen=True)
+@dataclass
 class NetHistogram:
     """Histogram of pre-activations. Histograms of several batches can be added.
 

@@ -1,8 +1,8 @@
 """Sharpness of the loss: extreme eigenvalues of its Hessian."""
 
 from collections.abc import Callable
+from typing import Any
 
-import chex
 import jax
 import numpy as np
 from jax import lax
@@ -10,13 +10,14 @@ from jax import numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from noisejax import noise
+from noisejax._dataclass import dataclass
 from noisejax.diagnostics._gradient_information import (
     count_examples,
     sum_over_chunks,
 )
 
 
-@chex.dataclass(frozen=True)
+@dataclass
 class Sharpness:
     """Extreme eigenvalues of the Hessian of the mean loss.
 
@@ -128,7 +129,8 @@ def _dot(a: PyTree[Array], b: PyTree[Array]) -> Float[Array, ""]:
     products = jax.tree.map(
         lambda a, b: jnp.sum(a.astype(np.float32) * b.astype(np.float32)), a, b
     )
-    return sum(jax.tree.leaves(products), start=jnp.float32(0))
+    total: Any = sum(jax.tree.leaves(products), start=jnp.float32(0))
+    return total
 
 
 def _scale(factor: Float[Array, ""] | float, a: PyTree[Array]) -> PyTree[Array]:

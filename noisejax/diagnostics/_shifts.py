@@ -1,10 +1,10 @@
 """Learned shifts, and the effect of a shifted input on dropout (Ba et al. 2014)."""
 
-import chex
 from jax import numpy as jnp
 from jaxtyping import Array, Float
 
 from noisejax import noise
+from noisejax._dataclass import dataclass
 from noisejax._floating import as_wide, check_floating
 from noisejax.diagnostics._conditional_net_variance import (
     Product,
@@ -13,7 +13,7 @@ from noisejax.diagnostics._conditional_net_variance import (
 )
 
 
-@chex.dataclass(frozen=True)
+@dataclass
 class ShiftActivity:
     """A layer's shifts and the mean activities of its units.
 

@@ -3,12 +3,12 @@
 import functools
 from collections.abc import Callable
 
-import chex
 import jax
 import numpy as np
 from jax import numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from noisejax._dataclass import dataclass
 from noisejax._floating import as_wide, check_floating
 from noisejax.diagnostics._saturation import activation_slope, bins_of
 
@@ -57,7 +57,7 @@ def expected_slope(
     return jnp.matmul(activation_slope(moved, activation), weights, precision="highest")
 
 
-@chex.dataclass(frozen=True)
+@dataclass
 class SlopeUnderNoise:
     """Slopes with and without noise, in bins of the noise-free pre-activation z.
 

@@ -1,5 +1,7 @@
 """Correlations between the units of a layer (Hahn and Choi 2018, figure 1, table 1)."""
 
+from typing import Any
+
 import jax
 import numpy as np
 from jax import numpy as jnp
@@ -40,8 +42,8 @@ def _rows(a: np.ndarray, limit: int) -> np.ndarray:
 
 def draw(networks: Networks) -> list[Drawing]:
     """Draws the densities of r, and the numbers of strongly correlated pairs."""
-    histograms: dict[str, dict] = {label: {} for label in networks}
-    above: dict[str, dict] = {}
+    histograms: dict[str, dict[str, Any]] = {label: {} for label in networks}
+    above: dict[str, dict[str, Any]] = {}
     for label, found in networks.items():
         for name, counts in shared.titled(found["layers"]).items():
             if counts["num_pairs"]:

@@ -54,7 +54,7 @@ class RunCurves:
 
 
 def read_curves(
-    runs: Sequence[str | os.PathLike], *, metric: str = "error"
+    runs: Sequence[str | os.PathLike[str]], *, metric: str = "error"
 ) -> RunCurves:
     """Reads the metrics of runs, epoch by epoch.
 

@@ -66,10 +66,10 @@ IMAGES = Amounts(examples=200, gradients=50, chunk=10, iterations=15)
 
 
 def diagnose(
-    checkpoint: str | os.PathLike,
-    workdir: str | os.PathLike,
+    checkpoint: str | os.PathLike[str],
+    workdir: str | os.PathLike[str],
     *,
-    data_dir: str | os.PathLike | None = None,
+    data_dir: str | os.PathLike[str] | None = None,
     seed: int | None = None,
 ) -> dict[str, Any]:
     """Measures a trained network: diagnose.json, diagnose.png and diagnose.pdf.

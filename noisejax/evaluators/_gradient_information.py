@@ -1,5 +1,7 @@
 """Gradient information of the weights (Hahn and Choi 2018, eq. 5)."""
 
+from typing import Any
+
 import jax
 
 from noisejax import diagnostics, figures, noise
@@ -27,7 +29,9 @@ def measure(key: noise.Key, model: TrainedModel, amounts: Amounts) -> Found:
     return {"n": n, "weights": weights, "notes": notes}
 
 
-def information(model: TrainedModel, batch: tuple, size: int) -> dict[str, float]:
+def information(
+    model: TrainedModel, batch: tuple[Any, ...], size: int
+) -> dict[str, float]:
     """Returns mean |∂E/∂W| of every kernel, under its layer's name if it has one.
 
     Args:

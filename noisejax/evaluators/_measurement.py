@@ -71,7 +71,9 @@ class Drawing(NamedTuple):
         return self.draw(figure=canvas)
 
 
-def drawing(draw: Callable, *args: Any, panels: int = 1, **options: Any) -> Drawing:
+def drawing(
+    draw: Callable[..., Any], *args: Any, panels: int = 1, **options: Any
+) -> Drawing:
     """Prepares a figure: a function of `figures` with its arguments.
 
     Args:

@@ -48,7 +48,7 @@ class ProjectOptions:
     learning_rates: tuple[float, ...] = (300.0, 30.0)
     bounded: bool = False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("num_examples", "num_pictures", "num_masks", "num_steps"):
             value = getattr(self, name)
             if value < 1:
@@ -60,10 +60,10 @@ class ProjectOptions:
 
 
 def project(
-    checkpoint: str | os.PathLike,
-    workdir: str | os.PathLike,
+    checkpoint: str | os.PathLike[str],
+    workdir: str | os.PathLike[str],
     *,
-    data_dir: str | os.PathLike | None = None,
+    data_dir: str | os.PathLike[str] | None = None,
     seed: int | None = None,
     options: ProjectOptions | None = None,
 ) -> dict[str, Any]:

@@ -74,7 +74,7 @@ def spread(values: Float[np.ndarray, " n"]) -> dict[str, Any]:
     }
 
 
-def class_distances(model: TrainedModel, x: Array, y: Array) -> dict | None:
+def class_distances(model: TrainedModel, x: Array, y: Array) -> dict[str, Any] | None:
     """Returns distances within and between classes, or None if either has no pair."""
     if y.ndim != 1 or model.num_classes < 2:
         return None

@@ -95,7 +95,7 @@ class TrainedModel:
             return True
         return self.run.model.num_noise_sites > 0
 
-    def clean(self, variables: PyTree[Array], x: Array) -> tuple[Array, dict]:
+    def clean(self, variables: PyTree[Array], x: Array) -> tuple[Array, dict[str, Any]]:
         """Runs the network without noise: (outputs, activations)."""
         return self.apply(variables, None, x)
 

@@ -1,5 +1,7 @@
 """Bouthillier et al. 2015, figure 6: noise levels, fixed and random."""
 
+from typing import Any
+
 from noisejax.experiments import _bouthillier2015 as shared
 from noisejax.experiments._claims import Claim, better
 from noisejax.experiments._experiment import Experiment, Row
@@ -23,7 +25,7 @@ LABELS = {
 }
 
 
-def _noise(panel: str, level: float) -> dict:
+def _noise(panel: str, level: float) -> dict[str, Any]:
     if panel == "input":
         rates = (level, 0.5)
     elif panel == "hidden":

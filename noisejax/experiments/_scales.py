@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import TypeAlias
 
-Value: TypeAlias = bool | int | float | str | tuple
+Value: TypeAlias = bool | int | float | str | tuple[object, ...]
 Overrides: TypeAlias = Mapping[str, Value]
 """Configuration fields that differ from the default: "section.field" -> value."""
 

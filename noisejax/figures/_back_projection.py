@@ -125,11 +125,11 @@ def units_shut_off(
         for row, (text, images) in zip(axes[1:], signed.items(), strict=True):
             largest = np.abs(images).max()
             for ax, image in zip(row[1:], images, strict=True):
-                shown = show_signed(ax, image, largest)
+                show_signed(ax, image, largest)
                 ax.spines[:].set_visible(False)
             row[0].axis("off")  # holds the scale
             look = {"location": "left", "fraction": 0.3, "aspect": 8}
-            bar = fig.colorbar(shown, ax=row[0], **look)
+            bar = fig.colorbar(row[1].images[0], ax=row[0], **look)
             bar.set_label(text, fontsize=6)
             bar.ax.tick_params(labelsize=5)
             if images.ndim == 4:  # colours have no scale

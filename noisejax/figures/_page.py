@@ -67,7 +67,7 @@ def page(
     return figure
 
 
-def save(figure: Figure, path: str | os.PathLike) -> list[pathlib.Path]:
+def save(figure: Figure, path: str | os.PathLike[str]) -> list[pathlib.Path]:
     """Writes a figure as PNG and as PDF.
 
     Args:

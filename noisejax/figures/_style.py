@@ -110,7 +110,7 @@ def _known(label: str) -> str | None:
     return COLOURS.get(ALIASES.get(name, name))
 
 
-def styled() -> contextlib.AbstractContextManager:
+def styled() -> contextlib.AbstractContextManager[None]:
     """Returns a context in which Matplotlib draws in the common style."""
     return mpl.rc_context(STYLE)
 
@@ -202,7 +202,7 @@ def _legend_width(labels: list[str], columns: int) -> int:
     return sum(7 + max(map(len, labels[i : i + rows])) for i in heads)
 
 
-def keys_of(mappings: Iterable[Mapping[Any, object]]) -> list:
+def keys_of(mappings: Iterable[Mapping[Any, object]]) -> list[Any]:
     """Returns the keys of all mappings, each once, in the order of their first use."""
     return list(dict.fromkeys(key for mapping in mappings for key in mapping))
 
@@ -216,7 +216,7 @@ def show_n(counts: Iterable[int]) -> str:
     return "-".join(f"{n:,}" for n in ends)
 
 
-def check_some(values: Collection, what: str) -> None:
+def check_some(values: Collection[Any], what: str) -> None:
     """Checks that there is something to draw.
 
     Args:

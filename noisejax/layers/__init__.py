@@ -1,6 +1,7 @@
 """Noise layers for Flax Linen; the NNX layers are in `noisejax.layers.nnx`."""
 
 import importlib
+import types
 
 from noisejax.layers._attention import NoisyAttention as NoisyAttention
 from noisejax.layers._base import NoiseLayer as NoiseLayer
@@ -19,7 +20,7 @@ from noisejax.layers._layers import SpatialDropout as SpatialDropout
 from noisejax.layers._shared import Schedule as Schedule
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> types.ModuleType:
     """Import `noisejax.layers.nnx` on first use, because importing NNX takes long."""
     if name == "nnx":
         return importlib.import_module("noisejax.layers.nnx")

@@ -54,7 +54,9 @@ class NoiseLayer(nn.Module):
     drops_all = False  # True at rate 1, which no scheme accepts
     shift = False
 
-    def __init_subclass__(cls, scheme: type[noise.Scheme] | None = None, **kwargs: Any):
+    def __init_subclass__(
+        cls, scheme: type[noise.Scheme] | None = None, **kwargs: Any
+    ) -> None:
         super().__init_subclass__(**kwargs)
         refuse_rngs(cls)
         if scheme is not None:
@@ -63,7 +65,7 @@ class NoiseLayer(nn.Module):
             if cls.__module__.startswith("noisejax."):
                 document(cls, cls.__doc__, scheme, EXAMPLE)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.shift not in SHIFTS:
             raise ValueError(f"shift must be one of {SHIFTS}, got {self.shift!r}")
         scheme, level = self._build()

@@ -5,7 +5,7 @@ import contextvars
 import dataclasses
 import fnmatch
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import jax
 from flax import linen as nn
@@ -89,8 +89,11 @@ def control_noise(
 
 
 def _control_flax_dropout(
-    next_fun: Callable, args: tuple, kwargs: dict, context: nn.module.InterceptorContext
-):
+    next_fun: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    context: nn.module.InterceptorContext,
+) -> Any:
     """Override `deterministic` of Flax's dropout; a method interceptor."""
     module = context.module
     if not isinstance(module, nn.Dropout) or context.method_name != "__call__":

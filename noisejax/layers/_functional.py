@@ -21,7 +21,7 @@ def functional(
     *,
     rng_collection: str = "dropout",
     mutable: bool | str | Sequence[str] = False,
-    method: str | Callable | None = None,
+    method: str | Callable[..., Any] | None = None,
     only: Patterns | None = None,
     off: Patterns = (),
 ) -> Callable[..., Any]:

@@ -78,11 +78,11 @@ class CaptionLSTM(nn.Module):
     input_noise: noise.Scheme | None = None
     recurrent_noise: noise.Scheme | None = None
     noise_factor: layers.Schedule | None = None
-    dot_general: Callable | None = flat_products
+    dot_general: Callable[..., Array] | None = flat_products
 
     num_hidden_places = 1  # no field: where hidden noise can be
 
-    def setup(self):
+    def setup(self) -> None:
         """Make the layers."""
         products = {"dot_general": self.dot_general}
         self.embed_image = nn.Dense(self.width, **products)

@@ -54,7 +54,7 @@ class ConvNet(Network):
     architecture: Architecture
     num_outputs: int
     batch_norm: bool = option(default=False)
-    conv_general_dilated: Callable = option(default=convolutions)
+    conv_general_dilated: Callable[..., Array] = option(default=convolutions)
 
     @property
     def num_hidden_places(self) -> int:

@@ -1,6 +1,7 @@
 """Dense networks: multilayer perceptrons, autoencoders, distributions per tissue."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from flax import linen as nn
 from jaxtyping import Array, Float
@@ -191,7 +192,7 @@ class SoftTargetMLP(Network):
         return logits, activations | {"output": logits}
 
 
-def _shared(network: Network) -> dict:
+def _shared(network: Network) -> dict[str, Any]:
     """Attributes that a network hands to the MLP inside it."""
     names = ("activation", "input_noise", "input_shift", "noise_factor")
     names += ("kernel_init", "dot_general")

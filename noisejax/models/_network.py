@@ -35,9 +35,9 @@ class Network(nn.Module, kw_only=True):
     hidden_shift: bool | str | Sequence[bool | str] = False
     noise_factor: layers.Schedule | None = None
     kernel_init: nn.initializers.Initializer = nn.initializers.he_normal()
-    dot_general: Callable | None = flat_products
+    dot_general: Callable[..., Array] | None = flat_products
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.hidden_noise and len(self.hidden_noise) != self.num_hidden_places:
             raise ValueError(
                 f"hidden_noise must be one scheme per {self._site()}; got "

@@ -56,7 +56,7 @@ class StackedAttention(nn.Module):
     uses_image: bool = True
     input_noise: noise.Scheme | None = None
     noise_factor: layers.Schedule | None = None
-    dot_general: Callable | None = flat_products
+    dot_general: Callable[..., Array] | None = flat_products
 
     num_hidden_places = 1  # no field: where hidden noise can be
 

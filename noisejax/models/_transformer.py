@@ -62,7 +62,7 @@ class Transformer(Network):
         default=nn.initializers.xavier_uniform()
     )
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.blocks < 1 or self.heads < 1 or self.width % self.heads:
             raise ValueError(
                 "a transformer needs blocks, and heads that divide its width; got "
@@ -209,7 +209,7 @@ class ViT(Transformer):
     patch: int = option(default=4)
     pooling: str = option(default="token")
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.pooling not in ("token", "mean") or self.patch < 1:
             raise ValueError(
                 "pooling must be 'token' or 'mean', and patch at least 1 pixel; got "

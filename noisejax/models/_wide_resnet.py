@@ -62,9 +62,9 @@ class WideResNet(Network):
     output_init: nn.initializers.Initializer = option(
         default=nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
     )
-    conv_general_dilated: Callable = option(default=convolutions)
+    conv_general_dilated: Callable[..., Array] = option(default=convolutions)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.depth < 10 or self.depth % 6 != 4:
             raise ValueError(
                 "depth must be 6 n + 4 with n blocks in each group (10, 16, 22, 28, "

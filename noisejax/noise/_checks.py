@@ -6,7 +6,7 @@ Public functions and `Scheme.sample` check once; the code below them does not.
 
 import numbers
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import jax
 import numpy as np
@@ -142,7 +142,7 @@ def _check_level(
     return level if level.ndim else level.reshape((1,) * len(shape))
 
 
-def _is_real(level: object) -> bool:
+def _is_real(level: Any) -> bool:
     if hasattr(level, "dtype"):
         dtypes = (np.integer, np.floating)
         return any(jnp.issubdtype(level.dtype, dtype) for dtype in dtypes)
@@ -152,16 +152,16 @@ def _is_real(level: object) -> bool:
 def own_rate(rate: float) -> float:
     """Returns the rate of a scheme, which must be a Python number in [0, 1)."""
     _check_static(rate, "rate", "dropout")
-    return check_rate(rate)
+    return float(check_rate(rate))
 
 
 def own_stddev(stddev: float) -> float:
     """Returns the standard deviation of a scheme, which must be a Python number."""
     _check_static(stddev, "stddev", "gaussian_noise")
-    return check_stddev(stddev)
+    return float(check_stddev(stddev))
 
 
-def _check_static(level: object, name: str, function: str) -> None:
+def _check_static(level: Any, name: str, function: str) -> None:
     if isinstance(level, jax.Array) or np.ndim(level):
         raise TypeError(
             f"the {name} of a scheme must be a Python float, got an array of shape "
@@ -201,7 +201,8 @@ def round_rate(rate: float, *, bits: int) -> float:
       >>> noise.round_rate(0.3, bits=8) * 256
       77.0
     """
-    return rounded(check_rate(rate, bits=check_bits(bits)), bits)
+    level: Any = check_rate(rate, bits=check_bits(bits))
+    return rounded(level, bits)
 
 
 def rounded(rate: float, bits: int) -> float:

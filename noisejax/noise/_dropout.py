@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import jax
 import numpy as np
 from jax import numpy as jnp
+from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
 from noisejax.noise._checks import (
@@ -18,14 +19,24 @@ from noisejax.noise._checks import (
     share,
     share_behind,
 )
-from noisejax.noise._random_bits import draw_levels, draw_mask, inverse_scale
+from noisejax.noise._random_bits import (
+    OutSharding,
+    draw_levels,
+    draw_mask,
+    inverse_scale,
+)
 from noisejax.noise._sample import MaskSample, Scheme, apply_scheme
 
 
 class MaskScheme(Scheme):
     """A scheme with the fields rate, bits and scale, whose samples have a mask."""
 
-    def __post_init__(self):
+    rate: float
+    bits: int
+    broadcast_dims: Sequence[int]
+    scale: bool
+
+    def __post_init__(self) -> None:
         super().__post_init__()
         if self.bits < 32:
             round_rate(self.rate, bits=self.bits)  # an error if it rounds to 0 or 1
@@ -36,10 +47,16 @@ class MaskScheme(Scheme):
 
     def mask_shape(self, shape: Shape) -> tuple[int, ...]:
         """`shape` with size 1 along the axes that share a bit."""
-        return share(tuple(shape), self.broadcast_dims)
+        return share(tuple(shape), tuple(self.broadcast_dims))
 
     def sample(
-        self, key, shape, dtype=jnp.float32, out_sharding=None, *, level=None
+        self,
+        key: Key,
+        shape: Shape,
+        dtype: DTypeLike = jnp.float32,
+        out_sharding: OutSharding = None,
+        *,
+        level: Rate | None = None,
     ) -> MaskSample:
         key, shape = as_key(key), self.mask_shape(shape)
         rate = self.rate
@@ -191,7 +208,13 @@ class RandomDropout(MaskScheme):
     broadcast_dims: Sequence[int] = ()
 
     def sample(
-        self, key, shape, dtype=jnp.float32, out_sharding=None, *, level=None
+        self,
+        key: Key,
+        shape: Shape,
+        dtype: DTypeLike = jnp.float32,
+        out_sharding: OutSharding = None,
+        *,
+        level: Rate | None = None,
     ) -> MaskSample:
         rate_key, mask_key = jax.random.split(as_key(key))
         shape = self.mask_shape(shape)

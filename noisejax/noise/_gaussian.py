@@ -7,17 +7,19 @@ from collections.abc import Sequence
 import jax
 import numpy as np
 from jax import numpy as jnp
+from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
 from noisejax.noise._checks import (
     Key,
     Rate,
+    Shape,
     as_key,
     check_rate,
     check_stddev,
     share,
 )
-from noisejax.noise._random_bits import draw_normal
+from noisejax.noise._random_bits import OutSharding, draw_normal
 from noisejax.noise._sample import FactorSample, OffsetSample, Scheme, apply_scheme
 
 
@@ -47,9 +49,15 @@ class GaussianDropout(Scheme):
         return self.rate
 
     def sample(
-        self, key, shape, dtype=jnp.float32, out_sharding=None, *, level=None
+        self,
+        key: Key,
+        shape: Shape,
+        dtype: DTypeLike = jnp.float32,
+        out_sharding: OutSharding = None,
+        *,
+        level: Rate | None = None,
     ) -> FactorSample:
-        key, shape = as_key(key), share(tuple(shape), self.broadcast_dims)
+        key, shape = as_key(key), share(tuple(shape), tuple(self.broadcast_dims))
         rate = self.rate if level is None else check_rate(level, shape)
         normal = draw_normal(key, shape, out_sharding)
         if isinstance(rate, float):
@@ -86,9 +94,15 @@ class GaussianNoise(Scheme):
         return self.stddev
 
     def sample(
-        self, key, shape, dtype=jnp.float32, out_sharding=None, *, level=None
+        self,
+        key: Key,
+        shape: Shape,
+        dtype: DTypeLike = jnp.float32,
+        out_sharding: OutSharding = None,
+        *,
+        level: Rate | None = None,
     ) -> OffsetSample:
-        key, shape = as_key(key), share(tuple(shape), self.broadcast_dims)
+        key, shape = as_key(key), share(tuple(shape), tuple(self.broadcast_dims))
         stddev = self.stddev if level is None else check_stddev(level, shape)
         normal = draw_normal(key, shape, out_sharding)
         return OffsetSample((normal * stddev).astype(dtype))

@@ -19,12 +19,13 @@ A draw has one of three forms, all with the same bits:
 import functools
 import math
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import jax
 import numpy as np
 from jax import lax
 from jax import numpy as jnp
+from jax.core import Tracer
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float32, UInt32
@@ -173,7 +174,7 @@ def _traced_keep_probability(rate: Array, bits: int) -> Array:
 def inverse_scale(rate: float | Array, *, bits: int) -> float | Float32[Array, "..."]:
     """1 / (1 - rate) for the rate that is drawn; 1 if everything is dropped."""
     keep = keep_probability(rate, bits=bits)
-    if isinstance(keep, np.float32):
+    if isinstance(keep, np.floating):
         return float(np.float32(1) / keep)
     # The division comes last: XLA keeps its result, but not that of the selection.
     return np.float32(1) / jnp.where(keep > 0, keep, 1)
@@ -185,7 +186,7 @@ def _draw(
     shape: Shape,
     out_sharding: OutSharding,
     *beside: ArrayLike,
-    **static: int,
+    **static: Any,
 ) -> Array:
     static |= {"shape": shape, "sharding": named(out_sharding, shape)}
     compiled = _compiled(values, static["sharding"], tuple(static))
@@ -197,7 +198,7 @@ def _compiled(
     values: Callable[..., Array],
     sharding: NamedSharding | None,
     static: tuple[str, ...],
-) -> Callable:
+) -> Callable[..., Array]:
     """`values` under jit; XLA inlines it into the program of a traced caller."""
     concrete = sharding is not None and isinstance(sharding.mesh, Mesh)
     out_shardings = sharding if concrete else None
@@ -356,7 +357,7 @@ def sharding_of(x: jax.Array) -> NamedSharding | None:
     Known are concrete arrays on a mesh, and traced arrays over Explicit axes. Under
     jit over Auto axes the compiler propagates the sharding of `x` to the draw.
     """
-    if isinstance(x, jax.core.Tracer):
+    if isinstance(x, Tracer):
         sharding = jax.typeof(x).sharding
         return sharding if has_explicit_axes(sharding) else None
     sharding = getattr(x, "sharding", None)

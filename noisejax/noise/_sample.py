@@ -8,10 +8,12 @@ static value (a scale that follows from a Python rate) is not a leaf.
 import abc
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 import numpy as np
 from jax import numpy as jnp
+from jax.core import Tracer
 from jax.typing import ArrayLike, DTypeLike
 from jaxtyping import Array, Bool, Float
 
@@ -62,15 +64,17 @@ class MaskSample(Sample):
             x = x * jnp.asarray(self.scale, x.dtype)
         return jnp.where(self.mask, x, jnp.zeros((), x.dtype))
 
-    def tree_flatten_with_keys(self):
+    def tree_flatten_with_keys(self) -> tuple[tuple[Any, ...], float | None]:
         mask = (jax.tree_util.GetAttrKey("mask"), self.mask)
         if isinstance(self.scale, float):
             return (mask,), self.scale
         return (mask, (jax.tree_util.GetAttrKey("scale"), self.scale)), None
 
     @classmethod
-    def tree_unflatten(cls, static_scale, leaves):
-        return cls(*leaves) if static_scale is None else cls(*leaves, static_scale)
+    def tree_unflatten(
+        cls, static_scale: float | None, leaves: Sequence[Any]
+    ) -> "MaskSample":
+        return cls(*leaves) if static_scale is None else cls(leaves[0], static_scale)
 
 
 @jax.tree_util.register_dataclass
@@ -123,8 +127,9 @@ class Scheme(abc.ABC):
     when a scheme is constructed.
     """
 
-    def __post_init__(self):
-        for field in dataclasses.fields(self):
+    def __post_init__(self) -> None:
+        kind: Any = self  # every scheme is a dataclass, this base class is not
+        for field in dataclasses.fields(kind):
             check = FIELD_CHECKS.get(field.name)
             if check is not None:
                 object.__setattr__(self, field.name, check(getattr(self, field.name)))
@@ -254,7 +259,7 @@ def apply_scheme(
     return apply(x, sample_like(key, x, scheme, level=level))
 
 
-def mask_sample(mask: ArrayLike | Sequence, *, rate: Rate = 0.0) -> MaskSample:
+def mask_sample(mask: ArrayLike | Sequence[Any], *, rate: Rate = 0.0) -> MaskSample:
     """Makes a sample from a mask written by hand.
 
     Args:
@@ -275,7 +280,7 @@ def mask_sample(mask: ArrayLike | Sequence, *, rate: Rate = 0.0) -> MaskSample:
       >>> noise.apply(jnp.ones((2, 4)), sample)[0]
       Array([1., 1., 0., 1.], dtype=float32)
     """
-    known = not isinstance(mask, jax.core.Tracer)
+    known = not isinstance(mask, Tracer)
     if known and getattr(mask, "dtype", None) != jnp.bool_:
         try:
             valid = np.isin(np.asarray(mask), (0, 1)).all()

@@ -36,7 +36,7 @@ def check_log_prob_fn(
             f"got {type(log_prob_fn).__name__}"
         )
 
-    def log_prob(params, noise, batch):
+    def log_prob(params: Any, noise: Noise, batch: tuple[Any, ...]) -> tuple[Any, Any]:
         log_probs, aux = log_prob_fn(params, noise, *batch), None
         if has_aux:
             if not isinstance(log_probs, tuple | list) or len(log_probs) != 2:
@@ -71,7 +71,7 @@ def is_key(noise: Noise) -> bool:
       TypeError: `noise` is a plain number.
     """
     if isinstance(noise, int | float):
-        as_key(noise)
+        as_key(noise)  # pyright: ignore[reportArgumentType] (it raises)
     dtype = getattr(noise, "dtype", None)
     if dtype is None:
         return False
@@ -81,7 +81,9 @@ def is_key(noise: Noise) -> bool:
     return dtype == jnp.uint32 and noise.shape in (raw, (2,))
 
 
-def check_noise(noise: Noise, num_samples: int, strategy: str, size: int) -> None:
+def check_noise(
+    noise: Noise, num_samples: int, strategy: str, size: int | None
+) -> None:
     """Check one key, or the leading axes of samples to replay.
 
     Args:
@@ -138,6 +140,6 @@ def num_examples(batch: tuple[Any, ...]) -> int | None:
     return sizes.pop() if sizes else None
 
 
-def map_examples(function: Callable[[Any], Any], batch: tuple[Any, ...]) -> tuple:
+def map_examples(function: Callable[[Any], Any], batch: Any) -> Any:
     """Apply `function` to the arrays with axes; plain numbers stay as they are."""
     return jax.tree.map(lambda leaf: function(leaf) if np.ndim(leaf) else leaf, batch)

@@ -32,7 +32,7 @@ def resample(
     num_samples: int,
     params: Any,
     noise: Noise,
-    batch: tuple,
+    batch: tuple[Any, ...],
     objective: Objective,
 ) -> tuple[Float[Array, " B"], Float[Array, "S B"], Any]:
     """The objective [B], with the gradient of one chosen sample per example.
@@ -52,11 +52,12 @@ def resample(
     pick_key, keyed = None, is_key(noise)
     if keyed:
         noise_key, pick_key = jax.random.split(noise)
-        noise = jax.random.split(noise_key, (num_samples, num_examples(batch)))
+        size: Any = num_examples(batch)
+        noise = jax.random.split(noise_key, (num_samples, size))
     noise, batch = lay_alike(noise, batch)
     axes = jax.tree.map(lambda leaf: 0 if jnp.ndim(leaf) else None, batch)
 
-    def one_example(one: Noise, example: tuple) -> tuple[Array, Any]:
+    def one_example(one: Noise, example: tuple[Any, ...]) -> tuple[Array, Any]:
         one = one if keyed else jax.tree.map(lambda leaf: leaf[None], one)
         single = jax.tree.map(
             lambda leaf, axis: leaf if axis is None else leaf[None], example, axes
@@ -205,7 +206,7 @@ def check_independence(
                 )
 
 
-def _take_rows(leaf: Any, index: np.ndarray) -> Array:
+def _take_rows(leaf: Any, index: np.ndarray) -> Array | np.ndarray:
     """Rows of an array, with the array's sharding."""
     if not isinstance(leaf, jax.Array):
         return np.asarray(leaf)[index]

@@ -21,7 +21,11 @@ Result = tuple[Float[Array, "S B ..."], Any]
 
 
 def vmap_samples(
-    log_prob: LogProb, num_samples: int, params: Any, noise: Noise, batch: tuple
+    log_prob: LogProb,
+    num_samples: int,
+    params: Any,
+    noise: Noise,
+    batch: tuple[Any, ...],
 ) -> Result:
     """All samples at once. Work that no noise reaches has no axis of samples."""
 
@@ -32,7 +36,11 @@ def vmap_samples(
 
 
 def map_samples(
-    log_prob: LogProb, num_samples: int, params: Any, noise: Noise, batch: tuple
+    log_prob: LogProb,
+    num_samples: int,
+    params: Any,
+    noise: Noise,
+    batch: tuple[Any, ...],
 ) -> Result:
     """One sample after another. The backward pass recomputes each forward pass."""
     samples = jax.tree.map(_gather_samples, _split_key(noise, num_samples))
@@ -47,7 +55,11 @@ def map_samples(
 
 
 def fold_samples(
-    log_prob: LogProb, num_samples: int, params: Any, noise: Noise, batch: tuple
+    log_prob: LogProb,
+    num_samples: int,
+    params: Any,
+    noise: Noise,
+    batch: tuple[Any, ...],
 ) -> Result:
     """One call with S copies of each example: copy b·S + s is sample s of example b."""
     if not is_key(noise):
@@ -66,7 +78,12 @@ def _split_key(noise: Noise, num_samples: int) -> Noise:
     return jax.random.split(noise, num_samples) if is_key(noise) else noise
 
 
-def _each(loop: Callable, one: Callable, samples: Noise, num_samples: int) -> Result:
+def _each(
+    loop: Callable[[Noise], Result],
+    one: Callable[[Noise], Result],
+    samples: Noise,
+    num_samples: int,
+) -> Result:
     """Run the loop; a single sample is a plain call, equal to training bit for bit."""
     if num_samples > 1:
         return loop(samples)
@@ -95,7 +112,9 @@ def _repeat(num_samples: int, x: Shaped[Array, "B ..."]) -> Shaped[Array, "BS ..
     return _merge(jnp.broadcast_to(jnp.expand_dims(x, 1), copies))
 
 
-def _fold_leaf(batch: tuple, leaf: Shaped[Array, "S B ..."]) -> Shaped[Array, "BS ..."]:
+def _fold_leaf(
+    batch: tuple[Any, ...], leaf: Shaped[Array, "S B ..."]
+) -> Shaped[Array, "BS ..."]:
     """A leaf to replay in the order of the copies; a batch axis of 1 is expanded."""
     leaf = jnp.swapaxes(leaf, 0, 1)
     like = next(x for x in jax.tree.leaves(batch) if jnp.ndim(x))

@@ -5,6 +5,7 @@ import math
 import jax
 import numpy as np
 from jax import numpy as jnp
+from jax.core import Tracer
 from jaxtyping import Array, Bool, Float, Int
 
 from noisejax._floating import at_least_float32, check_floating
@@ -236,7 +237,7 @@ def _label_log_probs(
 
 def _check_range(name: str, labels: Array, classes: int) -> None:
     """Raise for labels out of range, as far as their values are known."""
-    if isinstance(labels, jax.core.Tracer) or not labels.is_fully_addressable:
+    if isinstance(labels, Tracer) or not labels.is_fully_addressable:
         return
     values = np.asarray(labels)
     wrong = values[(values < 0) | (values >= classes)]

@@ -24,7 +24,7 @@ def draw(saved: Saved) -> Figure | None:
 
 def beside_paper(saved: Saved, figure: Any = None) -> Figure | None:
     """The paper's numbers and ours, a panel per metric, all layers on one axis."""
-    panels: dict[str, dict[str, dict]] = {}
+    panels: dict[str, dict[str, dict[str, Any]]] = {}
     for metric in sorted(saved.experiment.metrics, key=_layer_order):
         title, layer = split_layer(metric)
         for row in saved.rows:
@@ -65,7 +65,7 @@ def errors(saved: Saved) -> Figure | None:
 
     (Bouthillier et al. 2015, figures 6 and 4; Noh et al. 2017, figure 2.)
     """
-    panels: dict[str, dict[str, dict]] = {}
+    panels: dict[str, dict[str, dict[str, Any]]] = {}
     options: dict[str, Any] = {}
     for row in saved.rows:
         f, values = row.factors, saved.numbers(row, ERROR)
@@ -90,7 +90,7 @@ def design_effects(saved: Saved) -> Figure | None:
     """Main effects and interactions with their standard errors (the factorial)."""
     experiment, metric = saved.experiment, saved.experiment.metrics[0]
     found = effects(experiment.rows, experiment.design, saved.results, metric)
-    panels: dict[str, dict] = {}
+    panels: dict[str, dict[str, Any]] = {}
     for name, e in found.items():
         kind = "Interaction" if " x " in name else "Main effect"
         title = f"{kind}: {metric_title(metric).lower()}, points"
@@ -101,7 +101,7 @@ def design_effects(saved: Saved) -> Figure | None:
 
 def dropped_share(saved: Saved) -> Figure | None:
     """Law of the dropped share, exact and drawn (Bouthillier 2015, figure 1)."""
-    panels: dict[str, dict[str, dict]] = {}
+    panels: dict[str, dict[str, dict[str, Any]]] = {}
     for row in saved.rows:
         for arrays in saved.arrays(row):
             title = f"p = 0.5, {row.factors['units']:,} units"

@@ -43,13 +43,13 @@ class MeasurementError(Exception):
 
 def reproduce(
     experiment: Experiment,
-    workdir: str | os.PathLike,
+    workdir: str | os.PathLike[str],
     *,
     scale: str,
     only: Sequence[str] = (),
     num_seeds: int | None = None,
-    data_dir: str | os.PathLike | None = None,
-    runs_from: Sequence[str | os.PathLike] = (),
+    data_dir: str | os.PathLike[str] | None = None,
+    runs_from: Sequence[str | os.PathLike[str]] = (),
 ) -> pathlib.Path:
     """Runs an experiment, or what is missing of it.
 
@@ -138,7 +138,7 @@ def reproduce(
 
 
 def _finished_runs(
-    paths: Sequence[str | os.PathLike],
+    paths: Sequence[str | os.PathLike[str]],
     scale: str,
     configs: Mapping[str, training.Config],
 ) -> dict[str, FinishedRun]:
@@ -176,7 +176,7 @@ def _data_of(config: training.Config) -> tuple[str, int]:
 
 def _load(
     configs: Sequence[training.Config],
-    data_dir: str | os.PathLike | None,
+    data_dir: str | os.PathLike[str] | None,
     generated: bool,
 ) -> dict[tuple[str, int], data.AnyDataset]:
     """Loads the data sets that are needed, before anything is trained."""

@@ -177,7 +177,9 @@ class ExperimentFolder:
         )
 
     def _add_computed(
-        self, recorded: dict[str, dict], requested: Mapping[str, Mapping[str, Any]]
+        self,
+        recorded: dict[str, dict[str, Any]],
+        requested: Mapping[str, Mapping[str, Any]],
     ) -> None:
         """Adds how rows were computed, which older versions wrote to results only."""
         configs = {r["row"]: r["config"] for r in read_results(self.results_path)}

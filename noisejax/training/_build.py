@@ -8,12 +8,13 @@ from typing import Any
 import optax
 from flax import linen as nn
 from jax import numpy as jnp
+from jaxtyping import Array
 
 from noisejax import activations, layers, models, noise
 from noisejax.training._config import Config, ModelConfig, NoiseConfig
 from noisejax.training._task import QUESTION_NETWORKS
 
-ACTIVATIONS: dict[str, Callable] = {
+ACTIVATIONS: dict[str, Callable[..., Any]] = {
     "relu": nn.relu,
     "tanh": nn.tanh,
     "sigmoid": nn.sigmoid,
@@ -23,7 +24,7 @@ ACTIVATIONS: dict[str, Callable] = {
     "linear": lambda x: x,
 }
 
-SHAPES: dict[str, Callable] = {
+SHAPES: dict[str, Callable[..., Any]] = {
     "relu": activations.shifted_sigmoid_shape,
     "tanh": activations.exponential_shape,
     "gelu": activations.shifted_sigmoid_shape,
@@ -38,7 +39,7 @@ CONSTANTS = {
 }
 """Shape function -> names of its constants."""
 
-KERNEL_INITS: dict[str, Callable] = {
+KERNEL_INITS: dict[str, Callable[..., Any]] = {
     "he_normal": nn.initializers.he_normal,
     "glorot_uniform": nn.initializers.glorot_uniform,
     "lecun_normal": nn.initializers.lecun_normal,
@@ -58,7 +59,7 @@ SCHEMES: dict[str, Callable[[float, NoiseConfig], noise.Scheme]] = {
 }
 
 
-def build_activation(config: ModelConfig) -> Callable:
+def build_activation(config: ModelConfig) -> Callable[[Array], Array]:
     """Build φ, with gradient acceleration if `gaaf` is set."""
     if not config.gaaf:
         return ACTIVATIONS[config.activation]

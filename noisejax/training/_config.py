@@ -1,6 +1,7 @@
 """Fields of a training run: typed, each with default, meaning and possible values."""
 
 import dataclasses
+from typing import Any
 
 from noisejax.training._fields import Fields, field
 from noisejax.training._network_config import ModelConfig, NoiseConfig
@@ -240,7 +241,7 @@ def sections() -> dict[str, type]:
     return {f.name: f.type for f in dataclasses.fields(Config)}
 
 
-def all_fields() -> dict[str, dataclasses.Field]:
+def all_fields() -> dict[str, dataclasses.Field[Any]]:
     """The fields of all sections, by path, such as "model.name"."""
     return {
         f"{section}.{f.name}": f

@@ -25,7 +25,7 @@ FLAT_NETWORKS += QUESTION_NETWORKS
 
 
 def load_examples(
-    config: Config, data_dir: str | os.PathLike | None = None
+    config: Config, data_dir: str | os.PathLike[str] | None = None
 ) -> data.AnyDataset:
     """Load the data set that a configuration names."""
     partition = config.data.test_partition

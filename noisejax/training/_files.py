@@ -23,7 +23,7 @@ class RunFolder:
       path: path of the folder.
     """
 
-    def __init__(self, path: str | os.PathLike):
+    def __init__(self, path: str | os.PathLike[str]):
         """Changes nothing on disk.
 
         Raises:
@@ -55,7 +55,7 @@ class RunFolder:
 class Workdir(RunFolder):
     """A folder that is locked by this process."""
 
-    def __init__(self, path: str | os.PathLike):
+    def __init__(self, path: str | os.PathLike[str]):
         """Create the folder and lock it; the lock dies with the process.
 
         As a context manager it releases the lock at its end.

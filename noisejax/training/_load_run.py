@@ -99,9 +99,9 @@ class TrainedRun:
 
 
 def load_run(
-    path: str | os.PathLike,
+    path: str | os.PathLike[str],
     *,
-    data_dir: str | os.PathLike | None = None,
+    data_dir: str | os.PathLike[str] | None = None,
     dataset: data.AnyDataset | None = None,
     seed: int | None = None,
 ) -> TrainedRun:
@@ -170,7 +170,7 @@ def _find_dataset(
     path: pathlib.Path,
     config: Config,
     described: dict[str, Any],
-    data_dir: str | os.PathLike | None,
+    data_dir: str | os.PathLike[str] | None,
     dataset: data.AnyDataset | None,
 ) -> data.AnyDataset | MissingData:
     """Load the data of a run, and compare them with those that it was trained on."""

@@ -8,6 +8,7 @@ not depend on the mesh; sums over a batch depend on it to the order of the addit
 import dataclasses
 import functools
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import jax
 import numpy as np
@@ -109,7 +110,9 @@ class Placement:
         """
         return not self.splits_seeds and jax.default_backend() == "cpu"
 
-    def over_seeds(self, function: Callable, in_axes: Sequence[int | None]) -> Callable:
+    def over_seeds(
+        self, function: Callable[..., Any], in_axes: Sequence[int | None]
+    ) -> Callable[..., Any]:
         """Map a function of one seed over a group (see `split`), as vmap would."""
         if self.one_by_one:
             return function

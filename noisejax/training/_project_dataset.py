@@ -148,7 +148,7 @@ def project_dataset(
 
 
 def advise(
-    features_fn: Callable,
+    features_fn: Callable[..., tuple[Array, ...]],
     params: PyTree[Array],
     x: Float[Array, "batch ..."],
     method: backprojection.Method,

@@ -63,7 +63,7 @@ def load_sources(
     ]
 
 
-def restore_run(path: str | os.PathLike) -> tuple[RunFolder, Config, Checkpoint]:
+def restore_run(path: str | os.PathLike[str]) -> tuple[RunFolder, Config, Checkpoint]:
     """Restore the newest undamaged checkpoint of a run."""
     folder = RunFolder(path)
     path = folder.path
@@ -94,7 +94,7 @@ def chosen_part(checkpoint: Checkpoint) -> str:
     return ".state" if checkpoint.progress.phase else ".best"
 
 
-def recorded_config(workdir: str | os.PathLike) -> Config | None:
+def recorded_config(workdir: str | os.PathLike[str]) -> Config | None:
     """Read the configuration of the run in a folder; None if it holds no run.
 
     Raises:
@@ -109,12 +109,12 @@ def recorded_config(workdir: str | os.PathLike) -> Config | None:
     return None
 
 
-def is_finished(workdir: str | os.PathLike) -> bool:
+def is_finished(workdir: str | os.PathLike[str]) -> bool:
     """True if a folder holds a finished run with undamaged metrics."""
     return RunFolder(workdir).finished_summary() is not None
 
 
-def read_summary(workdir: str | os.PathLike) -> dict[str, Any]:
+def read_summary(workdir: str | os.PathLike[str]) -> dict[str, Any]:
     """Read the summary of a finished run, as `train` returned it.
 
     Raises:

@@ -74,9 +74,9 @@ INDEPENDENT = 16
 
 def train(
     config: Config,
-    workdir: str | os.PathLike,
+    workdir: str | os.PathLike[str],
     *,
-    data_dir: str | os.PathLike | None = None,
+    data_dir: str | os.PathLike[str] | None = None,
     dataset: data.Dataset | None = None,
     resume: bool = False,
 ) -> dict[str, Any]:

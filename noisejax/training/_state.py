@@ -2,7 +2,6 @@
 
 import functools
 
-import chex
 import jax
 import optax
 from flax import linen as nn
@@ -10,9 +9,10 @@ from jax import numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from noisejax import layers
+from noisejax._dataclass import dataclass
 
 
-@chex.dataclass(frozen=True)
+@dataclass
 class TrainState:
     """Network of one seed in training.
 
@@ -31,7 +31,7 @@ class TrainState:
     skipped: Int[Array, ""]
 
 
-@chex.dataclass(frozen=True)
+@dataclass
 class Best:
     """Best epoch of one seed so far, by its validation error.
 
@@ -52,7 +52,7 @@ class Best:
     stopped: Bool[Array, ""]
 
 
-@chex.dataclass(frozen=True)
+@dataclass
 class Seeds:
     """States and best epochs of all seeds, stacked."""
 

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import optax
@@ -148,7 +149,7 @@ def make_log_prob(
     task: Task,
     expected_samples: int,
     shard: Callable[[PyTree[Array]], PyTree[Array]] | None = None,
-) -> Callable:
+) -> Callable[..., Any]:
     """Make the log-likelihood of a step.
 
     Args:
@@ -186,7 +187,9 @@ def make_log_prob(
     return log_prob
 
 
-def accumulate(gradients_of: Callable, microbatches: int) -> Callable:
+def accumulate(
+    gradients_of: Callable[..., Any], microbatches: int
+) -> Callable[..., Any]:
     """Run a gradient function on M parts of a batch one after another.
 
     g = (1/M) Σ g_m, and likewise the metrics. Parts have the same size, so that without

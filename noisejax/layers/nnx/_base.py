@@ -68,7 +68,7 @@ class NoiseLayer(nnx.Module):
 
     def __init_subclass__(
         cls, like: type[linen.NoiseLayer] | None = None, **kwargs: Any
-    ):
+    ) -> None:
         super().__init_subclass__(**kwargs)
         if like is None:
             return

@@ -75,7 +75,7 @@ def functional(
     mutable: Any = None,
     only: Patterns | None = None,
     off: Patterns = (),
-) -> tuple[Callable[..., Any], nnx.State]:
+) -> tuple[Callable[..., Any], nnx.State[Any, Any]]:
     """Turn an NNX model, with Flax's dropout or ours, into a pure function.
 
     The key seeds every key stream of the model, each by its path: no two layers share a
@@ -130,7 +130,7 @@ def functional(
     )
 
     def apply(
-        params: nnx.State,
+        params: nnx.State[Any, Any],
         key: noise.Key | Mapping[str, noise.Key] | None,
         /,
         *args: Any,
@@ -193,5 +193,5 @@ def named_parts(
     return [(_join(path), node) for path, node in nodes if isinstance(node, kinds)]
 
 
-def _join(path: tuple) -> str:
+def _join(path: tuple[Any, ...]) -> str:
     return "/".join(map(str, path))
