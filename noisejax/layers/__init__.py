@@ -17,6 +17,7 @@ from noisejax.layers._layers import InvariantDropout as InvariantDropout
 from noisejax.layers._layers import Noise as Noise
 from noisejax.layers._layers import RandomDropout as RandomDropout
 from noisejax.layers._layers import SpatialDropout as SpatialDropout
+from noisejax.layers._replace import replace_dropout as replace_dropout
 from noisejax.layers._shared import Schedule as Schedule
 
 
