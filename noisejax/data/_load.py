@@ -73,6 +73,11 @@ def load_dataset(
         return load_two_stream(find_two_stream(data_dir), split=test_partition)
     if name == CAPTIONS:
         return find_captions(data_dir, test_partition=test_partition)
+    if name == QUESTIONS and test_partition:
+        raise ValueError(
+            f"data.test_partition must be 0 for data.name={QUESTIONS}, which tests on "
+            f"the validation part; got {test_partition}"
+        )
     if name == QUESTIONS:
         return load_questions(pathlib.Path(data_dir or ".").expanduser())
     if name.endswith(".npz"):

@@ -150,31 +150,28 @@ def _answer_type(answer: str) -> str:
 def generate_questions(
     *, num_train: int = 200, num_test: int = 100, seed: int = 0
 ) -> Questions:
-    """GENERATED questions: which of six colours a region of a 7 x 7 grid has."""
+    """GENERATED questions: what one of four regions of a 7 x 7 grid shows."""
     rng = np.random.default_rng(seed)
-    colours = tuple(f"colour{i}" for i in range(6))
+    choices = (*(f"colour{i}" for i in range(6)), *"012345", "yes", "no")
     grids: dict[int, np.ndarray] = {}
 
     def part(n):
         questions = []
-        for _ in range(n):
-            image, place = len(grids), int(rng.integers(4))
+        for i in range(n):
+            place, shown = int(rng.integers(4)), rng.integers(6, size=49)
             grid = 0.1 * rng.normal(size=(49, 128)).astype(np.float32)
-            shown = rng.integers(6, size=49)
             grid[np.arange(49), shown] += 1
             grid[np.arange(49), 6 + np.arange(49)] += 1  # where the region is
-            grids[image] = grid
-            answer, other = colours[shown[place]], colours[shown[place] - 1]
-            questions.append(
-                Question(
-                    image,
-                    ("what", "is", "at", f"place{place}", "?"),
-                    answer,
-                    (answer,) * 8 + (other,) * 2,
-                    colours,
-                    "other",
-                )
-            )
+            seen = int(shown[place])
+            what, answer, other = (
+                ("colour", f"colour{seen}", f"colour{seen - 1}"),
+                ("number", f"{seen}", f"{5 - seen}"),
+                ("zero", *(("no", "yes") if seen else ("yes", "no"))),
+            )[i % 3]
+            words, people = (what, "at", f"place{place}", "?"), (answer,) * 8
+            asked = (len(grids), words, answer, people + (other,) * 2, choices)
+            grids[len(grids)] = grid
+            questions.append(Question(*asked))
         return questions
 
     train, test = part(num_train), part(num_test)

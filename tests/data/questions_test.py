@@ -85,6 +85,8 @@ def test_an_example_is_a_question_its_answer_and_its_image(tmp_path):
     assert found.choices == (("no", "2", "red"),) * 2
     assert found.types == ("any", "any")
     assert (found.num_classes, found.shape) == ((8, 3), (4, 2))
+    with pytest.raises(ValueError, match="test_partition must be 0 .* got 1"):
+        data.load_dataset("questions", tmp_path, test_partition=1)
 
 
 def test_arrays_of_ids_have_the_vocabulary_of_their_training_part(tmp_path):
