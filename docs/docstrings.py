@@ -23,6 +23,8 @@ def shorten(app, what, name, obj, options, signature, returns):
 def process(app, what, name, obj, options, lines):
     """Escape symbols of equations; mark indented blocks as lists or literal text."""
     out, section = [], None
+    if what in ("property", "attribute") and lines:
+        lines[0] = ": " + lines[0]  # napoleon takes the words before a colon for a type
     for line in lines:
         text, indent = line.lstrip(), len(line) - len(line.lstrip())
         if SECTION.match(line):
