@@ -47,4 +47,4 @@ docs: .venv/docs
 	touch $@
 
 clean:
-	rm -rf .venv .cache build *.egg-info
+	rm -rf .venv .cache build docs/api *.egg-info

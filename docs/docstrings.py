@@ -2,12 +2,16 @@
 
 import re
 
+from sphinx.ext import autosummary
+
 SECTION = re.compile(r"^(\w+):$")
 ITEM = re.compile(r'^("\w+"|\*{0,2}\w+)(, ("\w+"|\*{0,2}\w+))*: ')
 
 
 def setup(app):
     """Connect both functions to autodoc."""
+    # A summary is a first sentence; these periods end none.
+    autosummary.WELL_KNOWN_ABBREVIATIONS += ("eq.", "eqs.", "sec.")
     app.connect("autodoc-process-docstring", process, priority=400)  # before napoleon
     app.connect("autodoc-process-signature", shorten)
     return {"parallel_read_safe": True}
