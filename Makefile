@@ -1,6 +1,9 @@
 # make run   trains the embedded default and prints its test error
 # make check the gate's quick part: format, lint, goldens, a test per promise
 # make test  the whole gate
+# make dist  sdist and wheel, checked, and tried in a clean environment
+# make nightly  the whole gate on JAX's nightly build, which replaces JAX in .venv
+# make audit known vulnerabilities of the dependencies
 # make docs  builds the site in build/docs
 # All build a private environment in .venv first. PYTHON=... chooses the interpreter.
 
@@ -8,7 +11,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN := runs/digits-$(shell date +%Y%m%d-%H%M%S)
 
-.PHONY: run check test lint bench docs clean
+.PHONY: run check test lint dist nightly audit bench docs clean
 
 run: .venv/library
 	$(BIN)/python -m noisejax.train --workdir=$(RUN)
@@ -29,6 +32,25 @@ lint: .venv/test
 	$(BIN)/ruff format --check noisejax benchmarks tests
 	$(BIN)/ruff check noisejax benchmarks tests
 
+# The first example of the README runs from the wheel, away from the sources (-I).
+dist: .venv/dist
+	rm -rf dist build/clean
+	$(BIN)/python -m build
+	$(BIN)/python -m twine check --strict dist/*
+	$(PYTHON) -m venv build/clean
+	build/clean/bin/python -m pip install --quiet --disable-pip-version-check dist/*.whl
+	awk '/^```/ {if (inside) exit; inside = /python/; next} inside' README.md \
+	  > build/example.py
+	cd build && clean/bin/python -I example.py
+
+nightly: .venv/test
+	$(BIN)/python -m pip install --quiet --upgrade --pre jax jaxlib \
+	  --index-url https://us-python.pkg.dev/ml-oss-artifacts-published/jax/simple/
+	$(MAKE) test
+
+audit: .venv/dist .venv/library
+	$(BIN)/python -m pip_audit --skip-editable
+
 bench: .venv/bench
 	$(BIN)/python -m benchmarks
 
@@ -47,4 +69,4 @@ docs: .venv/docs
 	touch $@
 
 clean:
-	rm -rf .venv .cache build docs/api *.egg-info
+	rm -rf .venv .cache build dist docs/api *.egg-info
