@@ -136,16 +136,21 @@ def check_fields(arguments: Sequence[str]) -> None:
     """Check the names of fields in a command line.
 
     Raises:
-      ValueError: --config.section.field does not exist.
+      ValueError: --config.section.field does not exist, or --section.field is given.
     """
+    known = training.to_dict(training.Config())
     for argument in arguments:
         name, _, _ = argument.lstrip("-").partition("=")
-        if argument.startswith("-") and name.startswith("config."):
-            path = name.removeprefix("config.")
-            section, _, field = path.partition(".")
-            known = training.to_dict(training.Config())
-            if field not in known.get(section, {}):
-                raise ValueError(training.unknown_field(path))
+        path = name.removeprefix("config.")
+        section, _, field = path.partition(".")
+        exists = field in known.get(section, {})
+        if argument.startswith("-") and name != path and not exists:
+            raise ValueError(training.unknown_field(path))
+        if argument.startswith("--") and name == path and exists:
+            raise ValueError(
+                f"--{name} is no flag: fields of the configuration begin with config, "
+                f"--config.{argument.lstrip('-')}"
+            )
 
 
 def check_local(arguments: Sequence[str]) -> None:

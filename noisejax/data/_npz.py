@@ -1,6 +1,7 @@
 """Data sets of users, from .npz files."""
 
 import pathlib
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -33,7 +34,19 @@ def load_npz(path: str | pathlib.Path) -> Dataset:
     x_train, y_train, x_test, y_test = (arrays[key] for key in KEYS)
     for name, y in (("y_train", y_train), ("y_test", y_test)):
         if not np.issubdtype(y.dtype, np.integer):
-            raise ValueError(f"{path}: {name} must hold integer labels, got {y.dtype}")
+            raise ValueError(
+                f"{path}: {name} must hold integer labels [N], counted from 0; got "
+                f"{y.dtype} {list(y.shape)}{_advice(y)}"
+            )
+    smallest = min(
+        y.min(initial=0 if not y.size else y.max()) for y in (y_train, y_test)
+    )
+    if smallest > 0:
+        warnings.warn(
+            f"{path}: the smallest label is {smallest}, so that no example has the "
+            f"classes below it; subtract {smallest} if they are no classes",
+            stacklevel=2,
+        )
     num_classes = int(max(y.max(initial=0) for y in (y_train, y_test))) + 1
     if x_train.ndim and 0 < x_train.size < num_classes:
         raise ValueError(
@@ -71,7 +84,8 @@ def read_arrays(
         )
     try:
         with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-            arrays = {key: file[key] for key in keys if key in file.files}
+            names = file.files
+            arrays = {key: file[key] for key in keys if key in names}
     except Exception as error:  # a damaged file can raise any error
         raise ValueError(
             f"{path} is no .npz file of plain arrays, or it is damaged: {error}; "
@@ -81,9 +95,21 @@ def read_arrays(
     if missing:
         raise ValueError(
             f"{path} must hold the arrays {', '.join(needed)}; missing: "
-            f"{', '.join(missing)}; found: {', '.join(arrays) or 'none'}"
+            f"{', '.join(missing)}; found: {', '.join(names) or 'none'}"
         )
     return arrays
+
+
+def _advice(y: np.ndarray) -> str:
+    """Say what to do about targets that are no labels."""
+    if y.dtype.kind in "US":
+        return "; number them by names, y = np.unique(y, return_inverse=True)"
+    if y.ndim == 2:
+        return "; if they are one-hot, pass y.argmax(axis=1)"
+    return (
+        "; runs classify. For real targets use objectives.gaussian_log_prob in a "
+        "training loop of your own"
+    )
 
 
 def _as_examples(x: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ from noisejax.experiments import Claim, Contrast, Row
 from noisejax.reproduce._results import Numbers, Result, numbers_of
 from noisejax.reproduce._words import (
     BETTER_IF_LOWER,
+    FACTORS,
     UNITS,
     decimals_of,
     factor_words,
@@ -275,8 +276,9 @@ def effects(
     for i, factor in enumerate(factors):
         first, *others = dict.fromkeys(cell[i] for cell in cells)
         for level in others:
-            name = f"{factor} {level}" if len(others) > 1 else factor
-            axes.append((i, first, level, factor_words(name)))
+            name = f"{factor} {level}"
+            words = factor_words(name if others[1:] or name in FACTORS else factor)
+            axes.append((i, first, level, words))
     pairs = [(a, b) for a, b in itertools.combinations(axes, 2) if a[0] != b[0]]
     found = {}
     for chosen in [*((axis,) for axis in axes), *pairs]:

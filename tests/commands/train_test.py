@@ -205,6 +205,7 @@ WRONG_FLAGS = {
     "nan": (("--config.noise.hidden_rate=nan",), r"a rate in \[0, 1\)"),
     "overflow": (("--config.optimizer.learning_rate=1e400",), "a positive number"),
     "flag": (("--nonsense",), "Unknown command line flag 'nonsense'"),
+    "field as flag": (("--noise.scheme=none",), "config, --config.noise.scheme=none"),
     "argument": (("more",), "unexpected arguments: more"),
     "scheme": (("--config.noise.scheme=drop",), "one of none, dropout"),
     "activation": (("--config.model.activation=x",), "one of relu, tanh"),

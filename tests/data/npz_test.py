@@ -48,9 +48,18 @@ def changed(array, index, value):
 BAD = {
     "no_labels": ({"y_train": None}, "missing: y_train; found: x_train, x_test, y_t"),
     "nothing": (dict.fromkeys(arrays()), "missing: x_train, .*; found: none"),
+    "other_names": (
+        {**dict.fromkeys(arrays()), "train_x": X},
+        "missing: x_train, .*; found: train_x",
+    ),
+    "labels_text": ({"y_train": Y.astype(str)}, r"y = np.unique\(y, return_inverse"),
+    "labels_one_hot": ({"y_train": np.eye(9)[Y]}, r"one-hot, pass y.argmax\(axis=1\)"),
     "labels_2d": ({"y_train": Y[:, None]}, r"labels of shape \(200, 1\)"),
     "labels_few": ({"y_train": Y[:-1]}, r"200 examples, labels of shape \(199,\)"),
-    "labels_float": ({"y_train": Y.astype(float)}, "integer labels, got float64"),
+    "labels_float": (
+        {"y_train": Y.astype(float)},
+        "float64 .*objectives.gaussian_log_prob",
+    ),
     "label_negative": ({"y_train": changed(Y, 7, -1)}, "train label 7 is -1"),
     "label_huge": (
         {"y_train": changed(Y, 7, 2**33)},
