@@ -4,7 +4,8 @@
 # make dist  sdist and wheel, checked, and tried in a clean environment
 # make nightly  the whole gate on JAX's nightly build, which replaces JAX in .venv
 # make audit known vulnerabilities of the dependencies
-# make docs  builds the site in build/docs
+# make docs  builds the site in build/docs, without a network. DOCS_ONLINE=1 links to
+#            JAX, Flax and Optax; DOCS_REPOSITORY=URL adds buttons for GitHub and Colab
 # All build a private environment in .venv first. PYTHON=... chooses the interpreter.
 
 PYTHON ?= python3

@@ -30,6 +30,13 @@ templates_path = [str(HERE / "_templates")]
 html_theme = "sphinx_book_theme"
 html_title = "noisejax"
 html_theme_options = {"navbar_persistent": []}  # the search box of the sidebar suffices
+if repository := os.environ.get("DOCS_REPOSITORY"):  # the URL of a GitHub repository
+    html_theme_options |= {
+        "repository_url": repository,
+        "repository_branch": "main",
+        "use_repository_button": True,
+        "launch_buttons": {"colab_url": "https://colab.research.google.com"},
+    }
 html_additional_pages = {"index": "redirect.html"}  # root_doc lies in a folder
 html_copy_source = False
 
