@@ -47,11 +47,21 @@ def process(app, what, name, obj, options, lines):
 
 
 def body_lines(text, indent, line, out):
-    """Lines before the first section: an indented block is literal text."""
+    """Lines before the first section: an indented block is a list or literal text."""
+    block = [x for x in out[last_plain(out) :] if x]
     if not indent:
-        return ([""] if out and out[-1].startswith(" ") else []) + [escape(line)]
-    literal = next((x.startswith(" ") for x in reversed(out) if x), False)
-    return ([] if literal else ["", "::", ""]) + [line]
+        return ([""] if block else []) + [escape(line)]
+    if ITEM.match(text) and (not block or block[0].startswith("- ")):
+        return ["", "- " + escape(text)]
+    if block and block[0].startswith("- "):
+        return ["  " + escape(text)]
+    return ([] if block else ["", "::", ""]) + [line]
+
+
+def last_plain(out):
+    """Index behind the last line of running text, where an indented block starts."""
+    plain = (i for i, x in enumerate(out) if x and not x.startswith((" ", "- ")))
+    return max(plain, default=-1) + 1
 
 
 def section_lines(section, text, indent, out):
