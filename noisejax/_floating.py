@@ -3,10 +3,11 @@
 import jax
 import numpy as np
 from jax import numpy as jnp
+from jax.typing import ArrayLike
 from jaxtyping import Array
 
 
-def check_floating(x: Array) -> Array:
+def check_floating(x: ArrayLike) -> Array:
     """Returns `x` as a JAX array; raises a TypeError unless it is real and floating."""
     if not isinstance(x, jax.Array):
         x = jnp.asarray(x)
@@ -20,7 +21,7 @@ def check_floating(x: Array) -> Array:
     return x
 
 
-def as_wide(x: Array) -> Array:
+def as_wide(x: ArrayLike) -> Array:
     """Returns a floating array in float32 at least; raises as `check_floating`."""
     x = check_floating(x)
     return x.astype(at_least_float32(x.dtype))

@@ -15,6 +15,7 @@ from typing import TypeAlias
 
 import jax
 from jax import numpy as jnp
+from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
 from noisejax import _floating
@@ -24,7 +25,7 @@ Activation: TypeAlias = Callable[[Float[Array, "..."]], Float[Array, "..."]]
 
 
 def gradient_acceleration(
-    x: Float[Array, "*shape"], *, frequency: float = 10_000.0
+    x: Float[Array, "*shape"] | float, *, frequency: float = 10_000.0
 ) -> Float[Array, "*shape"]:
     """The gradient acceleration function:  g(x) = (xK - ⌊xK⌋ - 0.5) / K  (eq. 7).
 
@@ -62,7 +63,7 @@ def _check_frequency(frequency: float) -> None:
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(1,))
-def _accelerate(x: Array, frequency: float) -> Array:
+def _accelerate(x: ArrayLike, frequency: float) -> Array:
     x = jnp.asarray(x)
     cycles = x.astype(_floating.at_least_float32(x.dtype)) * frequency
     fraction = jnp.where(jnp.isinf(cycles), 0.5, cycles - jnp.floor(cycles))
@@ -131,7 +132,7 @@ class Gaaf:
             rule = "value must be 'floor' (the paper's form) or 'exact'"
             raise ValueError(f"{rule}, got {self.value!r}")
 
-    def __call__(self, x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    def __call__(self, x: Float[Array, "*shape"] | float) -> Float[Array, "*shape"]:
         """φ(x) + g(x) s(x)."""
         x = _floating.check_floating(x)
         y = self.activation(x)
@@ -145,7 +146,7 @@ class Gaaf:
 
 
 @jax.custom_jvp
-def _add_slope(y: Array, slope: Array, x: Array) -> Array:
+def _add_slope(y: ArrayLike, slope: ArrayLike, x: ArrayLike) -> Array:
     """`y`, whose derivative gains `slope` with respect to `x`."""
     return y  # slope and x act on derivatives only, where slope is a constant
 
@@ -158,7 +159,7 @@ def _add_slope_jvp(primals, tangents):
 
 
 def exponential_shape(
-    x: Float[Array, "*shape"], *, decay: float = 1.0
+    x: Float[Array, "*shape"] | float, *, decay: float = 1.0
 ) -> Float[Array, "*shape"]:
     """The exponential shape function, for tanh:  s(x) = exp(-c |x|)  (figure 5a).
 
@@ -181,7 +182,7 @@ def exponential_shape(
 
 
 def shifted_sigmoid_shape(
-    x: Float[Array, "*shape"], *, steepness: float = 1.0, offset: float = 3.0
+    x: Float[Array, "*shape"] | float, *, steepness: float = 1.0, offset: float = 3.0
 ) -> Float[Array, "*shape"]:
     """The shifted sigmoid shape function, for ReLU:  s(x) = σ(c (x + x₀))  (figure 5b).
 
@@ -206,7 +207,7 @@ def shifted_sigmoid_shape(
 
 
 def gaaf_tanh(
-    x: Float[Array, "*shape"],
+    x: Float[Array, "*shape"] | float,
     *,
     decay: float = 1.0,
     frequency: float = 10_000.0,
@@ -235,7 +236,7 @@ def gaaf_tanh(
 
 
 def gaaf_sigmoid(
-    x: Float[Array, "*shape"],
+    x: Float[Array, "*shape"] | float,
     *,
     decay: float = 1.0,
     frequency: float = 10_000.0,
@@ -268,7 +269,7 @@ def gaaf_sigmoid(
 
 
 def gaaf_relu(
-    x: Float[Array, "*shape"],
+    x: Float[Array, "*shape"] | float,
     *,
     steepness: float = 1.0,
     offset: float = 3.0,

@@ -1,5 +1,6 @@
 """Shapes in signatures are true: jaxtyping and beartype check them at run time."""
 
+import pathlib
 import subprocess
 import sys
 import textwrap
@@ -51,3 +52,20 @@ def test_signatures_hold_at_run_time():
         [sys.executable, "-c", code], capture_output=True, text=True
     )
     assert result.returncode == 0, result.stderr[-3000:]
+
+
+def test_examples_hold_their_shapes():
+    """Every example in a docstring of the library, with all signatures checked."""
+    packages = ("noise", "activations", "objectives", "backprojection", "diagnostics")
+    chosen = " or ".join(f"noisejax.{name}" for name in (*packages, "layers"))
+    result = subprocess.run(
+        [
+            *(sys.executable, "-m", "pytest", "-n0", "-p", "no:cacheprovider"),
+            *("tests/docstrings_test.py", "-k", f"test_examples and ({chosen})"),
+            "--jaxtyping-packages=noisejax,beartype.beartype",
+        ],
+        cwd=pathlib.Path(__file__).parents[1],
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stdout[-3000:]

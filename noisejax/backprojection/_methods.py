@@ -5,7 +5,7 @@ import dataclasses
 import inspect
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -50,12 +50,12 @@ class Method(abc.ABC):
         """Raise a ValueError if the method does not suit the layers or the input."""
         del num_layers, shape
 
-    def layer(self, index: int) -> Self:
+    def layer(self, index: int) -> "Method":
         """Return the method for one layer alone."""
         del index
         return self
 
-    def prepare(self, objective: Objective, x: Float[Array, "batch ..."]) -> Self:
+    def prepare(self, objective: Objective, x: Float[Array, "batch ..."]) -> "Method":
         """Return the method with what it has to know of the network."""
         del objective, x
         return self

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import jax
 from jax import lax
 from jax import numpy as jnp
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Float, PyTree, Shaped
 
 from noisejax._floating import at_least_float32
 from noisejax.backprojection._check import (
@@ -218,8 +218,8 @@ def widened(x: Float[Array, "..."]) -> Float[Array, "..."]:
 
 
 def along_batch(
-    a: Float[Array, " batch"], x: Float[Array, "batch ..."]
-) -> Float[Array, "batch ..."]:
+    a: Shaped[Array, " batch"], x: Float[Array, "batch ..."]
+) -> Shaped[Array, "batch ..."]:
     """Return a number per example with x's rank."""
     return a.reshape(a.shape + (1,) * (x.ndim - 1))
 
