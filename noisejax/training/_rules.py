@@ -149,6 +149,11 @@ def _transformer_rules(config: Config) -> Iterator[tuple[bool, str]]:
         f"noise.level_per={noise.level_per} is for noise.scheme=random_dropout and "
         f"model.name=vit, got {noise.scheme} and {model.name}",
     )
+    yield (
+        noise.level_per != "head" or noise.attention_rate > 0,
+        "noise.level_per=head is for noise on attention weights: set "
+        "noise.attention_rate above 0",
+    )
 
 
 def _noise_rules(config: Config) -> Iterator[tuple[bool, str]]:

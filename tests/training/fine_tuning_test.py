@@ -109,7 +109,10 @@ def test_shape_constants_reach_the_activation():
 def test_levels_per_head_are_on_attention_weights():
     config = training.Config()
     config.model.name, config.noise.scheme = "vit", "random_dropout"
-    config.noise.level_per, config.noise.attention_rate = "head", 0.1
+    config.noise.level_per = "head"
+    with pytest.raises(ValueError, match="noise.attention_rate above 0"):
+        training.check_config(config)
+    config.noise.attention_rate = 0.1
     model = training.build_model(config, 3)
     assert model.attention_noise.batch_dims == 2
     assert model.hidden_noise[0].batch_dims == 1
