@@ -39,6 +39,7 @@ if repository := os.environ.get("DOCS_REPOSITORY"):  # the URL of a GitHub repos
     }
 html_additional_pages = {"index": "redirect.html"}  # root_doc lies in a folder
 html_copy_source = False
+html_static_path, html_css_files = ["_static"], ["site.css"]
 
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
