@@ -20,6 +20,15 @@ GRADIENT_BYTES = 4 * (785 * 1024 + 1025 * 1024 + 1025 * 10)
 
 MEGABYTE = 1e6
 
+LABELS = {
+    "cpu_8": "8 CPU devices",
+    "v5e_4x4": "16 TPU v5e cores",
+    "v5e_16x16": "256 TPU v5e cores",
+    "h100_1": "one H100",
+    "v5e_1": "one TPU v5e core",
+}
+"""Target -> words of the figure."""
+
 
 def page(records: Sequence[Record]) -> str:
     """Return the targets, with what was reached, then a table per group."""
@@ -188,7 +197,7 @@ def draw(records: Sequence[Record], path: pathlib.Path) -> None:
         ratios = [flops_ratio(r, records) if r else None for r in rows]
         points = [(v, i) for i, v in enumerate(ratios) if v]
         if points:
-            left.plot(*zip(*points, strict=True), "o", label=target, alpha=0.7)
+            left.plot(*zip(*points, strict=True), "o", label=LABELS[target], alpha=0.7)
     left.axvline(1.05, color="grey", linestyle=":", label="at most")
     left.set_yticks(range(len(labels)), labels, fontsize=8)
     left.set_xlim(left=0.9)
@@ -199,7 +208,7 @@ def draw(records: Sequence[Record], path: pathlib.Path) -> None:
         rows = [_find(records, target, *program) for program in programs]
         sizes = [r["temporary_bytes"] / MEGABYTE if r else 0 for r in rows]
         places = [i + shift for i in range(len(rows))]
-        right.barh(places, sizes, 0.4, label=target)
+        right.barh(places, sizes, 0.4, label=LABELS[target])
     right.set_yticks(range(len(labels)), [""] * len(labels))
     right.invert_yaxis()
     right.set(xscale="log", xlabel="temporary MB", title="Memory on one device")
