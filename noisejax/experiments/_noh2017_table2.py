@@ -103,8 +103,9 @@ EXPERIMENT = Experiment(
         "smoke": smoke(1 / 128),
         "short": Scale(
             (
-                "6 % of VQA v1.0: 13,937 training questions; tested on 3,684 "
-                "validation questions, not on test-dev",
+                "6 % of VQA v1.0: 13,937 training questions, of which 13,324 have a "
+                "frequent answer; tested on 3,684 validation questions, not on "
+                "test-dev",
                 "7 x 7 features of a frozen EfficientNet-Lite0, reduced to 128 "
                 "channels, in place of VGG-16's",
                 "64 units, 8 epochs, learning rate 0.003",
@@ -123,7 +124,7 @@ EXPERIMENT = Experiment(
             num_seeds=3,
         ),
     },
-    metrics=(*OPEN, *CHOICE, ACCURACY, *PLAIN),
+    metrics=(ACCURACY, *PLAIN, *OPEN, *CHOICE),
     decimals=dict.fromkeys((*OPEN, *CHOICE), 2),
     measurements=("answers",),
     base={
