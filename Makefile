@@ -50,7 +50,9 @@ nightly: .venv/test
 	$(MAKE) test
 
 audit: .venv/dist .venv/library
-	$(BIN)/python -m pip_audit --skip-editable
+	mkdir -p build
+	$(BIN)/python -m pip freeze --exclude-editable > build/requirements.txt
+	$(BIN)/python -m pip_audit --strict --no-deps --disable-pip -r build/requirements.txt
 
 bench: .venv/bench
 	$(BIN)/python -m benchmarks
