@@ -162,8 +162,10 @@ def _seed(
     keys = key if isinstance(key, Mapping) else {"default": key}
     streams = named_parts(model, nnx.RngStream)
     takes_rngs = "rngs" in inspect.signature(model).parameters
-    if isinstance(model, nnx.Sequential) and streams:
-        takes_rngs = False  # it would override the streams of its layers
+    if isinstance(model, nnx.Sequential):
+        # It passes `rngs` on, which would override the streams of its layers. In Flax
+        # 0.12.12 the argument is one of **kwargs, in 0.12.8 it has a name.
+        takes_rngs = not streams
     tags = {stream.tag for _, stream in streams}
     if not takes_rngs and (not tags or set(keys) - tags - {"default"}):
         raise ValueError(
