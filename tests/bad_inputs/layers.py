@@ -96,6 +96,14 @@ LINEN = {
         lambda: layers.functional(len),
         "takes a Linen module, got builtin_function_or_method; for an NNX",
     ),
+    "replace_dropout: no module": (
+        lambda: layers.replace_dropout(len, DROPOUT),
+        "takes a Linen or NNX module, got builtin_function_or_method",
+    ),
+    "replace_dropout: a rate": (
+        lambda: layers.replace_dropout(nn.Dropout(0.5), 0.5),
+        "scheme must be a noise scheme",
+    ),
     "from_model: no module": (
         lambda: layers.from_model(len),
         "takes a Linen or NNX module, got builtin_function_or_method",
