@@ -222,7 +222,11 @@ class RandomDropout(MaskScheme):
         largest = self.rate
         if level is not None:
             largest = check_rate(level, rho_shape, bits=self.bits)
-        rho = draw_levels(rate_key, rho_shape, largest, out_sharding)
+        # Without the barrier XLA may fuse the draw of the levels into that of the mask,
+        # and compile for minutes (jaxlib 0.12, CPU, inside lax.scan, scale=False).
+        rho = jax.lax.optimization_barrier(
+            draw_levels(rate_key, rho_shape, largest, out_sharding)
+        )
         if self.bits == 8:  # never round to dropping everything: the mean stays 1
             rho = jnp.minimum(rho, np.float32(255 / 256))
         if not isinstance(largest, float):  # a traced rate of 1 or more, or NaN
