@@ -133,7 +133,7 @@ def estimates(
 
     Returns:
       The figure, its panels below each other; three or more panels of the same rows
-      stand in rows of three.
+      stand in rows of three, four in rows of two.
 
     Raises:
       ValueError: there is nothing to draw.
@@ -156,7 +156,7 @@ def estimates(
         for rows in rows_of.values()
     ]
     same = len(heights) >= 3 and len({tuple(rows) for rows in rows_of.values()}) == 1
-    columns = 3 if same else 1
+    columns = (2 if len(heights) == 4 else 3) if same else 1
     heights = heights[::columns]
     width = style.WIDTH_CM * (2 if same else 1)
     with style.canvas(figure, sum(heights) + 0.7, width) as fig:
