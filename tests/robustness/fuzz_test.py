@@ -1,7 +1,9 @@
 """Whatever lies in a run's files: a run, or a message that a user can read."""
 
+import gc
 import json
 import shutil
+import sys
 
 import hypothesis
 import pytest
@@ -95,9 +97,17 @@ def test_a_configuration_file_of_anything(stopped, content):
     readable(lambda: training.recorded_config(stopped))
 
 
+@pytest.fixture
+def unawaited(monkeypatch):
+    """Ignore the reads that Orbax closes without awaiting them where one read fails."""
+    monkeypatch.setattr(sys, "unraisablehook", lambda unraisable: None)
+    yield
+    gc.collect()
+
+
 @settings
 @hypothesis.given(data=st.data())
-def test_a_sealed_file_of_other_values(damages, stopped, data):
+def test_a_sealed_file_of_other_values(damages, stopped, unawaited, data):
     """With a checksum that is right: of the newest checkpoint, or of config.json."""
     name = data.draw(st.sampled_from(["config.json", "checkpoints/3.json"]))
     original = read_sealed(damages.folder / "second phase" / name)
