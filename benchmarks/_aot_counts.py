@@ -1,8 +1,12 @@
 """Facts of a compiled program: operations, memory, kernels and collectives."""
 
 import re
+import statistics
 import time
 from typing import Any
+
+import jax
+from jax import numpy as jnp
 
 COLLECTIVES = (
     *("all-reduce", "all-gather", "reduce-scatter", "all-to-all"),
@@ -32,16 +36,21 @@ CALLED = re.compile(
 CALLS = re.compile(r"(?:to_apply|calls)=%?([\w.\-]+)")
 
 
-def count(lowered: Any) -> dict[str, Any]:
+ROUNDS, CALLS_PER_ROUND = 7, 20
+
+
+def count(lowered: Any, arguments: Any = None) -> dict[str, Any]:
     """Compile a program and count what it does on one device.
 
     Args:
       lowered: the result of `jax.jit(fn).lower(...)`.
+      arguments: None, or shapes of arguments; then the program runs on made-up ones.
 
     Returns:
       flops (None where the compiler does not count them), temporary_bytes, kernels,
       collectives (kind -> [number, bytes of the results]; those in a loop are a kind of
-      their own) and compile_s. A loop's body counts once.
+      their own) and compile_s. A loop's body counts once. With `arguments` also
+      seconds, the median over rounds of the time per call, 20 calls in a row.
     """
     start = time.monotonic()
     compiled = lowered.compile()
@@ -54,7 +63,32 @@ def count(lowered: Any) -> dict[str, Any]:
         "kernels": kernels,
         "collectives": collectives,
         "compile_s": round(seconds, 2),
+        **({} if arguments is None else {"seconds": _time(compiled, arguments)}),
     }
+
+
+def _time(compiled: Any, shapes: Any) -> float:
+    arguments = jax.tree.map(_make_up, shapes)
+    rounds = []
+    for _ in range(ROUNDS + 1):
+        start = time.perf_counter()
+        for _ in range(CALLS_PER_ROUND):
+            result = compiled(*arguments)
+        jax.block_until_ready(result)
+        rounds.append((time.perf_counter() - start) / CALLS_PER_ROUND)
+    return float(f"{statistics.median(rounds[1:]):.4g}")
+
+
+def _make_up(shape: Any) -> Any:
+    """Return small positive numbers, class indices or keys of the given shape."""
+    key = jax.random.key(0)
+    if jax.dtypes.issubdtype(shape.dtype, jax.dtypes.prng_key):
+        made = jax.random.split(key, shape.shape)
+    elif jnp.issubdtype(shape.dtype, jnp.integer):
+        made = jax.random.randint(key, shape.shape, 0, 10, shape.dtype)
+    else:
+        made = jax.random.uniform(key, shape.shape, shape.dtype, 0.01, 0.1)
+    return jax.device_put(made, shape.sharding)
 
 
 def _count_instructions(text: str) -> tuple[int, dict[str, list[int]]]:

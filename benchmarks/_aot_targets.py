@@ -37,16 +37,21 @@ TARGETS = {
     "v5e_1": ("tpu", "v5e:2x2"),
     "v5e_4x4": ("tpu", "v5e:4x4"),
     "v5e_16x16": ("tpu", "v5e:16x16"),
+    "here": ("here", "1"),
 }
-"""Name -> platform and topology: slices x hosts x devices of GPUs, a grid of TPUs."""
+"""Name -> platform and topology: slices x hosts x devices of GPUs, a grid of TPUs.
 
-REFERENCES = {"cpu": "cpu_1", "cuda": "h100_1", "tpu": "v5e_1"}
+"here" is the first device of this machine. Programs run on it, too, and are timed.
+"""
+
+REFERENCES = {"cpu": "cpu_1", "cuda": "h100_1", "tpu": "v5e_1", "here": "here"}
 """The target with one device of each platform."""
 
 PACKAGES = {
     "cpu": (),
     "cuda": ("jax_plugins.xla_cuda12", "nvidia.cuda_nvcc"),
     "tpu": ("libtpu",),
+    "here": (),
 }
 
 
@@ -94,6 +99,8 @@ def check_batch(name: str, batch: int) -> None:
 def environment(name: str) -> dict[str, str]:
     """Return the environment of a process that compiles for a target."""
     platform, topology = TARGETS[name]
+    if name == "here":
+        return dict(os.environ)
     flags = ""
     if platform == "cpu":
         flags = f"--xla_force_host_platform_device_count={topology}"
@@ -118,6 +125,8 @@ def get_devices(name: str) -> list[Any]:
     from jax.experimental import topologies
 
     platform, topology = TARGETS[name]
+    if name == "here":
+        return jax.devices()[:1]
     if platform == "cpu":
         return jax.devices("cpu")
     options = {"target_config": _describe_h100()} if platform == "cuda" else {}

@@ -4,7 +4,8 @@
 
 compiles masks, attention, IWSGD, training steps and back-projection, one process a
 target, and counts FLOPs, temporary bytes, kernels and collectives on one device.
-Nothing runs. It needs `pip install 'noisejax[aot]'` and writes
+Nothing runs, but for `--targets=here`, which also times the programs on the first
+device of this machine. It needs `pip install 'noisejax[aot]'` and writes
 benchmarks/results/ahead_of_time.json, .md and .png. Records of other targets and
 programs stay as they were.
 """
@@ -21,7 +22,7 @@ from absl import app, flags
 
 from benchmarks import _aot_counts, _aot_programs, _aot_report, _aot_targets
 
-ALL = [name for name in _aot_targets.TARGETS if name != "v5e_16x16"]
+ALL = [name for name in _aot_targets.TARGETS if name not in ("v5e_16x16", "here")]
 
 TARGET_NAMES = flags.DEFINE_list("targets", ALL, "Devices to compile for.")
 GROUP = flags.DEFINE_string("group", "", "Compile groups whose name holds this text.")
@@ -39,7 +40,7 @@ Record = dict[str, Any]
 def compile_all(target: str) -> list[Record]:
     """Compile the chosen programs for a target, in a process with its environment."""
     devices = _aot_targets.get_devices(target)
-    records = []
+    records, run = [], target == "here"
     for program in _aot_programs.programs():
         if GROUP.value not in program.group:
             continue
@@ -54,8 +55,11 @@ def compile_all(target: str) -> list[Record]:
             "batch": place.batch_size,
             "jax": jax.__version__,
         }
+        if run:
+            record["device"] = devices[0].device_kind
         try:
-            record |= _aot_counts.count(jax.jit(function).lower(*arguments))
+            lowered = jax.jit(function).lower(*arguments)
+            record |= _aot_counts.count(lowered, arguments if run else None)
         except jax.errors.JaxRuntimeError as error:  # the compiler gave up
             record["error"] = str(error).splitlines()[0][:200]
         print(json.dumps(record), flush=True)

@@ -25,7 +25,7 @@ METHODS: dict[str, tuple[str, Overrides, tuple[float, ...], int]] = {
     "s_1_x5": ("S = 1, five times the epochs", {}, (), 5),
     "random": (
         "random dropout, S = 1",
-        {"noise.scheme": "random_dropout", "noise.hidden_rate": 0.7968},
+        {"noise.scheme": "random_dropout", "noise.hidden_rate": 0.533},
         (),
         1,
     ),
@@ -86,7 +86,7 @@ EXPERIMENT = Experiment(
         "model.widths": (512,),
         "noise.scheme": "dropout",
         "noise.input_rate": 0.0,
-        "noise.hidden_rate": 0.5,
+        "noise.hidden_rate": 0.3,
         "objective.strategy": "fold",
         "optimizer.name": "adam",
         "optimizer.learning_rate": 0.002,
@@ -100,13 +100,15 @@ EXPERIMENT = Experiment(
         "Trained and tested on COCO; BLEU-4, METEOR and CIDEr of COCO's tool.",
     ),
     ours=(
-        "512 units, dropout 0.5, Adam, learning rate 0.002, cosine, batches of 100 "
+        "512 units, dropout 0.3, Adam, learning rate 0.002, cosine, batches of 100 "
         "captions. The paper prints none of these.",
+        "The level of dropout was chosen on the validation images, with one seed: "
+        "BLEU-4 was 14.8, 14.8 and 13.5 at 0.2, 0.3 and 0.5.",
         "Captions are decoded greedily, without noise, up to 20 words. Scores are on "
         "the tokens of the JSON, without another tokenizer.",
         "Test accuracy is the mean over captions of the share of words that are the "
         "most likely ones, given the words before.",
-        "The level of random dropout has the variance of dropout 0.5.",
+        "The level of random dropout has the variance of dropout 0.3.",
         "The test images play no part in training; the last epoch is tested.",
     ),
     inconsistencies=("No spread over seeds is printed, and no number of seeds.",),

@@ -26,7 +26,7 @@ def captions(key: noise.Key, model: evaluators.TrainedModel) -> Measured:
     found = evaluators.decode_captions(run.model, model.variables, x, progress=True)
     texts = [run.dataset.text(ids) for ids in found]
     scores |= evaluators.caption_scores(texts, run.dataset.references)
-    return Measured(scores)
+    return Measured(scores, {"captions": found})
 
 
 def answers(key: noise.Key, model: evaluators.TrainedModel) -> Measured:
