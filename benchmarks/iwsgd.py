@@ -190,6 +190,7 @@ def _replay(strategy, num_samples, params, samples, x, y):
     loss_fn = objectives.iwsgd(
         make_log_prob(None), num_samples=num_samples, strategy=strategy
     )
+    loss_fn = jax.default_matmul_precision("highest")(loss_fn)  # GPUs round to TF32
     both = jax.jit(jax.value_and_grad(loss_fn, has_aux=True))
     (loss, _), gradient = both(params, samples, x, y)
     return loss, gradient

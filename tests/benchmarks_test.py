@@ -230,6 +230,24 @@ def record(target, flops, devices=1, **others):
     return names | counts | about | others
 
 
+def test_a_program_that_ran_stands_beside_its_counts():
+    run = record("here", 1.0, kernels=4, seconds=0.002, device="GPU 1")
+    text = _aot_report.page([record("h100_1", 1.0), run])
+    assert "## On a device: GPU 1" in text
+    assert "| S = 1 | 64 | 3 | 4 | 0.00 | 0.00 | 2.000 |" in text
+
+
+def test_a_program_runs_on_a_device_with_made_up_arguments():
+    place = _aot_programs.Place(jax.devices()[:1], 4)
+    x, y, key = place.batch(3), place.batch(dtype=jnp.int32), place.key()
+
+    def draw(key, x, y):
+        return x + y[:, None] + jax.random.uniform(key, x.shape)
+
+    lowered = jax.jit(draw).lower(key, x, y)
+    assert _aot_counts.count(lowered, (key, x, y))["seconds"] > 0
+
+
 def test_work_that_is_repeated_on_each_device_misses_its_target():
     records = [record("cpu_1", 100.0), record("cpu_8", 800.0, 8)]
     text = _aot_report.page(records)
