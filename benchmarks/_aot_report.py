@@ -78,11 +78,12 @@ def _on_device(records: Sequence[Record]) -> Iterator[str]:
         "",
         f"## On a device: {ran[0]['device']}",
         "",
-        f"By `{COMMAND} --targets=here`, JAX {ran[0]['jax']}. Counted: the program that "
-        "was compiled for one H100 without having one. Time: the median of seven rounds "
-        "of 20 calls in a row; below 0.3 ms it is mostly the time to start kernels.",
+        f"By `{COMMAND} --targets=here`, JAX {ran[0]['jax']}. Counted: the program "
+        "that was compiled for one H100 without having one. Time: the median of seven "
+        "rounds of 20 calls in a row; below 0.3 ms it is mostly that of the dispatch.",
         "",
-        "| Group | Program | Batch | kernels counted | kernels | MB counted | MB | ms |",
+        "| Group | Program | Batch | kernels counted | kernels | MB counted | MB "
+        "| ms |",
         "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |",
     )
     for r in sorted(ran, key=lambda r: r["group"]):
