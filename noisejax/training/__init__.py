@@ -7,6 +7,8 @@ from noisejax.training._files import Workdir as Workdir
 from noisejax.training._files import write_bytes as write_bytes
 from noisejax.training._load_run import TrainedRun as TrainedRun
 from noisejax.training._load_run import load_run as load_run
+from noisejax.training._metrics import MetricWriter as MetricWriter
+from noisejax.training._metrics import TensorBoardWriter as TensorBoardWriter
 from noisejax.training._metrics import read_metrics as read_metrics
 from noisejax.training._processes import ProcessLost as ProcessLost
 from noisejax.training._processes import TrainingError as TrainingError

@@ -7,7 +7,7 @@ import json
 import os
 import pathlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from absl import logging
@@ -17,45 +17,43 @@ from noisejax.training._files import finite, write_bytes
 Row = dict[str, Any]
 
 
-class MetricsLog:
-    """Appends rows to metrics.jsonl, and perhaps to event files for TensorBoard."""
+class MetricWriter(Protocol):
+    """Receives the rows of each epoch after they stand in metrics.jsonl.
 
-    def __init__(
-        self,
-        path: pathlib.Path,
-        rows: list[Row],
-        *,
-        events: pathlib.Path | None = None,
-        first_epoch: int = 1,
-    ):
-        """Write the rows of a checkpoint, so that no row is lost or doubled.
+    It is called in the first process only. A resumed run calls it for the epochs that
+    are still to come. If it has a method `close`, that is called at the end.
+    """
+
+    def __call__(self, rows: list[Row], epoch: int) -> None:
+        """Write rows.
 
         Args:
-          path: path of the log.
-          rows: rows so far.
-          events: folder of event files; None: no event files.
-          first_epoch: next epoch; older events from it on are hidden.
+          rows: a row per split and seed with phase, split, epoch, seed, loss,
+            error_percent and further measurements.
+          epoch: number of the epoch, counted over all phases, from 1 on.
         """
-        content = encode_rows(rows)
-        existing = path.read_bytes() if path.is_file() else b""
-        if rows and not existing.startswith(content):
-            logging.warning("%s was damaged: restored from the checkpoint", path)
-        if existing != content or not path.is_file():
-            write_bytes(path, content)
-        self._file = path.open("ab")
-        self._events: Any = None
-        if events is not None:
-            from tensorboardX import SummaryWriter  # optional
 
-            self._events = SummaryWriter(str(events), purge_step=first_epoch)
 
-    def write(self, rows: list[Row], epoch: int) -> None:
-        """Append the rows of an epoch, counted over phases, and flush them to disk."""
-        self._file.write(encode_rows(rows))
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        if self._events is None:
-            return
+class TensorBoardWriter:
+    """Writes losses and errors to event files for TensorBoard.
+
+    Args:
+      folder: folder of the event files.
+      first_epoch: next epoch; older events from it on are hidden.
+
+    Raises:
+      ValueError: tensorboardX is not installed.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], *, first_epoch: int = 1):
+        """Open the event files."""
+        require_tensorboard()
+        from tensorboardX import SummaryWriter  # optional
+
+        self._events = SummaryWriter(str(folder), purge_step=first_epoch)
+
+    def __call__(self, rows: list[Row], epoch: int) -> None:
+        """Write the loss and the error of each split and seed."""
         for row in rows:
             for name in ("loss", "error_percent"):
                 if row[name] is not None:
@@ -64,11 +62,59 @@ class MetricsLog:
         self._events.flush()
 
     def close(self) -> None:
+        """Close the event files."""
+        self._events.close()
+
+
+class MetricsLog:
+    """Appends rows to metrics.jsonl, and hands them to other writers."""
+
+    def __init__(
+        self,
+        path: pathlib.Path,
+        rows: list[Row],
+        writers: Sequence[MetricWriter] = (),
+    ):
+        """Write the rows of a checkpoint, so that no row is lost or doubled.
+
+        Args:
+          path: path of the log.
+          rows: rows so far.
+          writers: receive the rows of each further epoch. One that fails is left out
+            from then on, with a warning.
+        """
+        content = encode_rows(rows)
+        existing = path.read_bytes() if path.is_file() else b""
+        if rows and not existing.startswith(content):
+            logging.warning("%s was damaged: restored from the checkpoint", path)
+        if existing != content or not path.is_file():
+            write_bytes(path, content)
+        self._file = path.open("ab")
+        self._writers = list(writers)
+
+    def write(self, rows: list[Row], epoch: int) -> None:
+        """Append the rows of an epoch, counted over phases, and flush them to disk."""
+        self._file.write(encode_rows(rows))
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        for writer in tuple(self._writers):
+            try:
+                writer([dict(row) for row in rows], epoch)
+            except Exception as error:  # a tracker must not cost the training
+                logging.warning(
+                    "the metric writer %r failed and is left out from epoch %d on: %s",
+                    *(writer, epoch, error),
+                )
+                self._writers.remove(writer)
+
+    def close(self) -> None:
         """Close the files."""
         with contextlib.suppress(OSError):  # `write` has reported a full disk
             self._file.close()
-        if self._events is not None:
-            self._events.close()
+        for writer in self._writers:
+            close = getattr(writer, "close", None)
+            if close is not None:
+                close()
 
 
 def make_rows(
@@ -137,3 +183,17 @@ def require_tensorboard() -> None:
             "training.tensorboard=True needs tensorboardX: pip install "
             "'noisejax[tensorboard]'"
         )
+
+
+def check_writers(writers: Sequence[MetricWriter]) -> None:
+    """Check that metric writers can be called.
+
+    Raises:
+      TypeError: one cannot.
+    """
+    for writer in writers:
+        if not callable(writer):
+            raise TypeError(
+                "metric_writers must be functions (rows, epoch), got "
+                f"{type(writer).__name__}"
+            )

@@ -15,8 +15,8 @@ from flax import linen as nn
 from jax import numpy as jnp
 from jaxtyping import Array, Int
 
-from noisejax import data
-from noisejax.training._batches import Batches, as_seen, is_streamed
+from noisejax import data, objectives
+from noisejax.training._batches import Batches, as_seen, is_streamed, to_float
 from noisejax.training._build import (
     build_model,
     build_noise_factor,
@@ -36,11 +36,15 @@ from noisejax.training._examples import (
 from noisejax.training._mesh import Placement, build_placement
 from noisejax.training._optimizer import build_optimizer, build_schedule
 from noisejax.training._projection import Project, check_rounds, make_project
-from noisejax.training._step import make_step
+from noisejax.training._state import Seeds
+from noisejax.training._step import make_log_prob, make_step
 from noisejax.training._task import Task, task_of
 from noisejax.training._trainable import train_only
 
 EVALUATION_BATCH = 1000
+
+INDEPENDENT = 16
+"""Number of examples of the check that examples are independent."""
 
 STEPS_PER_CALL = 32
 """Default on accelerators, where the launch of each call limits small networks."""
@@ -255,4 +259,28 @@ def _build_phase(
         optimizer=optimizer,
         steps=make_steps(step, see, placement),
         star_steps=make_steps(step, as_seen, placement),
+    )
+
+
+def check_independence(program: Program, seeds: Seeds) -> None:
+    """Check that the examples of a batch are independent, as resampling needs it.
+
+    Raises:
+      ValueError: they are not.
+    """
+    x = program.train.x[:INDEPENDENT]
+    if jax.process_count() > 1 or (x == x[:1]).all():
+        return
+    model = program.model
+    log_prob = make_log_prob(model, program.task, model.num_noise_sites)
+    params, batch_stats = jax.tree.map(
+        lambda leaf: leaf[0], (seeds.state.params, seeds.state.batch_stats)
+    )
+    objectives.check_independence(
+        functools.partial(log_prob, batch_stats),
+        params,
+        jax.random.key(program.seeds[0]),
+        to_float(jnp.asarray(x), inverted=program.prepared.inverted),
+        jnp.asarray(program.train.y[:INDEPENDENT]),
+        has_aux=True,
     )

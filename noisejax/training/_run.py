@@ -1,16 +1,14 @@
 """Start, resume or skip a training run."""
 
 import contextlib
-import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
 from absl import logging
-from jax import numpy as jnp
 
-from noisejax import data, objectives
+from noisejax import data
 from noisejax._version import __version__
 from noisejax.training._batches import to_float
 from noisejax.training._check import check_config
@@ -41,7 +39,13 @@ from noisejax.training._files import (
     write_json,
 )
 from noisejax.training._loop import Run, run_phase
-from noisejax.training._metrics import MetricsLog, require_tensorboard
+from noisejax.training._metrics import (
+    MetricsLog,
+    MetricWriter,
+    TensorBoardWriter,
+    check_writers,
+    require_tensorboard,
+)
 from noisejax.training._processes import (
     check_agreed,
     first_value,
@@ -49,7 +53,11 @@ from noisejax.training._processes import (
     stop_on_sigterm,
     together,
 )
-from noisejax.training._program import Program, build_program
+from noisejax.training._program import (
+    Program,
+    build_program,
+    check_independence,
+)
 from noisejax.training._progress import announce
 from noisejax.training._read_run import load_sources
 from noisejax.training._record import (
@@ -61,15 +69,11 @@ from noisejax.training._record import (
     to_dict,
 )
 from noisejax.training._state import Seeds, init_seeds
-from noisejax.training._step import make_log_prob
 from noisejax.training._summary import summarise
 from noisejax.training._trainable import start_from
 
 CENTRED = 1000
 """Number of examples whose mean activities learned shifts start at."""
-
-INDEPENDENT = 16
-"""Number of examples of the check that examples are independent."""
 
 
 def train(
@@ -79,6 +83,7 @@ def train(
     data_dir: str | os.PathLike[str] | None = None,
     dataset: data.Dataset | None = None,
     resume: bool = False,
+    metric_writers: Sequence[MetricWriter] = (),
 ) -> dict[str, Any]:
     """Train, and write a run folder.
 
@@ -90,6 +95,8 @@ def train(
       dataset: data set; None: the one that the configuration names.
       resume: True to continue the run in the folder, if it holds one. Damaged files
         are ignored with a warning; the result is that of an undisturbed run.
+      metric_writers: functions (rows, epoch) that receive the rows of metrics.jsonl
+        after each epoch, such as `TensorBoardWriter(folder)` or your tracker's.
 
     Returns:
       The summary, as in summary.json.
@@ -106,6 +113,7 @@ def train(
     with notice_lost():
         check_agreed({**to_dict(config), "command": request})
         check_config(config)
+        check_writers(metric_writers)
         if config.training.tensorboard:
             together(require_tensorboard, first_only=True)
         locked = together(lambda: Workdir(workdir), first_only=True)
@@ -118,7 +126,7 @@ def train(
                 dataset = together(lambda: load_examples(config, data_dir))
             else:
                 dataset = choose_examples(config, dataset)
-            return _train(config, dataset, folder, stop_requested)
+            return _train(config, dataset, folder, stop_requested, metric_writers)
 
 
 def _train(
@@ -126,6 +134,7 @@ def _train(
     dataset: data.Dataset,
     folder: RunFolder,
     stop_requested: Callable[[], bool],
+    metric_writers: Sequence[MetricWriter],
 ) -> dict[str, Any]:
     """Train from the newest checkpoint in the folder, or from the start."""
     described = describe_dataset(dataset)
@@ -135,8 +144,8 @@ def _train(
     program = build_program(config, dataset, fitted)
     identity = {**to_dict(config), DATASET: described}
     seeds, checkpoint, rejected = newest_state(program, folder, identity, sources)
-    if config.objective.strategy == "resample":
-        _check_independence(config, program, seeds)
+    if config.objective.strategy == "resample" and config.objective.num_samples > 1:
+        check_independence(program, seeds)
     progress = checkpoint.progress if checkpoint else Progress()
     origin = describe_run(config)
 
@@ -147,12 +156,12 @@ def _train(
         if not folder.config_path.exists():
             write_json(folder.config_path, origin)
         before = sum(p.epochs for p in program.phases[: progress.phase])
-        return MetricsLog(
-            folder.metrics_path,
-            progress.rows,
-            events=folder.path / "tensorboard" if config.training.tensorboard else None,
-            first_epoch=before + progress.epoch + 1,
-        )
+        writers = list(metric_writers)
+        if config.training.tensorboard:
+            first = before + progress.epoch + 1
+            events = folder.path / "tensorboard"
+            writers.append(TensorBoardWriter(events, first_epoch=first))
+        return MetricsLog(folder.metrics_path, progress.rows, writers)
 
     log = together(begin, first_only=True)
     run = Run(
@@ -180,34 +189,6 @@ def _train(
         return read_json(folder.summary_path)
 
     return first_value(finish)
-
-
-def _check_independence(config: Config, program: Program, seeds: Seeds) -> None:
-    """Check that the examples of a batch are independent, as resampling needs it.
-
-    Raises:
-      ValueError: they are not.
-    """
-    x = program.train.x[:INDEPENDENT]
-    if (
-        config.objective.num_samples == 1
-        or jax.process_count() > 1
-        or (x == x[:1]).all()
-    ):
-        return
-    model = program.model
-    log_prob = make_log_prob(model, program.task, model.num_noise_sites)
-    params, batch_stats = jax.tree.map(
-        lambda leaf: leaf[0], (seeds.state.params, seeds.state.batch_stats)
-    )
-    objectives.check_independence(
-        functools.partial(log_prob, batch_stats),
-        params,
-        jax.random.key(config.training.seed),
-        to_float(jnp.asarray(x), inverted=program.prepared.inverted),
-        jnp.asarray(program.train.y[:INDEPENDENT]),
-        has_aux=True,
-    )
 
 
 def _find_finished(

@@ -249,6 +249,44 @@ def test_event_files(tmp_path):
     assert list((tmp_path / "tensorboard").glob("events.out.tfevents.*"))
 
 
+def test_metric_writers_receive_the_rows_of_the_log(tmp_path):
+    """Each epoch once; a resumed run goes on, and a writer that fails costs nothing."""
+    seen, closed = [], []
+
+    class Tracker:
+        def __call__(self, rows, epoch):
+            seen.extend({**row, "at": epoch} for row in rows)
+            rows.clear()  # the log does not depend on what a writer does
+
+        def close(self):
+            closed.append(True)
+
+    def broken(rows, epoch):
+        raise OSError("no network")
+
+    writers = (broken, Tracker())
+    run = training.train(
+        config(training__epochs=3), tmp_path, dataset=dataset(), metric_writers=writers
+    )
+    assert [{k: v for k, v in row.items() if k != "at"} for row in seen] == [
+        row for row in rows(tmp_path) if row["split"] != "test" or row["epoch"] <= 3
+    ]
+    assert all(row["at"] == row["epoch"] for row in seen)
+    assert closed == [True]
+    assert (
+        run["params_sha256"]
+        == train(tmp_path / "b", training__epochs=3)["params_sha256"]
+    )
+
+
+def test_a_metric_writer_must_be_a_function(tmp_path):
+    with pytest.raises(TypeError, match=r"functions \(rows, epoch\), got str"):
+        training.train(
+            config(), tmp_path / "run", dataset=dataset(), metric_writers=("wandb",)
+        )
+    assert not (tmp_path / "run").exists()
+
+
 def test_metrics_that_are_damaged_are_said_so(tmp_path):
     train(tmp_path, training__epochs=1)
     path = tmp_path / "metrics.jsonl"
