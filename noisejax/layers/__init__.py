@@ -7,6 +7,7 @@ from noisejax.layers._attention import NoisyAttention as NoisyAttention
 from noisejax.layers._base import NoiseLayer as NoiseLayer
 from noisejax.layers._control import control_noise as control_noise
 from noisejax.layers._features import from_model as from_model
+from noisejax.layers._fold import fold_shifts as fold_shifts
 from noisejax.layers._functional import functional as functional
 from noisejax.layers._layers import DropConnect as DropConnect
 from noisejax.layers._layers import Dropout as Dropout

@@ -1,0 +1,205 @@
+"""Folding all learned shifts of a finished Linen model into its biases."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+from flax import linen as nn
+from flax import traverse_util
+from jax import numpy as jnp
+from jaxtyping import Array, PyTree
+
+from noisejax.layers._base import NoiseLayer
+
+LINEAR = (nn.Dense, nn.DenseGeneral, nn.Conv, nn.ConvTranspose)
+"""Layers that can absorb a shift of their input in their bias."""
+
+TOLERANCE = 1e-4
+"""Largest deviation, over the largest value, that counts as rounding in float32."""
+
+Path = tuple[str, ...]
+Biases = dict[Path, Array]
+Call = tuple[nn.Module, dict[str, Any], Array, Array]
+"""A linear layer, its parameters, and its input with and without the shift."""
+
+
+def fold_shifts(
+    model: nn.Module, variables: Mapping[str, PyTree[Any]], *args: Any, **kwargs: Any
+) -> dict[str, PyTree[Any]]:
+    """Variables of the same network without shifts:  b + (f(β) - f(0)) for each bias.
+
+    Each linear layer f that follows a noise layer absorbs its shift β (Ba et al. 2014,
+    after eq. 9). Reshaping, and pooling of shifts per channel, may lie between. The
+    model runs without noise, and its output (the first one of a tuple) is compared.
+
+    Args:
+      model: Linen model with `Noise(..., shift=...)` or `InvariantDropout` layers.
+      variables: its variables; partitioned ("boxed") ones keep their metadata.
+      *args: inputs of a call at test time. Two examples or more show more mistakes.
+      **kwargs: further arguments of that call, such as train=False.
+
+    Returns:
+      Variables without the shifts. A linear layer that had no bias has one now: give
+      it to the model by use_bias=True, with plain dropout in place of the noise layers.
+
+    Raises:
+      TypeError: `model` is no Linen model.
+      ValueError: there is no shift; no linear layer follows one; a shift reaches the
+        output by another way, such as a residual connection; or one bias per feature
+        is not exact, as after padding (see `noise.fold_into_conv`).
+
+    Example:
+      >>> import jax, jax.numpy as jnp
+      >>> from flax import linen as nn
+      >>> from noisejax import layers
+      >>> drop = layers.InvariantDropout(0.5, deterministic=True)
+      >>> model = nn.Sequential([drop, nn.Dense(4)])
+      >>> x = jnp.ones((2, 3))
+      >>> variables = model.init(jax.random.key(0), x)
+      >>> variables["params"]["layers_0"]["beta"] += 1.0  # as if it were trained
+      >>> folded = layers.fold_shifts(model, variables, x)
+      >>> plain = nn.Sequential([lambda x: x, nn.Dense(4)])
+      >>> bool(jnp.allclose(plain.apply(folded, x), model.apply(variables, x)))
+      True
+    """
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"model must be a Linen model, got {type(model).__name__}")
+    bare = nn.meta.unbox(variables)
+    shifted: dict[Path, list[tuple[Array, Array]]] = {}
+    shifts: set[Path] = set()
+    moved: dict[Path, list[Call]] = {}
+
+    def with_shifts(module, inputs, result):
+        shifted.setdefault(module.path, []).append((inputs, result))
+        return result
+
+    def without_shifts(module, inputs, result):
+        del result
+        calls = moved.setdefault(module.path, [])
+        there, output = shifted[module.path][len(calls)]
+        names = [n for n in ("kernel", "bias") if module.has_variable("params", n)]
+        params = {"params": {n: module.get_variable("params", n) for n in names}}
+        layer = module.clone(parent=None, name=None)
+        calls.append((layer, params, there, inputs))
+        return output
+
+    wanted = _run(model, bare, args, kwargs, with_shifts, shifts)
+    if not shifts:
+        raise ValueError(
+            "the model has no noise layer with a shift that this call reaches; "
+            "Noise(..., shift=True) and InvariantDropout have one"
+        )
+    _run(model, bare, args, kwargs, without_shifts)
+    biases = {path: _bias(path, calls) for path, calls in moved.items()}
+    biases = {path: bias for path, bias in biases.items() if bias.any()}
+
+    def folded(module, inputs, result):
+        del inputs
+        bias = biases.get(module.path)
+        return result if bias is None else result + jnp.broadcast_to(bias, result.shape)
+
+    found = _run(model, bare, args, kwargs, folded)
+    if isinstance(wanted, tuple):
+        wanted, found = wanted[0], found[0]
+    for a, b in zip(jax.tree.leaves(wanted), jax.tree.leaves(found), strict=True):
+        if not _is_close(a, b):
+            raise ValueError(
+                "a shift of "
+                f"{', '.join(sorted('/'.join(path) for path in shifts))} reaches the "
+                "output by another way than a linear layer that follows it, such as a "
+                "nonlinearity, a residual connection or no layer at all; fold it by "
+                "hand, or keep the noise layer"
+            )
+    return _write(variables, biases, shifts)
+
+
+def _run(
+    model: nn.Module,
+    variables: Mapping[str, Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    at_linear: Callable[[nn.Module, Array, Array], Array],
+    keep: set[Path] | None = None,
+) -> Any:
+    """Run without noise; `keep` keeps the shifts and receives their layers' paths."""
+
+    def intercept(next_fn, args, kwargs, context):
+        module = context.module
+        if context.method_name != "__call__":
+            return next_fn(*args, **kwargs)
+        if isinstance(module, NoiseLayer):
+            inputs = args[0] if args else kwargs["inputs"]
+            if not module.shift or keep is None:
+                return inputs
+            keep.add(module.path)
+            return module._shifted(inputs, True)
+        result = next_fn(*args, **kwargs)
+        if isinstance(module, LINEAR):
+            inputs = args[0] if args else kwargs["inputs"]
+            return at_linear(module, inputs, result)
+        return result
+
+    with nn.intercept_methods(intercept):
+        return model.apply(variables, *args, **kwargs)
+
+
+def _bias(path: Path, calls: list[Call]) -> Array:
+    """f(β) - f(0) of a layer, the same in all its calls; zeros if no shift reaches it.
+
+    Raises:
+      ValueError: the shift differs between examples, or the bias between positions or
+        calls.
+    """
+    name, biases = "/".join(path), []
+    for layer, params, shifted, plain in calls:
+        shift = (shifted - plain).mean(axis=0, keepdims=True)
+        if not _is_close(shifted, plain + shift):
+            raise ValueError(
+                f"what the shift adds to the input of {name} depends on the example: "
+                "no nonlinearity may lie between a noise layer and the linear layer "
+                "that absorbs its shift"
+            )
+        ends = [layer.apply(params, x) for x in (shift, jnp.zeros_like(shift))]
+        features = layer.features
+        features = (features,) if isinstance(features, int) else tuple(features)
+        biases.append((ends[0] - ends[1]).reshape(-1, *features))
+    every = jnp.concatenate(biases)
+    if not _is_close(every, jnp.broadcast_to(every[:1], every.shape)):
+        raise ValueError(
+            f"{name} needs a bias for each position or call, because zeros are padded "
+            "or shifts differ; use padding='VALID', or noise.fold_into_conv"
+        )
+    return every.mean(axis=0)
+
+
+def _is_close(a: Array, b: Array) -> bool:
+    scale = jnp.maximum(jnp.abs(a).max(), jnp.abs(b).max())
+    return bool(jnp.abs(a - b).max() <= TOLERANCE * scale)
+
+
+def _write(
+    variables: Mapping[str, Any], biases: Biases, shifts: set[Path]
+) -> dict[str, Any]:
+    """Add the biases, and leave out the variables of the noise layers with shifts."""
+    is_box = {"is_leaf": lambda path, v: not isinstance(v, Mapping)}
+    flat = {
+        name: traverse_util.flatten_dict(tree, **is_box)
+        for name, tree in variables.items()
+    }
+    for path, bias in biases.items():
+        name = (*path, "bias")
+        old = flat["params"].get(name)
+        if old is not None:
+            bare = nn.meta.unbox(old)
+            bias = bare + bias.astype(bare.dtype)
+        boxed = isinstance(old, nn.meta.AxisMetadata)
+        flat["params"][name] = old.replace_boxed(bias) if boxed else bias
+    for name, leaves in flat.items():
+        flat[name] = {
+            path: leaf for path, leaf in leaves.items() if path[:-1] not in shifts
+        }
+    return {
+        name: traverse_util.unflatten_dict(leaves)
+        for name, leaves in flat.items()
+        if leaves
+    }
