@@ -30,8 +30,8 @@ test: .venv/test lint
 	$(EIGHT) $(PYTEST) tests/sharded
 
 lint: .venv/test
-	$(BIN)/ruff format --check noisejax benchmarks tests
-	$(BIN)/ruff check noisejax benchmarks tests
+	$(BIN)/ruff format --check noisejax benchmarks presets tests
+	$(BIN)/ruff check noisejax benchmarks presets tests
 
 # The first example of the README runs from the wheel, away from the sources (-I).
 dist: .venv/dist
