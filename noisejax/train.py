@@ -47,6 +47,7 @@ def main() -> None:
         training.join_processes(*processes, timeout=JOIN_TIMEOUT.value)
     recorded = training.recorded_config(WORKDIR.value) if RESUME.value else None
     finished = RESUME.value and training.is_finished(WORKDIR.value)
+    before = training.read_summary(WORKDIR.value) if finished else None
     try:
         summary = training.train(
             _commands.config_of(CONFIG, recorded=recorded),
@@ -60,7 +61,7 @@ def main() -> None:
         os._exit(_commands.EXIT_TRAINING_ERROR)
     if not training.is_first():
         return
-    if finished:
+    if summary == before:
         print("this run was finished already: nothing to do")
     print(f"test error {training.show_spread(summary['test_error_percent'])}")
     if "effective_samples" in summary:

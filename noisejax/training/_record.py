@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import pathlib
 import platform
 import subprocess
@@ -116,6 +117,7 @@ def check_same(path: pathlib.Path, recorded: Any, requested: dict[str, Any]) -> 
     """Check that the run recorded in a file is the requested one.
 
     Both are sections of fields. A field that is newer than the file had its default.
+    The requested run may be longer, if no schedule depends on its length.
 
     Raises:
       ValueError: they differ; the message says where.
@@ -133,11 +135,43 @@ def check_same(path: pathlib.Path, recorded: Any, requested: dict[str, Any]) -> 
             for name in sorted({*old, *new})
             if old.get(name) != new.get(name) and f"{section}.{name}" not in MAY_CHANGE
         ]
+    longer = is_longer(recorded, requested)
+    fixed = _fields_that_follow_epochs(requested)
+    if longer and not fixed:
+        differences = [d for d in differences if not d.startswith("training.epochs ")]
     if differences:
+        why = ""
+        if longer:
+            why = (
+                f"; a run with {', '.join(fixed)} cannot be made longer, because its "
+                "first epochs would have been others: start a new one from it by "
+                "training.init_from"
+            )
         raise ValueError(
-            f"{path} is of another run ({'; '.join(differences)}); choose another "
+            f"{path} is of another run ({'; '.join(differences)}{why}); choose another "
             "workdir"
         )
+
+
+def is_longer(recorded: dict[str, Any], requested: dict[str, Any]) -> bool:
+    """Return True if a run is requested with more epochs than were recorded."""
+    old, new = (run.get("training", {}).get("epochs") for run in (recorded, requested))
+    return isinstance(old, int) and isinstance(new, int) and new > old
+
+
+def _fields_that_follow_epochs(config: dict[str, Any]) -> list[str]:
+    """Fields whose value makes the first epochs depend on the number of epochs."""
+    found = {
+        name: config.get(section, {}).get(field)
+        for section, field, name in (
+            ("optimizer", "schedule", "optimizer.schedule"),
+            ("noise", "schedule", "noise.schedule"),
+        )
+    }
+    follow = [f"{k}={v}" for k, v in found.items() if v not in (None, "constant")]
+    if config.get("training", {}).get("retrain_epochs"):
+        follow.append(f"training.retrain_epochs={config['training']['retrain_epochs']}")
+    return follow
 
 
 def describe_run(config: Config) -> dict[str, Any]:
@@ -181,3 +215,17 @@ def read_config(path: pathlib.Path) -> dict[str, Any]:
     if not isinstance(run.get("config"), dict):
         raise ValueError(f"{path} holds no configuration")
     return run["config"]
+
+
+def with_absolute_paths(config: Config) -> Config:
+    """Return a copy whose paths do not depend on the working directory."""
+    copy = from_dict(to_dict(config))
+    if copy.data.name.endswith(".npz"):
+        copy.data.name = _absolute(copy.data.name)
+    if copy.training.init_from:
+        copy.training.init_from = _absolute(copy.training.init_from)
+    return copy
+
+
+def _absolute(path: str) -> str:
+    return path if "://" in path else os.path.abspath(os.path.expanduser(path))

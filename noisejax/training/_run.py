@@ -65,8 +65,10 @@ from noisejax.training._record import (
     Progress,
     check_same,
     describe_run,
+    is_longer,
     read_config,
     to_dict,
+    with_absolute_paths,
 )
 from noisejax.training._state import Seeds, init_seeds
 from noisejax.training._summary import summarise
@@ -94,7 +96,8 @@ def train(
       data_dir: TFDS data directory.
       dataset: data set; None: the one that the configuration names.
       resume: True to continue the run in the folder, if it holds one. Damaged files
-        are ignored with a warning; the result is that of an undisturbed run.
+        are ignored with a warning; the result is that of an undisturbed run. With more
+        epochs it goes on after its end, if no schedule depends on their number.
       metric_writers: functions (rows, epoch) that receive the rows of metrics.jsonl
         after each epoch, such as `TensorBoardWriter(folder)` or your tracker's.
 
@@ -113,6 +116,7 @@ def train(
     with notice_lost():
         check_agreed({**to_dict(config), "command": request})
         check_config(config)
+        config = with_absolute_paths(config)
         check_writers(metric_writers)
         if config.training.tensorboard:
             together(require_tensorboard, first_only=True)
@@ -153,8 +157,9 @@ def _train(
         tidy(folder.checkpoints_path, rejected)
         if fitted is None:
             write_arrays(folder.preprocessing_path, program.prepared.fitted.to_arrays())
-        if not folder.config_path.exists():
-            write_json(folder.config_path, origin)
+        path = folder.config_path
+        if not path.exists() or is_longer(read_config(path), to_dict(config)):
+            write_json(path, origin)
         before = sum(p.epochs for p in program.phases[: progress.phase])
         writers = list(metric_writers)
         if config.training.tensorboard:
@@ -220,6 +225,8 @@ def _find_finished(
     summary = folder.finished_summary()
     if summary is not None:
         check_same(folder.summary_path, summary["config"], requested)
+        if is_longer(summary["config"], requested):
+            return None
         if not folder.config_path.exists():
             origin = {k: summary.get(k) for k in describe_run(config)}
             write_json(folder.config_path, origin)

@@ -6,11 +6,12 @@ import fcntl
 import signal
 import threading
 
+import numpy as np
 import pytest
 
 from noisejax import training
 from tests.training.stopping import stop_at_save, train_in_pieces
-from tests.training.tiny import config, dataset, rows, train
+from tests.training.tiny import config, dataset, read, rows, train
 
 FIELDS = {
     "training__epochs": 3,
@@ -192,3 +193,59 @@ def test_a_folder_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("mine")
     with pytest.raises(ValueError, match="cannot be written.*choose another"):
         train(tmp_path / "file" / "run")
+
+
+def test_a_finished_run_is_made_longer(tmp_path):
+    """Without a schedule it ends as a run that was as long from the start."""
+    fields = {"optimizer__schedule": "constant", "training__num_seeds": 2}
+    train(tmp_path / "a", training__epochs=2, **fields)
+    longer = train(tmp_path / "a", resume=True, training__epochs=4, **fields)
+    wanted = train(tmp_path / "b", training__epochs=4, **fields)
+    assert longer["params_sha256"] == wanted["params_sha256"]
+    assert rows(tmp_path / "a") == rows(tmp_path / "b")
+    assert read(tmp_path / "a", "config.json")["config"]["training"]["epochs"] == 4
+    again = train(tmp_path / "a", resume=True, training__epochs=4, **fields)
+    assert again == longer
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({"optimizer__schedule": "cosine"}, "optimizer.schedule=cosine"),
+        ({"noise__schedule": "linear"}, "noise.schedule=linear"),
+        ({"training__retrain_epochs": 1}, "training.retrain_epochs=1"),
+    ],
+)
+def test_a_run_with_a_schedule_is_not_made_longer(tmp_path, fields, named):
+    """Its first epochs would have been others; nothing is lost."""
+    fields = {"optimizer__schedule": "constant", **fields}
+    done = train(tmp_path, training__epochs=2, **fields)
+    with pytest.raises(ValueError, match=named):
+        train(tmp_path, resume=True, training__epochs=4, **fields)
+    assert train(tmp_path, resume=True, training__epochs=2, **fields) == done
+
+
+def test_a_run_is_not_made_shorter(tmp_path):
+    fields = {"optimizer__schedule": "constant"}
+    train(tmp_path, training__epochs=2, **fields)
+    with pytest.raises(ValueError, match="training.epochs is 2 there and 1 here"):
+        train(tmp_path, resume=True, training__epochs=1, **fields)
+
+
+def test_relative_paths_are_recorded_as_absolute(tmp_path, monkeypatch):
+    """A run is found again from another working directory."""
+    own = dataset()
+    np.savez(
+        tmp_path / "own.npz",
+        x_train=own.train_x,
+        y_train=own.train_y,
+        x_test=own.test_x,
+        y_test=own.test_y,
+    )
+    monkeypatch.chdir(tmp_path)
+    training.train(config(data__name="own.npz", training__epochs=1), "run")
+    recorded = read(tmp_path / "run", "config.json")["config"]
+    assert recorded["data"]["name"] == str(tmp_path / "own.npz")
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path / "other")
+    assert len(training.load_run(tmp_path / "run").test.x) == len(own.test_x)
