@@ -63,7 +63,10 @@ def fold_shifts(
       True
     """
     if not isinstance(model, nn.Module):
-        raise TypeError(f"model must be a Linen model, got {type(model).__name__}")
+        raise TypeError(
+            f"model must be a Linen model, got {type(model).__name__}; in other models "
+            "fold layer by layer with noise.fold_into_dense"
+        )
     bare = nn.meta.unbox(variables)
     shifted: dict[Path, list[tuple[Array, Array]]] = {}
     shifts: set[Path] = set()

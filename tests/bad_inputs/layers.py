@@ -104,6 +104,10 @@ LINEN = {
         lambda: layers.replace_dropout(nn.Dropout(0.5), 0.5),
         "scheme must be a noise scheme",
     ),
+    "fold_shifts: no module": (
+        lambda: layers.fold_shifts(len, {}),
+        "must be a Linen model, got builtin_function_or_method",
+    ),
     "from_model: no module": (
         lambda: layers.from_model(len),
         "takes a Linen or NNX module, got builtin_function_or_method",

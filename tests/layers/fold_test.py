@@ -145,5 +145,7 @@ def test_a_residual_connection_cannot_be_folded():
 
 
 def test_only_linen_models():
-    with pytest.raises(TypeError, match="must be a Linen model, got function"):
+    with pytest.raises(
+        TypeError, match="must be a Linen model, got function; in other"
+    ):
         layers.fold_shifts(lambda x: x, {}, X)
