@@ -10,6 +10,7 @@ from typing import Any
 
 import jax
 
+from noisejax import data
 from noisejax._version import __version__
 from noisejax.training._config import Config, all_fields, sections
 from noisejax.training._fields import unknown
@@ -218,14 +219,19 @@ def read_config(path: pathlib.Path) -> dict[str, Any]:
 
 
 def with_absolute_paths(config: Config) -> Config:
-    """Return a copy whose paths do not depend on the working directory."""
+    """Return a copy whose paths do not depend on the working directory.
+
+    Raises:
+      ValueError: a path is a URL.
+    """
     copy = from_dict(to_dict(config))
     if copy.data.name.endswith(".npz"):
-        copy.data.name = _absolute(copy.data.name)
+        copy.data.name = _absolute(copy.data.name, "data.name")
     if copy.training.init_from:
-        copy.training.init_from = _absolute(copy.training.init_from)
+        source = _absolute(copy.training.init_from, "training.init_from")
+        copy.training.init_from = source
     return copy
 
 
-def _absolute(path: str) -> str:
-    return path if "://" in path else os.path.abspath(os.path.expanduser(path))
+def _absolute(path: str, name: str) -> str:
+    return os.path.abspath(data.local_path(path, name))
