@@ -33,7 +33,7 @@ Record = dict[str, Any]
 
 
 def run_all(argv: list[str]) -> None:
-    """Runs what is asked for; a benchmark that fails does not stop the others."""
+    """Run what is asked for; a benchmark that fails does not stop the others."""
     if len(argv) > 1:
         raise app.UsageError(f"no arguments besides flags, got {argv[1:]}")
     unknown = sorted(set(ONLY.value) - set(QUESTIONS))
@@ -65,7 +65,7 @@ def _run(name: str) -> list[Record]:
 
 
 def keep(device: str, new: list[Record], folder: pathlib.Path = RESULTS) -> None:
-    """Puts new records in the place of older ones of the same benchmarks."""
+    """Put new records in the place of older ones of the same benchmarks."""
     folder.mkdir(exist_ok=True)
     path = folder / f"{device}.json"
     old = path.read_text().splitlines() if path.exists() else []

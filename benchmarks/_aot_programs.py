@@ -24,7 +24,7 @@ class Place:
     """Shapes of arrays on a mesh: batches are sharded, the rest is replicated."""
 
     def __init__(self, devices: Any, batch_size: int):
-        """Makes a mesh of one axis, "data"."""
+        """Make a mesh of one axis, "data"."""
         self.mesh = Mesh(np.asarray(devices).reshape(-1), ("data",))
         self.batch_size = batch_size
 

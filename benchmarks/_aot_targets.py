@@ -56,7 +56,7 @@ PACKAGES = {
 
 
 def check_targets(names: Sequence[str]) -> None:
-    """Raises for a target that is unknown or lacks its compiler.
+    """Raise for a target that is unknown or lacks its compiler.
 
     Raises:
       ValueError: a target is unknown.
@@ -83,7 +83,7 @@ def _is_installed(module: str) -> bool:
 
 
 def check_batch(name: str, batch: int) -> None:
-    """Raises for a batch that the devices of a target do not divide.
+    """Raise for a batch that the devices of a target do not divide.
 
     Raises:
       ValueError: see above.

@@ -73,7 +73,7 @@ class Target:
 
 
 def peer(module: str) -> ModuleType | None:
-    """Imports an optional rival; without it, says so and returns None."""
+    """Import an optional rival; without it, say so and return None."""
     try:
         return importlib.import_module(module)
     except ImportError:
@@ -239,7 +239,7 @@ def _reached(target: Target, seconds: Times, facts) -> dict[str, Any]:
 
 
 def main(run: Callable[..., list[dict[str, Any]]]) -> None:
-    """Runs a benchmark as a program, in a process whose allocator is pinned."""
+    """Run a benchmark as a program, in a process whose allocator is pinned."""
     if any(os.environ.get(name) != value for name, value in PINNED.items()):
         os.execve(sys.executable, sys.orig_argv, os.environ | PINNED)
 

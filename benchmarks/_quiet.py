@@ -41,7 +41,7 @@ class Others:
 
 
 def wait_for_quiet(deadline: float) -> None:
-    """Sleeps until others rest, or `time.monotonic()` has come to the deadline."""
+    """Sleep until others rest, or `time.monotonic()` has come to the deadline."""
     while time.monotonic() < deadline:
         others = Others()
         time.sleep(0.25)

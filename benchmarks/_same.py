@@ -10,7 +10,7 @@ ROUNDING = 1e-6
 
 
 def check_steps(name: str, found: Any, wanted: Any, tolerance: float = 1e-3) -> None:
-    """Raises where a loss, or a gradient as a whole array, is another.
+    """Raise where a loss, or a gradient as a whole array, is another.
 
     Args:
       name: of what is checked, for the message.

@@ -105,7 +105,7 @@ NAMES = {"kernel": "weight", "scale": "weight", "bias": "bias"}
 
 
 def hand_over(torch: Any, network: Any, params: dict[str, Any]) -> None:
-    """Copies Flax's parameters into torch's network."""
+    """Copy Flax's parameters into torch's network."""
     state = network.state_dict()
     for path, leaf in jax.tree_util.tree_leaves_with_path(params):
         layer, kind = (part.key for part in path)

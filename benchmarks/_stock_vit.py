@@ -16,7 +16,7 @@ class FlaxViT(nn.Module):
 
     @nn.compact
     def __call__(self, x, *, train):
-        """Returns (logits, {}), as the library's networks do."""
+        """Return (logits, {}), as the library's networks do."""
         dense = nn.initializers.xavier_uniform()
 
         def drop(x, rate=self.rate, shared=()):
@@ -51,7 +51,7 @@ class FlaxViT(nn.Module):
 
 
 def torch_vit(torch, params, heads, rate, path_rates):
-    """Returns torch's parameters, by our names, and the function of a batch [B, T, P].
+    """Return torch's parameters, by our names, and the function of a batch [B, T, P].
 
     The function is of patches, and makes its own noise at the same sites.
     """

@@ -88,7 +88,7 @@ def merge(old: list[Record], new: list[Record]) -> list[Record]:
 
 
 def main(argv: list[str]) -> None:
-    """Starts a process for each target, and keeps the records."""
+    """Start a process for each target, and keep the records."""
     if len(argv) > 1:
         raise app.UsageError(f"no arguments besides flags, got {argv[1:]}")
     if INSIDE.value:

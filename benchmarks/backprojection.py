@@ -40,7 +40,7 @@ Params = list[jax.Array]
 
 
 def run(*, repeats: int, smoke: bool) -> list[dict[str, Any]]:
-    """Compares equal steps, then methods that reach the same objective."""
+    """Compare equal steps, then methods that reach the same objective."""
     width, batch, num_inputs = (32, 16, 49) if smoke else (2500, 4096, 784)
     params, x, targets = _problem(num_inputs, width, batch)
     title = f"{num_inputs}-{width}-{width} ReLU, batch {batch}"

@@ -43,7 +43,7 @@ def lines(source: str) -> collections.Counter[str]:
 
 
 def print_lines() -> None:
-    """Prints a line per package."""
+    """Print a line per package."""
     sizes, files = collections.defaultdict(collections.Counter), collections.Counter()
     for path in ROOT.rglob("*.py"):
         part = path.relative_to(ROOT).parts[0]
@@ -74,7 +74,7 @@ def visited(call: Callable[[], object]) -> collections.Counter[str]:
 
 
 def print_calls() -> None:
-    """Prints frames and files of eager calls and of an epoch."""
+    """Print frames and files of eager calls and of an epoch."""
     x, key = jnp.ones((8, 16)), jax.random.key(0)
 
     def layer(name):
@@ -92,7 +92,7 @@ def print_calls() -> None:
 
 
 def train(epochs: int) -> None:
-    """Trains a small network on the embedded digits."""
+    """Train a small network on the embedded digits."""
     config = training.Config()
     config.model.widths, config.training.epochs = (16,), epochs
     silence = contextlib.redirect_stderr(io.StringIO())  # the progress bar

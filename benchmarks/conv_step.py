@@ -34,7 +34,7 @@ SILENT = "ours, no noise, S = 1"
 
 
 def run(*, repeats: int, smoke: bool) -> list[dict[str, Any]]:
-    """Compares one sample, then four; then a loop over steps."""
+    """Compare one sample, then four; then a loop over steps."""
     depth, width, side, batch = (10, 1, 8, 4) if smoke else (16, 4, 32, 16)
     keys = jax.random.split(jax.random.key(0), 2)
     x = jax.random.normal(keys[0], (batch, side, side, 3))

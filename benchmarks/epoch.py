@@ -35,7 +35,7 @@ IN_MEMORY = "torch, tensors in memory"
 
 
 def run(*, repeats: int, smoke: bool) -> list[dict[str, Any]]:
-    """Compares one seed's epochs, then several seeds'."""
+    """Compare one seed's epochs, then several seeds'."""
     width, steps = (16, 3) if smoke else (1024, 50)
     dataset = make_dataset(steps * BATCH)
     title = f"MLP 784-{width}-{width}-10, batch {BATCH}, {steps} steps"

@@ -30,7 +30,7 @@ PARTS = {
 
 
 def run(*, repeats: int, smoke: bool) -> list[dict[str, Any]]:
-    """Compares tanh and ReLU, in float32 and bfloat16."""
+    """Compare tanh and ReLU, in float32 and bfloat16."""
     shape = (8, 64) if smoke else (1024, 4096)
     records = []
     for name in PARTS:

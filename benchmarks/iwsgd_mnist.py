@@ -70,7 +70,7 @@ def bound_of(run: training.TrainedRun) -> objectives.BoundCurve:
 
 
 def run_row(row: str, folder: pathlib.Path) -> dict[str, Any]:
-    """Trains, or finds trained, and measures."""
+    """Train, or find trained, and measure."""
     summary = training.train(
         config_of(row), folder, data_dir=FLAGS.data_dir, resume=True
     )
@@ -109,7 +109,7 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 
 def main(argv: list[str]) -> None:
-    """Runs all rows; the table grows with each."""
+    """Run all rows; the table grows with each."""
     del argv
     logging.set_verbosity(logging.WARNING)  # Orbax tells much
     folder = pathlib.Path(FLAGS.workdir)

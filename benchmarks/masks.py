@@ -42,7 +42,7 @@ TARGETS = [
 
 
 def run(*, repeats: int, smoke: bool) -> list[dict[str, Any]]:
-    """Compares two sizes, in float32 and bfloat16; larger ones on an accelerator."""
+    """Compare two sizes, in float32 and bfloat16; larger ones on an accelerator."""
     records = []
     shapes = [(8, 64)] if smoke else [(128, 1024), (1024, 4096)]
     if jax.default_backend() != "cpu" and not smoke:
@@ -112,7 +112,7 @@ def _compare(shape: tuple[int, ...], dtype: str, repeats: int):
 
 
 def _check_law(name, result, x, g):
-    """Checks that both masks agree, and the scale and share of kept units."""
+    """Check that both masks agree, and the scale and share of kept units."""
     (y, dx), x, g = map(to_numpy, result[:2]), to_numpy(x), to_numpy(g)
     kept = y != 0
     np.testing.assert_array_equal(dx != 0, kept, name)

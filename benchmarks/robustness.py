@@ -40,7 +40,7 @@ RESULTS = pathlib.Path(__file__).parent / "results" / "robustness.json"
 
 
 def survive_kills(folder: pathlib.Path, rng: np.random.Generator) -> dict[str, int]:
-    """Kills runs until there were enough kills."""
+    """Kill runs until there were enough kills."""
     runner = Runner(folder)
     kills = runs = 0
     try:
@@ -63,7 +63,7 @@ def survive_kills(folder: pathlib.Path, rng: np.random.Generator) -> dict[str, i
 
 
 def survive_damages(folder: pathlib.Path, rng: np.random.Generator) -> dict[str, int]:
-    """Damages folders in several states, of one to three files each."""
+    """Damage folders in several states, of one to three files each."""
     files = 0
     with pytest.MonkeyPatch.context() as monkeypatch:
         damages = Damages(monkeypatch, folder)

@@ -32,7 +32,7 @@ print(Epochs(program)().item())
 
 
 def run(*, repeats: int, smoke: bool) -> list[dict[str, Any]]:
-    """Compares imports, then cold and warm starts."""
+    """Compare imports, then cold and warm starts."""
     names = ("import flax.linen", "import noisejax") if smoke else tuple(IMPORTS)
     imports = {name: _process(IMPORTS[name]) for name in names}
     if "import torch" in names and not _can(IMPORTS["import torch"]):

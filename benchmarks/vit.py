@@ -29,7 +29,7 @@ SILENT = "ours, no noise"
 
 
 def run(*, repeats: int, smoke: bool) -> list[dict[str, Any]]:
-    """Compares the schemes, several samples, and a frozen encoder."""
+    """Compare the schemes, several samples, and a frozen encoder."""
     blocks, width, side, batch = (2, 24, 8, 4) if smoke else (6, 192, 32, 64)
     keys = jax.random.split(jax.random.key(0), 3)
     x = jax.random.normal(keys[0], (batch, side, side, 3))
@@ -61,7 +61,7 @@ def _log_prob(model, params, key, x, y):
 
 
 def _step(log_prob_fn, params, x, y, key, num_samples=1, strategy="fold"):
-    """Returns a call that makes one more step."""
+    """Return a call that makes one more step."""
     sgd = optax.sgd(LEARNING_RATE, momentum=0.9)
     loss_fn = objectives.iwsgd(log_prob_fn, num_samples=num_samples, strategy=strategy)
 

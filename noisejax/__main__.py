@@ -30,7 +30,7 @@ USAGE = "\n".join(
 
 
 def main() -> int:
-    """Runs a command; without one, prints all of them.
+    """Run a command; without one, print all of them.
 
     Returns:
       Exit code.

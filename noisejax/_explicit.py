@@ -57,12 +57,12 @@ def explicit_sharding(x: Array, *spec: Any) -> NamedSharding | None:
 
 
 def lay(tree: PyTree[Array], sharding: NamedSharding | None) -> PyTree[Array]:
-    """Reshards the arrays; None leaves them as they are."""
+    """Reshard the arrays; None leaves them as they are."""
     if sharding is None:
         return tree
     return jax.tree.map(lambda leaf: jax.sharding.reshard(leaf, sharding), tree)
 
 
 def gather(x: Array) -> Array:
-    """Replicates `x` over the Explicit axes of its mesh."""
+    """Replicate `x` over the Explicit axes of its mesh."""
     return lay(x, explicit_sharding(x))

@@ -8,7 +8,7 @@ from jaxtyping import Array
 
 
 def check_floating(x: ArrayLike) -> Array:
-    """Returns `x` as a JAX array; raises a TypeError unless it is real and floating."""
+    """Return `x` as a JAX array; raise a TypeError unless it is real and floating."""
     if not isinstance(x, jax.Array):
         x = jnp.asarray(x)
     if not jnp.issubdtype(x.dtype, jnp.floating):
@@ -22,7 +22,7 @@ def check_floating(x: ArrayLike) -> Array:
 
 
 def as_wide(x: ArrayLike) -> Array:
-    """Returns a floating array in float32 at least; raises as `check_floating`."""
+    """Return a floating array in float32 at least; raise as `check_floating`."""
     x = check_floating(x)
     return x.astype(at_least_float32(x.dtype))
 

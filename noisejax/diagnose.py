@@ -15,7 +15,7 @@ SEED = flags.DEFINE_integer("seed", None, "Seed of the network [the first].")
 
 
 def main() -> int:
-    """Measures, and returns exit code 1 if a measurement failed."""
+    """Measure, and return exit code 1 if a measurement failed."""
     if not CHECKPOINT.value:
         raise ValueError("--checkpoint must name the directory of a run")
     if not WORKDIR.value:

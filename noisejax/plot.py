@@ -13,7 +13,7 @@ METRIC = flags.DEFINE_enum("metric", "error", ["error", "loss"], "Metric to draw
 
 
 def main(runs: Sequence[str]) -> None:
-    """Draws the curves of runs and prints the paths of the files."""
+    """Draw the curves of runs and print the paths of the files."""
     if not runs:
         raise ValueError("name the directories of the runs: noisejax.plot RUN...")
     curves = evaluators.read_curves(runs, metric=METRIC.value)

@@ -28,7 +28,7 @@ BOUNDED = flags.DEFINE_bool("bounded", False, "Keep x* within [0, 1].")
 
 
 def main() -> int:
-    """Projects, prints the table, and returns exit code 1 if a picture failed."""
+    """Project, print the table, and return exit code 1 if a picture failed."""
     if not CHECKPOINT.value:
         raise ValueError("--checkpoint must name the directory of a run")
     if not WORKDIR.value:

@@ -40,7 +40,7 @@ def augment(key: jax.Array, images: Images, *, padding: int = 4) -> Images:
 
 
 def random_flip(key: jax.Array, images: Images) -> Images:
-    """Mirrors each image left to right with probability one half.
+    """Mirror each image left to right with probability one half.
 
     Args:
       key: typed or raw PRNG key. Consumed.
@@ -65,7 +65,7 @@ def random_flip(key: jax.Array, images: Images) -> Images:
 
 
 def random_crop(key: jax.Array, images: Images, *, padding: int = 4) -> Images:
-    """Crops each image at a random offset, after reflecting its borders.
+    """Crop each image at a random offset, after reflecting its borders.
 
     Args:
       key: typed or raw PRNG key. Consumed.

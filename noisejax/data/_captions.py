@@ -70,7 +70,7 @@ class Captions:
 def load_captions(
     captions: str | pathlib.Path, features: str | pathlib.Path, *, test_on: str = "test"
 ) -> Captions:
-    """Loads captions in the JSON of the field, and the features of their images.
+    """Load captions in the JSON of the field, and the features of their images.
 
     The JSON has `images`, each with `filename`, `split` (train, restval, val or test)
     and `sentences`, each with its `tokens`; a .zip file may hold it. The .npz file has
@@ -119,7 +119,7 @@ def load_captions(
 def find_captions(
     data_dir: str | pathlib.Path | None, *, test_partition: int = 0
 ) -> Captions:
-    """Loads the captions in a directory or below it; partition 1 tests on "val".
+    """Load the captions in a directory or below it; partition 1 tests on "val".
 
     Raises:
       FileNotFoundError: there is not exactly one file of each kind.

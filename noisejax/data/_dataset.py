@@ -35,7 +35,7 @@ class Dataset:
 
 
 def select_classes(dataset: Dataset, classes: Sequence[int]) -> Dataset:
-    """Keeps the examples of some classes, whose labels become 0, 1, ... in that order.
+    """Keep the examples of some classes, whose labels become 0, 1, ... in that order.
 
     Args:
       dataset: data set.
@@ -81,7 +81,7 @@ def select_classes(dataset: Dataset, classes: Sequence[int]) -> Dataset:
 
 
 def check_dataset(dataset: Dataset, source: str) -> Dataset:
-    """Checks the arrays of a data set, and returns it.
+    """Check the arrays of a data set, and return it.
 
     Args:
       dataset: data set to check.

@@ -9,7 +9,7 @@ TEST_SIZE = 360
 
 
 def load_digits() -> Dataset:
-    """Loads 1,437 training and 360 test images of 8 x 8 pixels in [0, 1].
+    """Load 1,437 training and 360 test images of 8 x 8 pixels in [0, 1].
 
     Returns:
       The data set; pixels are float32 in steps of 1/16, shape (8, 8, 1).

@@ -39,7 +39,7 @@ def load_dataset(
     *,
     test_partition: int = 0,
 ) -> AnyDataset:
-    """Loads a data set.
+    """Load a data set.
 
     Args:
       name: "digits" (embedded), "splicing_stand_in" (GENERATED soft targets), a data

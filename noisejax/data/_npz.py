@@ -12,7 +12,7 @@ KEYS = ("x_train", "y_train", "x_test", "y_test")
 
 
 def load_npz(path: str | pathlib.Path) -> Dataset:
-    """Loads a data set from an .npz file.
+    """Load a data set from an .npz file.
 
     The file holds four arrays, as `np.savez(path, x_train=..., ...)` writes them:
     `x_train` [N, ...] and `x_test` [M, ...], uint8 (pixels, scaled to [0, 1]) or

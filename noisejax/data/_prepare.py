@@ -18,7 +18,7 @@ def preparable_names() -> list[str]:
 def prepare_dataset(
     name: str, data_dir: str | os.PathLike[str] | None = None
 ) -> tuple[pathlib.Path, bool]:
-    """Downloads a data set and writes it as array_record files, if it is missing.
+    """Download a data set and write it as array_record files if it is missing.
 
     Args:
       name: name out of `preparable_names()`.

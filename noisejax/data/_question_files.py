@@ -170,7 +170,7 @@ class Grids(Mapping[int, np.ndarray]):
     """Grids of image features by image id; rows are scaled as they are read."""
 
     def __init__(self, ids: Sequence[int], grid: np.ndarray, scale: np.ndarray):
-        """Keeps the array, which may be memory-mapped."""
+        """Keep the array, which may be memory-mapped."""
         self._rows = {image: row for row, image in enumerate(ids)}
         self._grid, self._scale = grid, scale
 

@@ -77,7 +77,7 @@ class Questions:
 
 
 def load_questions(folder: str | pathlib.Path) -> Questions:
-    """Loads questions about images, their answers, and the features of the images.
+    """Load questions about images, their answers, and the features of the images.
 
     The folder, or one below it, holds one of two forms:
 

@@ -66,7 +66,7 @@ def holds_soft_targets(path: str | pathlib.Path) -> bool:
 
 
 def load_soft_targets(path: str | pathlib.Path, *, test_partition: int) -> SoftTargets:
-    """Loads soft targets from an .npz file and holds one partition out for testing.
+    """Load soft targets from an .npz file and hold one partition out for testing.
 
     The file holds three arrays, as `np.savez(path, x=..., y=..., partition=...)` writes
     them: `x` [N, D], floating features; `y` [N, T, K], floating, for each of T tissues

@@ -36,7 +36,7 @@ SOURCES = {
 
 
 def load_tfds(name: str, data_dir: str | os.PathLike[str] | None) -> Dataset:
-    """Loads a prepared data set of TFDS; decoded images are cached.
+    """Load a prepared data set of TFDS; decoded images are cached.
 
     Args:
       name: name out of `SOURCES`.

@@ -17,7 +17,7 @@ NUM_SPLITS = 3
 
 
 def find_two_stream(data_dir: str | pathlib.Path | None) -> pathlib.Path:
-    """Finds the one file *two_stream.npz in a directory or below it.
+    """Find the one file *two_stream.npz in a directory or below it.
 
     Raises:
       FileNotFoundError: there is none, or more than one.
@@ -33,7 +33,7 @@ def find_two_stream(data_dir: str | pathlib.Path | None) -> pathlib.Path:
 
 
 def holds_two_streams(path: str | pathlib.Path) -> bool:
-    """Returns True if an .npz file has an array `motion`."""
+    """Return True if an .npz file has an array `motion`."""
     if not zipfile.is_zipfile(path):
         return False
     with zipfile.ZipFile(path) as file:
@@ -41,7 +41,7 @@ def holds_two_streams(path: str | pathlib.Path) -> bool:
 
 
 def load_two_stream(path: str | pathlib.Path, *, split: int = 0) -> Dataset:
-    """Loads outputs of two streams, and splits the videos by groups.
+    """Load outputs of two streams, and split the videos by groups.
 
     The file holds `spatial` and `motion`, floating [N, ...] of one shape: scores,
     features [N, D], or feature maps [N, T, H, W, C]; `label` [N], integers from 0 on;

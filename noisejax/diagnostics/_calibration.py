@@ -35,7 +35,7 @@ def calibration(
     *,
     num_bins: int = 15,
 ) -> Calibration:
-    """Measures how far confidence and accuracy of predictions are apart.
+    """Measure how far confidence and accuracy of predictions are apart.
 
       ECE = Σ_b (n_b / n) |accuracy_b - confidence_b|
 

@@ -77,7 +77,7 @@ def correlation_counts(
     num_bins: int = 200,
     block_size: int = 512,
 ) -> CorrelationCounts:
-    """Counts strongly correlated pairs, block by block of the correlation matrix.
+    """Count strongly correlated pairs, block by block of the correlation matrix.
 
     It holds one standardised copy of the activations and one block of the matrix.
 

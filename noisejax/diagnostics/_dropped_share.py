@@ -15,7 +15,7 @@ from noisejax.diagnostics._gradient_information import sum_over_chunks
 def dropped_share_law(
     num_units: int, scheme: noise.Dropout | noise.RandomDropout
 ) -> Float64[np.ndarray, " shares"]:
-    """Returns the exact distribution of the number k of dropped units out of n.
+    """Return the exact distribution of the number k of dropped units out of n.
 
       Dropout        P(k) = C(n, k) rᵏ (1 - r)ⁿ⁻ᵏ
       RandomDropout  P(k) = I_r(k + 1, n - k + 1) / ((n + 1) r)
@@ -66,7 +66,7 @@ def dropped_counts(
     num_draws: int = 10_000,
     chunk_size: int = 1000,
 ) -> Int[Array, " shares"]:
-    """Draws masks and counts how many units each drops.
+    """Draw masks, and count how many units each drops.
 
     Args:
       key: typed or raw PRNG key. Consumed.

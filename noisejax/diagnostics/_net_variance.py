@@ -40,7 +40,7 @@ def net_variance(
     *args: Any,
     num_draws: int = 20,
 ) -> Any:
-    """Measures the variance of pre-activations z under noise, on a fixed batch:
+    """Measure the variance of pre-activations z under noise, on a fixed batch:
 
       Var[z] = E[Var(z | x)] + Var(E[z | x])   (Hahn and Choi 2018, table 3)
 

@@ -20,7 +20,7 @@ PLAIN_OF = {
 
 
 def plain_activation(activation: activations.Activation) -> activations.Activation:
-    """Removes gradient acceleration, whose slope and curvature are no derivatives of φ.
+    """Remove gradient acceleration, whose slope and curvature are no derivatives of φ.
 
     Args:
       activation: elementwise function: `activations.gaaf(...)`, `gaaf_relu`,
@@ -47,7 +47,7 @@ def plain_activation(activation: activations.Activation) -> activations.Activati
 def activation_slope(
     nets: Float[Array, "*shape"], activation: Callable[[Array], Array]
 ) -> Float[Array, "*shape"]:
-    """Returns the slope φ'(z) of the activation without gradient acceleration.
+    """Return the slope φ'(z) of the activation without gradient acceleration.
 
     Args:
       nets: pre-activations z, any shape.
@@ -77,7 +77,7 @@ def saturation(
     threshold: float = 0.1,
     axis: int | Sequence[int] | None = None,
 ) -> Float[Array, "..."]:
-    """Returns the share of saturated pre-activations:  mean [ |φ'(z)| < 0.1 ].
+    """Return the share of saturated pre-activations:  mean [ |φ'(z)| < 0.1 ].
 
     (Hahn and Choi 2018, section 3.2; the threshold is ours.) φ' is `activation_slope`.
 
@@ -127,7 +127,7 @@ class NetHistogram:
     high: Float[Array, ""]
 
     def __add__(self, other: "NetHistogram") -> "NetHistogram":
-        """Adds the counts of another histogram with the same bins."""
+        """Add the counts of another histogram with the same bins."""
         return NetHistogram(
             counts=self.counts + other.counts,
             below=self.below + other.below,
@@ -144,7 +144,7 @@ def net_histogram(
     high: float = 8.0,
     num_bins: int = 160,
 ) -> NetHistogram:
-    """Counts pre-activations in bins (Hahn and Choi 2018, figures 3 and 6).
+    """Count pre-activations in bins (Hahn and Choi 2018, figures 3 and 6).
 
     Args:
       nets: finite pre-activations, any shape.

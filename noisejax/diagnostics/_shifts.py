@@ -31,7 +31,7 @@ class ShiftActivity:
 def shift_against_activity(
     activities: Float[Array, "..."], beta: Float[Array, "..."]
 ) -> ShiftActivity:
-    """Compares learned shifts with mean activities (Ba et al. 2014, figure 2).
+    """Compare learned shifts with mean activities (Ba et al. 2014, figure 2).
 
     The paper finds a strong negative correlation: the best shift is close to minus the
     mean activity, which minimises Σₜ (aᵗ + β)². (Section 4 once says "the average".)
@@ -91,7 +91,7 @@ def input_shift_effect(
     *,
     product: Product = dense_product,
 ) -> Float[Array, "..."]:
-    """Returns the effect of a shifted input on the variance from dropout:
+    """Return the effect of a shifted input on the variance from dropout:
 
       Var[zⱼ] - Var[z̃ⱼ] = -v Σₖ wₖⱼ² φₖ (φₖ + 2 aₖ)   (Ba et al. 2014, eqs. 5 to 7)
 

@@ -20,7 +20,7 @@ def expected_slope(
     stddev: float,
     num_nodes: int = 2001,
 ) -> Float[Array, "*shape"]:
-    """Returns the mean slope under Gaussian noise:  E φ'(z + σ ε),  ε ~ N(0, 1).
+    """Return the mean slope under Gaussian noise:  E φ'(z + σ ε),  ε ~ N(0, 1).
 
     This is the mechanism of Hahn and Choi's figure 2: if φ is flat at z, noise moves z
     to steeper parts, and the mean slope exceeds φ'(z). (The formula is ours: a sum over
@@ -87,7 +87,7 @@ def slope_under_noise(
     high: float = 6.0,
     num_bins: int = 48,
 ) -> SlopeUnderNoise:
-    """Compares φ'(z + noise) with φ'(z) on a network's pre-activations.
+    """Compare φ'(z + noise) with φ'(z) on a network's pre-activations.
 
     Args:
       nets: pre-activations of a noise-free pass, such as [B, D].

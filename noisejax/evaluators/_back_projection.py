@@ -50,7 +50,7 @@ class Units(NamedTuple):
 
 
 def measure(key: noise.Key, model: TrainedModel, amounts: Amounts) -> Found:
-    """Measures residuals of x* and its distance from x (sections 4.1 and 8.1).
+    """Measure residuals of x* and its distance from x (sections 4.1 and 8.1).
 
     One x* for all noisy layers, by stable descent; the input itself has no noise.
     """
@@ -83,7 +83,7 @@ def measure(key: noise.Key, model: TrainedModel, amounts: Amounts) -> Found:
 
 
 def hidden_noise_only(model: TrainedModel) -> TrainedModel:
-    """Returns the network with noise on its hidden layers only (eq. 6).
+    """Return the network with noise on its hidden layers only (eq. 6).
 
     Raises:
       NotMeasuredError: no hidden layer makes noise, or layers normalise over the batch.
@@ -104,7 +104,7 @@ def sample(
     num_masks: int,
     **options: Any,
 ) -> Samples:
-    """Projects several noise samples of each example back (figures 2 and 5).
+    """Project several noise samples of each example back (figures 2 and 5).
 
     Args:
       key: key of all masks.
@@ -131,7 +131,7 @@ def sample(
 def shut_units_off(
     model: TrainedModel, x: Float[Array, "examples ..."], **options: Any
 ) -> Units:
-    """Shuts off the most active hidden units of each example alone (figure 3).
+    """Shut off the most active hidden units of each example alone (figure 3).
 
     The masks are written by hand, so the other units are not scaled.
 
@@ -167,7 +167,7 @@ def shut_units_off(
 
 
 def draw(networks: Networks) -> list[Drawing]:
-    """Draws the residuals at x and at x*, layer by layer, for each network."""
+    """Draw the residuals at x and at x*, layer by layer, for each network."""
     return [
         shared.drawing(
             figures.residuals, found["residual_before"], found["residual_after"]

@@ -9,7 +9,7 @@ from noisejax.evaluators._trained_model import NotMeasuredError, TrainedModel
 
 
 def measure(key: noise.Key, model: TrainedModel, amounts: Amounts) -> Found:
-    """Measures L(S) = E log (1/S) Σ_s p(y | x, ε_s) (eq. 4) and effective samples."""
+    """Measure L(S) = E log (1/S) Σ_s p(y | x, ε_s) (eq. 4) and effective samples."""
     if not model.is_noisy:
         raise NotMeasuredError("the network makes no noise")
     x = model.inputs(model.test.x[: amounts.gradients])
@@ -29,7 +29,7 @@ def measure(key: noise.Key, model: TrainedModel, amounts: Amounts) -> Found:
 
 
 def draw(networks: Networks) -> list[Drawing]:
-    """Draws L(S) and the effective samples against S, for each network."""
+    """Draw L(S) and the effective samples against S, for each network."""
     return [
         shared.drawing(
             figures.bound_curve,

@@ -17,7 +17,7 @@ NAMES = {"noise_free": "noise-free", "monte_carlo": f"Monte Carlo, S = {SAMPLES}
 
 
 def measure(key: noise.Key, model: TrainedModel, amounts: Amounts) -> Found:
-    """Measures error and calibration of both predictions on the test examples."""
+    """Measure error and calibration of both predictions on the test examples."""
     if model.targets != "labels":
         raise NotMeasuredError("the network predicts no class")
 
@@ -51,7 +51,7 @@ def measure(key: noise.Key, model: TrainedModel, amounts: Amounts) -> Found:
 
 
 def draw(networks: Networks) -> list[Drawing]:
-    """Draws a reliability diagram for each network."""
+    """Draw a reliability diagram for each network."""
     drawings = []
     for found in networks.values():
         curves = {}

@@ -13,7 +13,7 @@ from noisejax.evaluators._trained_model import TrainedModel
 
 
 def measure(key: noise.Key, model: TrainedModel, amounts: Amounts) -> Found:
-    """Counts correlated pairs of units, noise-free, over test examples."""
+    """Count correlated pairs of units, noise-free, over test examples."""
     del key
 
     @jax.jit
@@ -35,13 +35,13 @@ def measure(key: noise.Key, model: TrainedModel, amounts: Amounts) -> Found:
 
 
 def _rows(a: np.ndarray, limit: int) -> np.ndarray:
-    """Returns units or feature maps as columns, at most `limit` positions as rows."""
+    """Return units or feature maps as columns, at most `limit` positions as rows."""
     a = a.reshape(-1, a.shape[-1])
     return a[:: max(1, -(-len(a) // limit))]
 
 
 def draw(networks: Networks) -> list[Drawing]:
-    """Draws the densities of r, and the numbers of strongly correlated pairs."""
+    """Draw the densities of r, and the numbers of strongly correlated pairs."""
     histograms: dict[str, dict[str, Any]] = {label: {} for label in networks}
     above: dict[str, dict[str, Any]] = {}
     for label, found in networks.items():

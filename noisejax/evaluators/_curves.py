@@ -43,7 +43,7 @@ class RunCurves:
     ylabel: str
 
     def draw(self) -> Figure:
-        """Draws the curves, seeds as bands; of many runs only the test curves."""
+        """Draw the curves, seeds as bands; of many runs only the test curves."""
         shown = self.curves
         if len(shown) > MAX_RUNS_IN_FULL:
             shown = {
@@ -56,7 +56,7 @@ class RunCurves:
 def read_curves(
     runs: Sequence[str | os.PathLike[str]], *, metric: str = "error"
 ) -> RunCurves:
-    """Reads the metrics of runs, epoch by epoch.
+    """Read the metrics of runs, epoch by epoch.
 
     Args:
       runs: run directories. Epochs of retraining follow those of training.
@@ -89,7 +89,7 @@ def read_curves(
 
 
 def curve(path: pathlib.Path, split: str, seed: int) -> Float[np.ndarray, " epochs"]:
-    """Returns the training errors of one seed in percent, as far as it trained."""
+    """Return the training errors of one seed in percent, as far as it trained."""
     rows = training.read_metrics(path / "metrics.jsonl")
     return np.array(
         [
@@ -124,7 +124,7 @@ def _check(paths: list[pathlib.Path], metric: str) -> None:
 
 
 def _label(path: pathlib.Path, metric: str) -> str:
-    """Returns words for a run's metric, with its unit."""
+    """Return words for a run's metric, with its unit."""
     if metric == "loss":
         return "Loss (nats)"
     try:

@@ -14,7 +14,7 @@ MANY = 1 / 3
 
 
 def measure(key: noise.Key, model: TrainedModel, amounts: Amounts) -> Found:
-    """Measures the share of hidden units that are 0 on every test example."""
+    """Measure the share of hidden units that are 0 on every test example."""
     del key
 
     @jax.jit
@@ -38,7 +38,7 @@ def measure(key: noise.Key, model: TrainedModel, amounts: Amounts) -> Found:
 
 
 def draw(networks: Networks) -> list[Drawing]:
-    """Draws the share by layer, unless no unit of any network is dead."""
+    """Draw the share by layer, unless no unit of any network is dead."""
     shares = {
         label: {name: 100 * v for name, v in shared.titled(found["layers"]).items()}
         for label, found in networks.items()

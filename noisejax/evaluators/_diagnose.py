@@ -72,7 +72,7 @@ def diagnose(
     data_dir: str | os.PathLike[str] | None = None,
     seed: int | None = None,
 ) -> dict[str, Any]:
-    """Measures a trained network: diagnose.json, diagnose.png and diagnose.pdf.
+    """Measure a trained network: diagnose.json, diagnose.png and diagnose.pdf.
 
     Args:
       checkpoint: run directory.
@@ -105,7 +105,7 @@ def diagnose(
 def measure_all(
     model: TrainedModel, amounts: Amounts | None = None, *, progress: bool = True
 ) -> dict[str, Any]:
-    """Makes every measurement once.
+    """Make every measurement once.
 
     A measurement that raises an error does not stop the others.
 
@@ -148,7 +148,7 @@ def measure_all(
 
 
 def draw_page(report: Found) -> Figure | None:
-    """Draws all measurements of a diagnose.json on one page; None if there are none."""
+    """Draw all measurements of a diagnose.json on one page; None if there are none."""
     run, versions, found = report["run"], report["versions"], report["measurements"]
     drawings = [
         drawing
@@ -172,7 +172,7 @@ def draw_page(report: Found) -> Figure | None:
 
 
 def _finite(value: Any) -> Any:
-    """Replaces NaN and infinity by None, since JSON has neither."""
+    """Replace NaN and infinity by None, since JSON has neither."""
     if isinstance(value, dict):
         return {name: _finite(item) for name, item in value.items()}
     if isinstance(value, list | tuple):

@@ -13,7 +13,7 @@ SCHEMES = {"Dropout": "Dropout", "RandomDropout": "Random dropout"}
 
 
 def measure(key: noise.Key, model: TrainedModel, amounts: Amounts) -> Found:
-    """Counts dropped units over draws, and computes their exact distribution."""
+    """Count dropped units over draws, and compute their exact distribution."""
     masks = noise.Dropout | noise.RandomDropout
     layers = [x for x in model.layers if x.noise_layer and isinstance(x.scheme, masks)]
     if not layers:
@@ -38,7 +38,7 @@ def measure(key: noise.Key, model: TrainedModel, amounts: Amounts) -> Found:
 
 
 def draw(networks: Networks) -> list[Drawing]:
-    """Draws law and counts, a panel per site."""
+    """Draw law and count, a panel per site."""
     return [
         shared.drawing(
             figures.dropped_share,

@@ -19,7 +19,7 @@ NAMES = {
 
 
 def measure(key: noise.Key, model: TrainedModel, amounts: Amounts) -> Found:
-    """Measures error and loss over all test examples."""
+    """Measure error and loss over all test examples."""
     del key
 
     @jax.jit
@@ -45,6 +45,6 @@ def measure(key: noise.Key, model: TrainedModel, amounts: Amounts) -> Found:
 
 
 def draw(networks: Networks) -> list[Drawing]:
-    """Draws nothing: the error is part of the page's title."""
+    """Draw nothing: the error is part of the page's title."""
     del networks
     return []

@@ -14,7 +14,7 @@ CHUNK = 32
 
 
 def measure(key: noise.Key, model: TrainedModel, amounts: Amounts) -> Found:
-    """Measures mean |∂E/∂W| over training examples, with and without noise (eq. 5)."""
+    """Measure mean |∂E/∂W| over training examples, with and without noise (eq. 5)."""
     n = min(amounts.gradients, len(model.train.x))
     x, y = model.inputs(model.train.x[:n]), model.train.y[:n]
     size = min(amounts.chunk, CHUNK)
@@ -32,7 +32,7 @@ def measure(key: noise.Key, model: TrainedModel, amounts: Amounts) -> Found:
 def information(
     model: TrainedModel, batch: tuple[Any, ...], size: int
 ) -> dict[str, float]:
-    """Returns mean |∂E/∂W| of every kernel, under its layer's name if it has one.
+    """Return mean |∂E/∂W| of every kernel, under its layer's name if it has one.
 
     Args:
       model: network.
@@ -60,7 +60,7 @@ def information(
 
 
 def draw(networks: Networks) -> list[Drawing]:
-    """Draws the means per layer, with and without noise, for each network."""
+    """Draw the means per layer, with and without noise, for each network."""
     drawings = []
     for found in networks.values():
         layers = {label: shared.titled(v) for label, v in found["weights"].items()}

@@ -15,7 +15,7 @@ SHIFTS = np.linspace(-1.0, 1.0, 41, dtype=np.float32)
 
 
 def measure(key: noise.Key, model: TrainedModel, amounts: Amounts) -> Found:
-    """Measures the variance of the first noisy layer against a shift of its input."""
+    """Measure the variance of the first noisy layer against a shift of its input."""
     del key
     layer = next((layer for layer in model.layers if layer.scheme is not None), None)
     if layer is None:
@@ -47,7 +47,7 @@ def measure(key: noise.Key, model: TrainedModel, amounts: Amounts) -> Found:
 
 
 def draw(networks: Networks) -> list[Drawing]:
-    """Draws the variance against the shift, for each network."""
+    """Draw the variance against the shift, for each network."""
     return [
         shared.drawing(
             figures.input_shift,

@@ -11,7 +11,7 @@ from noisejax.evaluators._trained_model import Layer, TrainedModel, apply_of
 
 
 def from_run(run: training.TrainedRun) -> TrainedModel:
-    """Wraps the network of a training run.
+    """Wrap the network of a training run.
 
     Args:
       run: run, as `training.load_run` returns it.
@@ -76,7 +76,7 @@ def from_run(run: training.TrainedRun) -> TrainedModel:
 def _dense_net(
     module: Any, count: int, prefix: tuple[str, ...], targets: str
 ) -> list[Layer]:
-    """Returns the layers of an MLP; those of an autoencoder include the decoder."""
+    """Return the layers of an MLP; those of an autoencoder include the decoder."""
     sites = _sites(module, count)
     linear = not getattr(module, "batch_norm", False)
     activated = getattr(module, "pieces", 1) == 1
@@ -130,7 +130,7 @@ def _conv_net(module: models.ConvNet) -> list[Layer]:
 
 
 def _residual_net(module: Any, stem: str, kind: str) -> list[Layer]:
-    """Returns the first layer of each residual branch, whose input is normalised.
+    """Return the first layer of each residual branch, whose input is normalised.
 
     Args:
       module: network.
@@ -158,7 +158,7 @@ def _output(prefix: tuple[str, ...] = (), *, linear: bool = True, **site: Any) -
 
 
 def _sites(module: Any, count: int) -> list[dict[str, Any]]:
-    """Returns the noise sites on the input and after each hidden layer."""
+    """Return the noise sites on the input and after each hidden layer."""
     schemes = tuple(module.hidden_noise) + (None,) * count
     sites = [("input", "input", "input_noise", module.input_noise)]
     sites += [

@@ -46,7 +46,7 @@ class Amounts:
 
 
 def plain(value: Any) -> Any:
-    """Converts an array, or the fields of a dataclass, to numbers and lists.
+    """Convert an array, or the fields of a dataclass, to numbers and lists.
 
     Numbers have the digits of float32.
     """
@@ -67,14 +67,14 @@ class Drawing(NamedTuple):
     draw: Callable[..., object]
 
     def into(self, canvas: Any) -> object:
-        """Draws into a part of a figure."""
+        """Draw into a part of a figure."""
         return self.draw(figure=canvas)
 
 
 def drawing(
     draw: Callable[..., Any], *args: Any, panels: int = 1, **options: Any
 ) -> Drawing:
-    """Prepares a figure: a function of `figures` with its arguments.
+    """Prepare a figure: a function of `figures` with its arguments.
 
     Args:
       draw: function with a parameter `figure`.
@@ -87,7 +87,7 @@ def drawing(
 
 
 def page(drawings: Sequence[Drawing], *, title: str = "", columns: int = 2) -> Figure:
-    """Draws a page, with drawings of equal height in the same row."""
+    """Draw a page, with drawings of equal height in the same row."""
     drawings = sorted(drawings, key=lambda part: part.height_cm)
     heights = [part.height_cm for part in drawings]
     rows = [max(heights[i : i + columns]) for i in range(0, len(heights), columns)]
@@ -109,14 +109,14 @@ WORDS = {
 
 
 def layer_title(name: str) -> str:
-    """Returns a layer's name in words: "layer 1", "hidden 1": "Hidden layer 1"."""
+    """Return a layer's name in words: "layer 1", "hidden 1": "Hidden layer 1"."""
     word, _, number = name.replace("_", " ").partition(" ")
     words = WORDS.get(word, word.capitalize())
     return words if word == "last" or not number else f"{words} {number}"
 
 
 def titled(layers: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns at most `MAX_LAYERS` of the layers, by their names in words."""
+    """Return at most `MAX_LAYERS` of the layers, by their names in words."""
     names = list(layers)
     if len(names) > MAX_LAYERS:
         chosen = np.linspace(0, len(names) - 1, MAX_LAYERS).round().astype(int)

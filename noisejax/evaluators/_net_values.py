@@ -13,7 +13,7 @@ from noisejax.evaluators._trained_model import Layer, NotMeasuredError, TrainedM
 
 
 def measure(key: noise.Key, model: TrainedModel, amounts: Amounts) -> Found:
-    """Measures noise-free pre-activations and the share that is saturated."""
+    """Measure noise-free pre-activations and the share that is saturated."""
     del key
     layers = activated_layers(model)
 
@@ -35,7 +35,7 @@ def measure(key: noise.Key, model: TrainedModel, amounts: Amounts) -> Found:
 
 
 def activated_layers(model: TrainedModel) -> list[Layer]:
-    """Returns the layers whose activation acts on single pre-activations.
+    """Return the layers whose activation acts on single pre-activations.
 
     Raises:
       NotMeasuredError: the network has no such layer.
@@ -49,7 +49,7 @@ def activated_layers(model: TrainedModel) -> list[Layer]:
 
 
 def draw(networks: Networks) -> list[Drawing]:
-    """Draws the distributions, a panel per layer."""
+    """Draw the distributions, a panel per layer."""
     layers = {
         label: shared.titled(found["layers"]) for label, found in networks.items()
     }

@@ -11,7 +11,7 @@ from noisejax.evaluators._trained_model import NotMeasuredError, TrainedModel
 
 
 def measure(key: noise.Key, model: TrainedModel, amounts: Amounts) -> Found:
-    """Measures Var[z] per layer: from its input's noise (eq. 6), and from below."""
+    """Measure Var[z] per layer: from its input's noise (eq. 6), and from below."""
     if not model.is_noisy:
         raise NotMeasuredError("the network makes no noise")
 
@@ -48,7 +48,7 @@ def measure(key: noise.Key, model: TrainedModel, amounts: Amounts) -> Found:
 
 
 def draw(networks: Networks) -> list[Drawing]:
-    """Draws the measured variance next to its two parts, for each network."""
+    """Draw the measured variance next to its two parts, for each network."""
     return [
         shared.drawing(
             figures.net_variance,

@@ -67,7 +67,7 @@ def project(
     seed: int | None = None,
     options: ProjectOptions | None = None,
 ) -> dict[str, Any]:
-    """Projects a trained network's noise back into its input.
+    """Project a trained network's noise back into its input.
 
     Writes projection.json, residuals.md (tables), pictures.png (x and x* under several
     masks) and units.png (hidden units shut off one by one, with their filters).
@@ -129,7 +129,7 @@ def project(
 
 
 def _descent(model: TrainedModel, x: Array, options: ProjectOptions) -> dict[str, Any]:
-    """Returns options of `backprojection.back_project`."""
+    """Return options of `backprojection.back_project`."""
     if options.method == "gradient_descent":
         method = backprojection.gradient_descent(options.learning_rates)
     elif options.method == "stable":
@@ -175,7 +175,7 @@ def _draw(
     descent: dict[str, Any],
     path: pathlib.Path,
 ) -> dict[str, dict[str, str]]:
-    """Draws the pictures; returns which were skipped or failed, with the reasons."""
+    """Draw the pictures; return which were skipped or failed, with the reasons."""
     pictures = model.run.pictures
 
     def draw_masks():

@@ -24,7 +24,7 @@ HEAD = (
 def measure_residuals(
     key: noise.Key, model: TrainedModel, x: Array, descent: dict[str, Any]
 ) -> dict[str, Any]:
-    """Measures residuals and distances of a joint x* and of one per layer."""
+    """Measure residuals and distances of a joint x* and of one per layer."""
     outputs = jax.jit(lambda x: model.clean(model.variables, x)[0])
     clean = outputs(x)
     measured = {}
@@ -53,7 +53,7 @@ def measure_residuals(
 
 
 def spread(values: Float[np.ndarray, " n"]) -> dict[str, Any]:
-    """Returns mean, standard error over examples and percentiles of finite values.
+    """Return mean, standard error over examples and percentiles of finite values.
 
     "infinite", if present, is the number of other values: their target is all 0.
     """
@@ -75,7 +75,7 @@ def spread(values: Float[np.ndarray, " n"]) -> dict[str, Any]:
 
 
 def class_distances(model: TrainedModel, x: Array, y: Array) -> dict[str, Any] | None:
-    """Returns distances within and between classes, or None if either has no pair."""
+    """Return distances within and between classes, or None if either has no pair."""
     if y.ndim != 1 or model.num_classes < 2:
         return None
     between = np.asarray(
@@ -91,7 +91,7 @@ def class_distances(model: TrainedModel, x: Array, y: Array) -> dict[str, Any] |
 
 
 def format_residuals(report: Mapping[str, Any]) -> str:
-    """Formats a report as Markdown: a row per scheme, kind of x* and layer."""
+    """Format a report as Markdown: a row per scheme, kind of x* and layer."""
     run = report["run"]
     lines = [
         f"# Back-projection of {run['path']}, seed {run['seed']}",

@@ -13,7 +13,7 @@ from noisejax import training
 
 
 def describe(run: training.TrainedRun) -> dict[str, Any]:
-    """Describes the network, its data, and what numbers about it may depend on."""
+    """Describe the network, its data, and what numbers about it may depend on."""
     about = training.describe_run(run.config)
     leaves = map(np.asarray, jax.tree.leaves(run.variables))
     sha256 = hashlib.sha256(b"".join(leaf.tobytes() for leaf in leaves)).hexdigest()
@@ -34,7 +34,7 @@ def describe(run: training.TrainedRun) -> dict[str, Any]:
 def check_folder(
     folder: training.Workdir, path: pathlib.Path, about: dict[str, Any], *same: str
 ) -> None:
-    """Checks that a directory is free, or holds results of the same network.
+    """Check that a directory is free, or holds results of the same network.
 
     Args:
       folder: directory of the results.
@@ -65,7 +65,7 @@ def check_folder(
 
 
 def report_failures(report: dict[str, Any]) -> int:
-    """Prints what failed to stderr; returns the exit code: 1 if anything failed."""
+    """Print what failed to stderr; return the exit code: 1 if anything failed."""
     for name, error in report.get("failed", {}).items():
         print(f"error: {name} failed: {error}", file=sys.stderr)
     return int("failed" in report)

@@ -9,7 +9,7 @@ from noisejax.evaluators._trained_model import TrainedModel
 
 
 def measure(key: noise.Key, model: TrainedModel, amounts: Amounts) -> Found:
-    """Measures the extreme eigenvalues of the Hessian of the noise-free loss."""
+    """Measure the extreme eigenvalues of the Hessian of the noise-free loss."""
     model = model.differentiable(plain=True)
     n = min(amounts.gradients, len(model.train.x))
     x, y = model.inputs(model.train.x[:n]), model.train.y[:n]
@@ -29,7 +29,7 @@ def measure(key: noise.Key, model: TrainedModel, amounts: Amounts) -> Found:
 
 
 def draw(networks: Networks) -> list[Drawing]:
-    """Draws the largest eigenvalues; one alone is part of the page's title."""
+    """Draw the largest eigenvalues; one alone is part of the page's title."""
     if len(networks) < 2:
         return []
     n = next(iter(networks.values()))["n"]

@@ -10,7 +10,7 @@ from noisejax.evaluators._trained_model import NotMeasuredError, TrainedModel
 
 
 def measure(key: noise.Key, model: TrainedModel, amounts: Amounts) -> Found:
-    """Measures learned shifts and the mean activities of training examples."""
+    """Measure learned shifts and the mean activities of training examples."""
     del key
     layers = [x for x in model.layers if x.noise_layer and model.shift(x) is not None]
     if not layers:
@@ -38,7 +38,7 @@ def measure(key: noise.Key, model: TrainedModel, amounts: Amounts) -> Found:
 
 
 def draw(networks: Networks) -> list[Drawing]:
-    """Draws shifts against activities, then the input's mean and shifts as images."""
+    """Draw shifts against activities, then the input's mean and shifts as images."""
     drawings = []
     for label, found in networks.items():
         prefix = "" if len(networks) == 1 else f"{label}: "

@@ -16,7 +16,7 @@ FLAT = 0.1
 
 
 def measure(key: noise.Key, model: TrainedModel, amounts: Amounts) -> Found:
-    """Measures φ'(z) and the mean of φ'(z + noise) on test examples.
+    """Measure φ'(z) and the mean of φ'(z + noise) on test examples.
 
     The gain of a layer is the ratio of their means over saturated units, |φ'(z)| < 0.1.
     """
@@ -55,7 +55,7 @@ def _gain(clean, noisy, phi):
 
 
 def draw(networks: Networks) -> list[Drawing]:
-    """Draws a panel per network and layer."""
+    """Draw a panel per network and layer."""
     drawings = []
     for label, found in networks.items():
         for name, s in shared.titled(found["layers"]).items():

@@ -96,28 +96,28 @@ class TrainedModel:
         return self.run.model.num_noise_sites > 0
 
     def clean(self, variables: PyTree[Array], x: Array) -> tuple[Array, dict[str, Any]]:
-        """Runs the network without noise: (outputs, activations)."""
+        """Run the network without noise: (outputs, activations)."""
         return self.apply(variables, None, x)
 
     def features(self, variables: PyTree[Array], x: Array) -> tuple[Array, ...]:
-        """Returns the noise-free activations at the noise sites, first layer first."""
+        """Return the noise-free activations at the noise sites, first layer first."""
         return self.noisy_features(variables, None, x)
 
     def noisy_features(
         self, variables: PyTree[Array], key: noise.Key | None, x: Array
     ) -> tuple[Array, ...]:
-        """Returns the same activations under noise."""
+        """Return the same activations under noise."""
         activations = self.apply(variables, key, x)[1]
         return tuple(activations[name] for name in self.sites)
 
     def shift(self, layer: Layer) -> Array | None:
-        """Returns the learned shift β on a layer's input, or None."""
+        """Return the learned shift β on a layer's input, or None."""
         return _find(self.variables, "params", *self.prefix, layer.noise_layer, "beta")
 
     def shifted(
         self, variables: PyTree[Array], layer: Layer, x: Float[Array, "..."]
     ) -> Float[Array, "..."]:
-        """Adds a layer's shift to its input: +β, or minus the running mean."""
+        """Add a layer's shift to its input: +β, or minus the running mean."""
         path = (*self.prefix, layer.noise_layer)
         beta = _find(variables, "params", *path, "beta")
         mean = _find(variables, "batch_stats", *path, "mean")
@@ -126,11 +126,11 @@ class TrainedModel:
         return noise.shift(x, -mean if beta is None else beta)
 
     def weights(self, variables: PyTree[Array], layer: Layer) -> Any:
-        """Returns the kernel of a layer."""
+        """Return the kernel of a layer."""
         return _find(variables, "params", *layer.kernel)
 
     def log_probs(self, outputs: Array, x: Array, y: Array) -> Float[Array, " batch"]:
-        """Returns log p(target | x) of every example."""
+        """Return log p(target | x) of every example."""
         if self.targets in ("captions", "answers"):
             raise NotMeasuredError(f"{self.targets} are scored by noisejax.reproduce")
         if self.targets == "inputs":
@@ -142,7 +142,7 @@ class TrainedModel:
     def chunks(
         self, *, limit: int, size: int, of: str = "test"
     ) -> Iterator[Float[Array, "chunk ..."]]:
-        """Yields the inputs of the first `limit` examples in chunks of equal length.
+        """Yield the inputs of the first `limit` examples in chunks of equal length.
 
         Skips the last examples, fewer than the number of chunks.
         """
@@ -153,11 +153,11 @@ class TrainedModel:
             yield self.inputs(x[start : start + size])
 
     def with_noise(self, **schemes: Any) -> "TrainedModel":
-        """Replaces the `input_noise` or `hidden_noise` of a run's network."""
+        """Replace the `input_noise` or `hidden_noise` of a run's network."""
         return self._clone(**schemes)
 
     def differentiable(self, *, plain: bool = False) -> "TrainedModel":
-        """Returns a run's network with products that have derivatives of all kinds.
+        """Return a run's network with products that have derivatives of all kinds.
 
         The products are float32: those of bfloat16 have a reverse-mode rule only.
 
@@ -191,7 +191,7 @@ def from_function(
     activation: Callable[[Array], Array] | None = None,
     num_classes: int = 0,
 ) -> TrainedModel:
-    """Wraps a user's network, such as `layers.functional(module)`.
+    """Wrap a user's network, such as `layers.functional(module)`.
 
     Args:
       apply: (params, key, x) -> logits, or (logits, pre-activations by name). A key of
@@ -240,7 +240,7 @@ def from_function(
 
 
 def apply_of(module: nn.Module, *, normalised: bool) -> Callable[..., Any]:
-    """Returns the `apply` of one of this package's networks."""
+    """Return the `apply` of one of this package's networks."""
 
     def apply(variables, key, x):
         if key is None:
@@ -254,7 +254,7 @@ def apply_of(module: nn.Module, *, normalised: bool) -> Callable[..., Any]:
 
 
 def _find(tree: Any, *path: str) -> Any:
-    """Returns the leaf at a path, or None."""
+    """Return the leaf at a path, or None."""
     for name in path:
         if not isinstance(tree, Mapping) or name not in tree:
             return None

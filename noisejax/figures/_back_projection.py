@@ -21,7 +21,7 @@ def back_projections(
     title: str = "",
     figure: style.Canvas | None = None,
 ) -> Figure:
-    """Draws inputs and their back-projections (Bouthillier 2015, figures 2 and 5).
+    """Draw inputs and their back-projections (Bouthillier 2015, figures 2 and 5).
 
     Args:
       originals: x, one per row; grey, or with a last axis of 1 or of 3 colours.
@@ -78,7 +78,7 @@ def units_shut_off(
     names: Sequence[str] = (),
     figure: style.Canvas | None = None,
 ) -> Figure:
-    """Draws what shutting off a unit does to the input (Bouthillier 2015, figure 3).
+    """Draw what shutting off a unit does to the input (Bouthillier 2015, figure 3).
 
     Args:
       original: x.
@@ -144,7 +144,7 @@ def residuals(
     *,
     figure: style.Canvas | None = None,
 ) -> Figure:
-    """Draws relative residuals before and after back-projection, layer by layer.
+    """Draw relative residuals before and after back-projection, layer by layer.
 
     Args:
       before: Σ (f - target)² / Σ target² at x, as `backprojection` returns them.
@@ -205,7 +205,7 @@ def residuals(
 def _grid(
     figure: style.Canvas | None, rows: int, columns: int, titled: bool
 ) -> Iterator[tuple[style.Canvas, np.ndarray]]:
-    """Makes a grid of images that fill the width, or are 2 cm high."""
+    """Make a grid of images that fill the width, or are 2 cm high."""
     height = rows * (min(style.WIDTH_CM / columns, 2.0) + 0.1) + 0.7 + 0.4 * titled
     with style.canvas(figure, height) as figure:
         yield figure, figure.subplots(rows, columns, squeeze=False)
@@ -218,7 +218,7 @@ def _show(ax: Axes, image: np.ndarray, low: float, high: float) -> None:
 
 
 def show_image(axes: Axes, image: np.ndarray, **look: Any) -> AxesImage:
-    """Shows an image without ticks or grid; `look` are options of `imshow`."""
+    """Show an image without ticks or grid; `look` are options of `imshow`."""
     axes.set_xticks([])
     axes.set_yticks([])
     axes.grid(False)
@@ -226,7 +226,7 @@ def show_image(axes: Axes, image: np.ndarray, **look: Any) -> AxesImage:
 
 
 def show_signed(axes: Axes, image: np.ndarray, largest: float) -> AxesImage:
-    """Shows an image whose scale of colours is symmetric about 0."""
+    """Show an image whose scale of colours is symmetric about 0."""
     largest = max(float(largest), 1e-12)
     if image.ndim == 3:  # in colours, grey is 0
         return show_image(axes, 0.5 + 0.5 * image / largest)

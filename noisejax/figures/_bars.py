@@ -15,7 +15,7 @@ def net_variance(
     num_examples: int | None = None,
     figure: style.Canvas | None = None,
 ) -> Figure:
-    """Draws variances of pre-activations and their parts (Hahn and Choi 2018, table 3).
+    """Draw variances of pre-activations and their parts (Hahn and Choi 2018, table 3).
 
     Args:
       layers: layer -> {"measured", "conditional", "passed_on"}, means over examples and
@@ -69,7 +69,7 @@ def bars(
     scale: str = "linear",
     figure: style.Canvas | None = None,
 ) -> Figure:
-    """Draws numbers as bars, such as those of table 1 of Hahn and Choi (2018).
+    """Draw numbers as bars, such as those of table 1 of Hahn and Choi (2018).
 
     Args:
       panels: title -> label, such as "dropout" -> name, such as a layer -> number.

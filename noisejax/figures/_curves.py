@@ -29,7 +29,7 @@ def training_curves(
     title: str = "",
     figure: style.Canvas | None = None,
 ) -> Figure:
-    """Draws errors, and losses, against epochs (Ba et al. 2014, figure 1, left).
+    """Draw errors, and losses, against epochs (Ba et al. 2014, figure 1, left).
 
     Args:
       errors: run, such as "dropout" -> split -> errors in percent, [seeds, epochs],
@@ -91,7 +91,7 @@ def _check(curves: Curves) -> None:
 
 
 def _spans_much(curves: Curves) -> bool:
-    """Returns True if values are positive and differ by more than a factor of 5."""
+    """Return True if values are positive and differ by more than a factor of 5."""
     values = np.concatenate(
         [np.ravel(v) for by in curves.values() for v in by.values()]
     )
@@ -100,7 +100,7 @@ def _spans_much(curves: Curves) -> bool:
 
 
 def _legend(curves: Curves) -> list[Line2D | Patch]:
-    """Returns handles: a colour per run, a dash pattern per split, and the band."""
+    """Return handles: a colour per run, a dash pattern per split, and the band."""
     handles: list[Line2D | Patch] = []
     most = 1
     for run, colour in zip(curves, style.colours_of(curves), strict=True):
@@ -125,7 +125,7 @@ def bound_curve(
     num_examples: int | None = None,
     figure: style.Canvas | None = None,
 ) -> Figure:
-    """Draws L(S) against S, and the effective samples (Noh et al. 2017, eq. 4).
+    """Draw L(S) against S, and the effective samples (Noh et al. 2017, eq. 4).
 
     Args:
       num_samples: numbers of noise samples S.
@@ -189,7 +189,7 @@ def bound_curve(
 def acceleration(
     *, frequency: float = 10_000.0, periods: int = 4, figure: style.Canvas | None = None
 ) -> Figure:
-    """Draws g(x) = (xK - ⌊xK⌋ - 0.5) / K  (Hahn and Choi 2018, eq. 7, figure 4).
+    """Draw g(x) = (xK - ⌊xK⌋ - 0.5) / K  (Hahn and Choi 2018, eq. 7, figure 4).
 
     Args:
       frequency: K.
@@ -233,7 +233,7 @@ def shapes(
     ylabel: str = "",
     figure: style.Canvas | None = None,
 ) -> Figure:
-    """Draws functions, such as slopes and shape functions (Hahn and Choi, figure 5).
+    """Draw functions, such as slopes and shape functions (Hahn and Choi, figure 5).
 
     Args:
       curves: title, such as "tanh" -> label, such as "shape s" -> (x, y).

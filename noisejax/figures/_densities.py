@@ -21,7 +21,7 @@ it is known."""
 def correlations(
     histograms: Mapping[str, Layers], *, figure: style.Canvas | None = None
 ) -> Figure:
-    """Draws the densities of Pearson's coefficient (Hahn and Choi 2018, figure 1).
+    """Draw the densities of Pearson's coefficient (Hahn and Choi 2018, figure 1).
 
     Args:
       histograms: network, such as "without dropout" -> layer -> pairs by correlation in
@@ -67,7 +67,7 @@ def net_values(
     *,
     figure: style.Canvas | None = None,
 ) -> Figure:
-    """Draws distributions of pre-activations (Hahn and Choi 2018, figures 3 and 6).
+    """Draw distributions of pre-activations (Hahn and Choi 2018, figures 3 and 6).
 
     Args:
       histograms: network -> layer -> histogram: counts in equal bins between low and
@@ -131,7 +131,7 @@ def slopes(
     title: str = "",
     figure: style.Canvas | None = None,
 ) -> Figure:
-    """Draws slopes with and without noise (Hahn and Choi, the mechanism of figure 2).
+    """Draw slopes with and without noise (Hahn and Choi, the mechanism of figure 2).
 
     Args:
       nets: noise-free pre-activations z, such as centres of bins.
@@ -180,7 +180,7 @@ def slopes(
 
 
 def _layers(networks: Mapping[str, Mapping[str, object]]) -> list[str]:
-    """Returns the layers of all networks, each once."""
+    """Return the layers of all networks, each once."""
     style.check_some(networks, "networks")
     layers = style.keys_of(networks.values())
     style.check_some(layers, "layers")
@@ -188,7 +188,7 @@ def _layers(networks: Mapping[str, Mapping[str, object]]) -> list[str]:
 
 
 def _lower(title: str) -> str:
-    """Returns a title as it reads after a colon."""
+    """Return a title as it reads after a colon."""
     return title[:1].lower() + title[1:]
 
 
@@ -200,7 +200,7 @@ def _stairs(
     labels: list[str],
     i: int,
 ) -> None:
-    """Draws the density of the i-th network."""
+    """Draw the density of the i-th network."""
     density = counts / max(total, 1) / np.diff(edges)
     colour, dash = style.colours_of(labels)[i], style.DASHES[i % 4]
     ax.stairs(density, edges, color=colour, ls=dash, label=labels[i])

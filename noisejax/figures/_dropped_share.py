@@ -16,7 +16,7 @@ def dropped_share(
     title: str = "",
     figure: style.Canvas | None = None,
 ) -> Figure:
-    """Draws how many units of a layer are dropped (Bouthillier et al. 2015, figure 1).
+    """Draw how many units of a layer are dropped (Bouthillier et al. 2015, figure 1).
 
     Args:
       laws: scheme -> P(k of n) for k = 0, ..., n, as `diagnostics.dropped_share_law`.
@@ -62,7 +62,7 @@ def dropped_share(
 
 
 def _bins(counts, n, width, draws):
-    """Returns centres, densities and standard errors of the bins that are not empty."""
+    """Return centres, densities and standard errors of the bins that are not empty."""
     edges = np.arange(0, len(counts), width)
     total = np.add.reduceat(counts, edges)
     size = np.diff(edges, append=len(counts))

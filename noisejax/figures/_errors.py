@@ -37,7 +37,7 @@ def errors(
     sharey: bool = False,
     figure: style.Canvas | None = None,
 ) -> Figure:
-    """Draws errors against a varied quantity: numbers or names.
+    """Draw errors against a varied quantity: numbers or names.
 
     Examples are the noise level (Bouthillier et al. 2015, figure 6), the network
     (figure 4), and the dropout rate for S noise samples (Noh et al. 2017, figure 2).
@@ -122,7 +122,7 @@ def estimates(
     zero: bool = False,
     figure: style.Canvas | None = None,
 ) -> Figure:
-    """Draws numbers with error bars, a line per row.
+    """Draw numbers with error bars, a line per row.
 
     Args:
       numbers: title of a panel, such as a metric with its unit -> label, such as
@@ -184,7 +184,7 @@ def estimates(
 
 
 def _wrap(text: str) -> list[str]:
-    """Returns the lines of a text that fits next to a panel."""
+    """Return the lines of a text that fits next to a panel."""
     return textwrap.wrap(text, LABEL_WIDTH)
 
 

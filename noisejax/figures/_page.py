@@ -20,7 +20,7 @@ def page(
     title: str = "",
     row_heights_cm: float | Sequence[float] = 5.5,
 ) -> Figure:
-    """Draws figures in rows; the figures of an incomplete last row are wider.
+    """Draw figures in rows; the figures of an incomplete last row are wider.
 
     Args:
       drawings: functions of the part of the page to draw in: those of this package with
@@ -68,7 +68,7 @@ def page(
 
 
 def save(figure: Figure, path: str | os.PathLike[str]) -> list[pathlib.Path]:
-    """Writes a figure as PNG and as PDF.
+    """Write a figure as PNG and as PDF.
 
     Args:
       figure: figure of a function of this package.

@@ -17,7 +17,7 @@ def reliability(
     num_examples: int | None = None,
     figure: style.Canvas | None = None,
 ) -> Figure:
-    """Draws accuracy against confidence (Guo et al. 2017, figure 1).
+    """Draw accuracy against confidence (Guo et al. 2017, figure 1).
 
     Args:
       predictions: label, such as "noise-free" -> (confidence, accuracy) of the bins

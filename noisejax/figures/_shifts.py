@@ -17,7 +17,7 @@ def shifts_against_activity(
     *,
     figure: style.Canvas | None = None,
 ) -> Figure:
-    """Draws shifts against mean activities (Ba et al. 2014, figure 2).
+    """Draw shifts against mean activities (Ba et al. 2014, figure 2).
 
     Args:
       layers: layer, such as "Input" -> (mean activities, shifts), one per unit.
@@ -63,7 +63,7 @@ def shift_images(
     *,
     figure: style.Canvas | None = None,
 ) -> Figure:
-    """Draws the mean input and the learned shifts as images (Ba et al. 2014, figure 1).
+    """Draw the mean input and the learned shifts as images (Ba et al. 2014, figure 1).
 
     Args:
       mean: mean of the inputs, pixel by pixel.
@@ -108,7 +108,7 @@ def input_shift(
     ylabel: str = "Variance of pre-activations",
     figure: style.Canvas | None = None,
 ) -> Figure:
-    """Draws the variance that dropout makes against a shift of its input (Ba, eq. 7).
+    """Draw the variance that dropout makes against a shift of its input (Ba, eq. 7).
 
     Args:
       phi: shifts of the input, the same for all units.

@@ -79,7 +79,7 @@ DASHES = ("-", "--", "-.", ":")
 
 
 def colours_of(labels: Iterable[str]) -> list[str]:
-    """Returns a colour per label: that of its scheme, else one that is still free.
+    """Return a colour per label: that of its scheme, else one that is still free.
 
     Args:
       labels: labels of what is drawn together, such as "dropout" or "+GAAF".
@@ -111,7 +111,7 @@ def _known(label: str) -> str | None:
 
 
 def styled() -> contextlib.AbstractContextManager[None]:
-    """Returns a context in which Matplotlib draws in the common style."""
+    """Return a context in which Matplotlib draws in the common style."""
     return mpl.rc_context(STYLE)
 
 
@@ -132,7 +132,7 @@ def panels(
     row_cm: float = 5.5,
     sharey: bool = False,
 ) -> Iterator[tuple[Canvas, list[Axes]]]:
-    """Makes panels in the common style, two in a row; a last odd one is twice as wide.
+    """Make panels in the common style, two in a row; a last odd one is twice as wide.
 
     Args:
       figure: figure or part of a page to draw in; None: a new one.
@@ -157,19 +157,19 @@ def panels(
 
 
 def new_figure(width_cm: float, height_cm: float) -> Figure:
-    """Returns a figure that belongs to no window and lays itself out."""
+    """Return a figure that belongs to no window and lays itself out."""
     return Figure(figsize=(width_cm / 2.54, height_cm / 2.54), layout="constrained")
 
 
 def label_axes(axes: Axes, x: str, y: str, title: str = "") -> None:
-    """Sets axis labels, with their units, and the title."""
+    """Set axis labels, with their units, and the title."""
     axes.set_xlabel(x)
     axes.set_ylabel(y)
     axes.set_title(title)
 
 
 def with_counts(title: str, **counts: int | None) -> str:
-    """Adds counts to a title: with_counts("A", examples=5) is "A (n = 5 examples)"."""
+    """Add counts to a title: with_counts("A", examples=5) is "A (n = 5 examples)"."""
     parts = [f"{n:,} {what}" for what, n in counts.items() if n is not None]
     return f"{title}\n(n = {', '.join(parts)})" if parts else title
 
@@ -177,7 +177,7 @@ def with_counts(title: str, **counts: int | None) -> str:
 def legend_below(
     figure: Canvas, handles: Sequence[Artist] = (), *, columns: int = 2
 ) -> None:
-    """Draws one legend for all panels below them.
+    """Draw one legend for all panels below them.
 
     Args:
       figure: figure with its panels.
@@ -196,14 +196,14 @@ def legend_below(
 
 
 def _legend_width(labels: list[str], columns: int) -> int:
-    """Returns the width in characters; labels fill column after column."""
+    """Return the width in characters; labels fill column after column."""
     rows = -(-len(labels) // columns)
     heads = range(0, len(labels), rows)
     return sum(7 + max(map(len, labels[i : i + rows])) for i in heads)
 
 
 def keys_of(mappings: Iterable[Mapping[Any, object]]) -> list[Any]:
-    """Returns the keys of all mappings, each once, in the order of their first use."""
+    """Return the keys of all mappings, each once, in the order of their first use."""
     return list(dict.fromkeys(key for mapping in mappings for key in mapping))
 
 
@@ -217,7 +217,7 @@ def show_n(counts: Iterable[int]) -> str:
 
 
 def check_some(values: Collection[Any], what: str) -> None:
-    """Checks that there is something to draw.
+    """Check that there is something to draw.
 
     Args:
       values: collection that is drawn, such as the layers of a mapping.
@@ -233,7 +233,7 @@ def check_some(values: Collection[Any], what: str) -> None:
 
 
 def check_series(**arrays: Float[np.ndarray, "..."] | None) -> list[np.ndarray]:
-    """Returns arrays of one axis and one length, in float64.
+    """Return arrays of one axis and one length, in float64.
 
     Args:
       **arrays: arrays by their names in the message; None is ignored.
@@ -258,7 +258,7 @@ def check_series(**arrays: Float[np.ndarray, "..."] | None) -> list[np.ndarray]:
 
 
 def check_images(name: str, images: np.ndarray, ndim: int, what: str) -> np.ndarray:
-    """Returns grey images [..., h, w] or coloured ones [..., h, w, 3], as float64.
+    """Return grey images [..., h, w] or coloured ones [..., h, w, 3], as float64.
 
     Args:
       name: name of the argument.
@@ -284,7 +284,7 @@ def check_images(name: str, images: np.ndarray, ndim: int, what: str) -> np.ndar
 def mean_and_error(
     values: Float[np.ndarray, "seeds ..."],
 ) -> tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."]]:
-    """Returns means over seeds and standard errors, 0 for one seed; ignores NaN."""
+    """Return means over seeds and standard errors, 0 for one seed; ignores NaN."""
     values = np.asarray(values, np.float64)
     known = np.isfinite(values)
     count = known.sum(axis=0)

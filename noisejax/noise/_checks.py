@@ -27,7 +27,7 @@ LEVELS = {32: 2**23, 8: 2**8}
 
 
 def as_key(key: Key) -> Key:
-    """Returns `key` as one typed PRNG key.
+    """Return `key` as one typed PRNG key.
 
     Args:
       key: a typed key (`jax.random.key`) of shape (), or a raw uint32 key array
@@ -82,7 +82,7 @@ def as_key(key: Key) -> Key:
 def check_rate(
     rate: Rate, shape: tuple[int, ...] = (), *, bits: int = 32
 ) -> float | Float32[Array, "..."]:
-    """Returns a rate as a Python float if it is known, else as a float32 array.
+    """Return a rate as a Python float if it is known, else as a float32 array.
 
     Args:
       rate: probability of being dropped, in [0, 1).
@@ -150,13 +150,13 @@ def _is_real(level: Any) -> bool:
 
 
 def own_rate(rate: float) -> float:
-    """Returns the rate of a scheme, which must be a Python number in [0, 1)."""
+    """Return the rate of a scheme, which must be a Python number in [0, 1)."""
     _check_static(rate, "rate", "dropout")
     return float(check_rate(rate))
 
 
 def own_stddev(stddev: float) -> float:
-    """Returns the standard deviation of a scheme, which must be a Python number."""
+    """Return the standard deviation of a scheme, which must be a Python number."""
     _check_static(stddev, "stddev", "gaussian_noise")
     return float(check_stddev(stddev))
 
@@ -171,7 +171,7 @@ def _check_static(level: Any, name: str, function: str) -> None:
 
 
 def check_bits(bits: int) -> int:
-    """Returns `bits`; raises a ValueError unless it is 32 or 8."""
+    """Return `bits`; raise a ValueError unless it is 32 or 8."""
     if bits not in LEVELS:
         raise ValueError(
             f"bits must be one of {sorted(LEVELS)} random bits per unit, got {bits!r}"
@@ -234,7 +234,7 @@ def broadcasts(small: tuple[int, ...], large: tuple[int, ...]) -> bool:
 
 
 def check_axes(axes: int | Sequence[int]) -> tuple[int, ...]:
-    """Returns axes as a tuple of ints, so that schemes hash; one int is one axis."""
+    """Return axes as a tuple of ints, so that schemes hash; one int is one axis."""
     axes = (axes,) if isinstance(axes, int) else tuple(axes)
     if not all(isinstance(axis, int) for axis in axes):
         raise TypeError(f"broadcast_dims must be integers, got {axes!r}")
@@ -242,7 +242,7 @@ def check_axes(axes: int | Sequence[int]) -> tuple[int, ...]:
 
 
 def check_batch_dims(batch_dims: int) -> int:
-    """Returns `batch_dims`; raises a ValueError unless it is an integer from 0 on."""
+    """Return `batch_dims`; raise a ValueError unless it is an integer from 0 on."""
     is_int = isinstance(batch_dims, int) and not isinstance(batch_dims, bool)
     if not is_int or batch_dims < 0:
         raise ValueError(

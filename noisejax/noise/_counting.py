@@ -31,7 +31,7 @@ COUNT: contextvars.ContextVar[SampleCount | None] = contextvars.ContextVar(
 
 @contextlib.contextmanager
 def count_samples() -> Iterator[SampleCount]:
-    """Counts the calls of `apply` within it; under jit, those made while tracing.
+    """Count the calls of `apply` within it; under jit, those made while tracing.
 
     If a network that should be noisy counts none, its noise is switched off.
 

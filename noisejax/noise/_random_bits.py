@@ -56,7 +56,7 @@ def bernoulli_mask(
     bits: int = 32,
     out_sharding: OutSharding = None,
 ) -> Bool[Array, "*shape"]:
-    """Draws a mask: m ~ Bernoulli(1 - rate) per element, True = kept.
+    """Draw a mask: m ~ Bernoulli(1 - rate) per element, True = kept.
 
     With `bits=32` and a threefry key this is `jax.random.bernoulli(key, float32(1 -
     rate), shape)` bit for bit, only faster; other PRNG implementations use their stock
@@ -99,7 +99,7 @@ def bernoulli_mask(
 def sample_rate(
     key: Key, shape: Shape, *, rate: Rate, out_sharding: OutSharding = None
 ) -> Float32[Array, "*shape"]:
-    """Draws noise levels: ρ ~ U(0, rate)  (Bouthillier et al. 2015, section 4.1).
+    """Draw noise levels: ρ ~ U(0, rate)  (Bouthillier et al. 2015, section 4.1).
 
     Args:
       key: typed or raw PRNG key. Consumed.
@@ -365,7 +365,7 @@ def sharding_of(x: jax.Array) -> NamedSharding | None:
 
 
 def named(out_sharding: OutSharding, shape: Shape) -> NamedSharding | None:
-    """Resolves a partition spec against the mesh in context.
+    """Resolve a partition spec against the mesh in context.
 
     An axis of size 1 in `shape` is shared and therefore never split.
     """
@@ -445,7 +445,7 @@ def _element_index(
 
 
 def _consume(key: Key) -> Callable[[UInt32[Array, "..."]], UInt32[Array, "..."]]:
-    """Consumes a threefry2x32 key; returns the elementwise function index -> word.
+    """Consume a threefry2x32 key; return the elementwise function index -> word.
 
     The words are those of `jax.random.bits(key, shape, "uint32")`.
     """

@@ -149,7 +149,7 @@ class Scheme(abc.ABC):
         *,
         level: Rate | None = None,
     ) -> Sample:
-        """Draws a noise sample for an array.
+        """Draw a noise sample for an array.
 
         Args:
           key: typed or raw PRNG key. Consumed.
@@ -172,7 +172,7 @@ class Scheme(abc.ABC):
 def sample_like(
     key: Key, x: Float[Array, "..."], scheme: Scheme, *, level: Rate | None = None
 ) -> Sample:
-    """Draws a sample for `x`: with its shape and dtype, and sharded like it.
+    """Draw a sample for `x`: with its shape and dtype, and sharded like it.
 
     Args:
       key: typed or raw PRNG key. Consumed.
@@ -206,7 +206,7 @@ def sample_like(
 
 
 def apply(x: Float[Array, "*shape"], sample: Sample) -> Float[Array, "*shape"]:
-    """Applies a noise sample: pure, differentiable, without randomness.
+    """Apply a noise sample: pure, differentiable, without randomness.
 
     Half-precision inputs are scaled in float32 and rounded once, so that the mean of
     the noise stays exact.
@@ -253,14 +253,14 @@ def apply(x: Float[Array, "*shape"], sample: Sample) -> Float[Array, "*shape"]:
 def apply_scheme(
     key: Key, x: Float[Array, "*shape"], scheme: Scheme, level: Rate
 ) -> Float[Array, "*shape"]:
-    """Draws and applies a sample: the body of the functions of x."""
+    """Draw and apply a sample: the body of the functions of x."""
     if level is None:
         raise TypeError("the noise level must be a number, got None")
     return apply(x, sample_like(key, x, scheme, level=level))
 
 
 def mask_sample(mask: ArrayLike | Sequence[Any], *, rate: Rate = 0.0) -> MaskSample:
-    """Makes a sample from a mask written by hand.
+    """Make a sample from a mask written by hand.
 
     Args:
       mask: array of the rank of x; 1 or True keeps, 0 or False drops.

@@ -43,7 +43,7 @@ RUNS_FROM = flags.DEFINE_list(
 
 
 def main() -> int:
-    """Lists the experiments, or runs one and prints its table.
+    """List the experiments, or run one and print its table.
 
     Returns:
       Exit code: 1 if a measurement failed.

@@ -13,7 +13,7 @@ HEAD = ("claim", "paper", "ours [95 % interval], n", "verdict", "differs most")
 
 
 def claims_table(folder: pathlib.Path) -> str:
-    """Returns a Markdown table with a line per claim, by paper and experiment.
+    """Return a Markdown table with a line per claim, by paper and experiment.
 
     A claim with several contrasts shows the one that decides its verdict.
 
@@ -72,7 +72,7 @@ def _cells(
 
 
 def _printed(experiment: Experiment, contrast: Contrast) -> str:
-    """Returns the same contrast of the paper's printed numbers."""
+    """Return the same contrast of the paper's printed numbers."""
     printed = {row.name: row.printed for row in experiment.rows}
     total = 0.0
     for weight, row, metric in contrast.terms:

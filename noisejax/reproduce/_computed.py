@@ -64,7 +64,7 @@ def activation_zeros(row: Row, scale: Scale) -> Measured:
 
 
 def _interval(z: np.ndarray) -> str:
-    """Returns neighbouring values of the grid [-20, 20] as a condition."""
+    """Return neighbouring values of the grid [-20, 20] as a condition."""
     if not len(z):
         return "nowhere"
     low, high = z.min(), z.max()

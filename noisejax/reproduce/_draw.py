@@ -17,7 +17,7 @@ ERROR = "test_error_percent"
 
 
 def draw(saved: Saved) -> Figure | None:
-    """Draws an experiment; None if it has neither a number nor an array."""
+    """Draw an experiment; None if it has neither a number nor an array."""
     figure = FIGURES.get(saved.experiment.name, beside_paper)(saved)
     return beside_paper(saved) if figure is None else figure
 
@@ -47,7 +47,7 @@ def beside_paper(saved: Saved, figure: Any = None) -> Figure | None:
 
 
 def _layer_order(metric: str) -> str:
-    """Sorts layer_1, layer_2, ..., last_layer; other metrics keep their order."""
+    """Sort layer_1, layer_2, ..., last_layer; other metrics keep their order."""
     layer = metric.rpartition("/")[2] if split_layer(metric)[1] else ""
     return layer.replace("last", "~")
 
@@ -209,7 +209,7 @@ def curves_and_images(saved: Saved) -> Figure | None:
 
 
 def _aligned(curves: list[np.ndarray]) -> np.ndarray:
-    """Pads curves of seeds that stopped early with NaN."""
+    """Pad curves of seeds that stopped early with NaN."""
     longest = max(len(curve) for curve in curves)
     return np.stack(
         [np.pad(c, (0, longest - len(c)), constant_values=np.nan) for c in curves]

@@ -51,7 +51,7 @@ def reproduce(
     data_dir: str | os.PathLike[str] | None = None,
     runs_from: Sequence[str | os.PathLike[str]] = (),
 ) -> pathlib.Path:
-    """Runs an experiment, or what is missing of it.
+    """Run an experiment, or what is missing of it.
 
     Rows with results of all their seeds are skipped. An interrupted row resumes from
     its last checkpoint, and a row whose results were lost is measured on its run again.
@@ -142,7 +142,7 @@ def _finished_runs(
     scale: str,
     configs: Mapping[str, training.Config],
 ) -> dict[str, FinishedRun]:
-    """Returns row -> a run of its configuration in the first folder that has one."""
+    """Return row -> a run of its configuration in the first folder that has one."""
     if "" in paths:
         raise ValueError(
             "--runs_from must name directories, separated by commas; got an empty name;"
@@ -160,7 +160,7 @@ def _finished_runs(
 
 @contextlib.contextmanager
 def _compiling(*, quickly: bool) -> Iterator[None]:
-    """Compiles without optimisation if programs run for a few steps only."""
+    """Compile without optimisation if programs run for a few steps only."""
     name = "jax_disable_most_optimizations"
     before = jax.config.values[name]
     jax.config.update(name, quickly or before)
@@ -179,7 +179,7 @@ def _load(
     data_dir: str | os.PathLike[str] | None,
     generated: bool,
 ) -> dict[tuple[str, int], data.AnyDataset]:
-    """Loads the data sets that are needed, before anything is trained."""
+    """Load the data sets that are needed, before anything is trained."""
     names = sorted({_data_of(config) for config in configs})
     return {
         (name, test_partition): (
@@ -194,7 +194,7 @@ def _load(
 def _compute(
     folder: ExperimentFolder, experiment: Experiment, row: Row, scale: str
 ) -> Result:
-    """Computes a row that has no network, and writes its arrays."""
+    """Compute a row that has no network, and write its arrays."""
     began = time.perf_counter()
     measured = Measured()
     for name in experiment.measurements:
@@ -213,7 +213,7 @@ def _train(
     dataset: data.AnyDataset,
     trained: FinishedRun | None,
 ) -> list[Result]:
-    """Trains or resumes a row, and measures the networks of all its seeds.
+    """Train or resume a row, and measure the networks of all its seeds.
 
     Args:
       folder: directory of the experiment.
@@ -278,7 +278,7 @@ def _result(
     seconds: float,
     about: Mapping[str, Any],
 ) -> Result:
-    """Returns a line of results.jsonl; numbers that are not finite become None."""
+    """Return a line of results.jsonl; numbers that are not finite become None."""
     return {
         "row": row.name,
         "seed": seed,

@@ -49,7 +49,7 @@ class ExperimentFolder:
         self.table_path = path / "table.md"
 
     def row_path(self, name: str) -> pathlib.Path:
-        """Returns the run directory of a row."""
+        """Return the run directory of a row."""
         return self.path / "rows" / name
 
     def _arrays_path(self, row: str, seed: int) -> pathlib.Path:
@@ -58,7 +58,7 @@ class ExperimentFolder:
     def write_arrays(
         self, row: str, seed: int, arrays: Mapping[str, np.ndarray]
     ) -> None:
-        """Writes what was measured on a row besides numbers, atomically."""
+        """Write what was measured on a row besides numbers, atomically."""
         path = self._arrays_path(row, seed)
         path.parent.mkdir(parents=True, exist_ok=True)
         content = io.BytesIO()
@@ -66,7 +66,7 @@ class ExperimentFolder:
         training.write_bytes(path, content.getvalue())
 
     def read_arrays(self, row: str, seed: int) -> dict[str, np.ndarray]:
-        """Reads what `write_arrays` wrote; {} if there is no file.
+        """Read what `write_arrays` wrote; {} if there is no file.
 
         Raises:
           ValueError: the file is damaged.
@@ -86,7 +86,7 @@ class ExperimentFolder:
     def claim(
         self, name: str, scale: str, rows: Mapping[str, Mapping[str, Any]]
     ) -> None:
-        """Writes experiment.json, or adds rows to it.
+        """Write experiment.json, or add rows to it.
 
         Args:
           name: name of the experiment.
@@ -133,7 +133,7 @@ class ExperimentFolder:
         training.write_bytes(self.identity_path, content.encode())
 
     def finished_run(self, scale: str, config: training.Config) -> FinishedRun | None:
-        """Returns a finished run of a configuration, if a row has one.
+        """Return a finished run of a configuration, if a row has one.
 
         Args:
           scale: scale of the run, which decides which data are generated.
@@ -181,7 +181,7 @@ class ExperimentFolder:
         recorded: dict[str, dict[str, Any]],
         requested: Mapping[str, Mapping[str, Any]],
     ) -> None:
-        """Adds how rows were computed, which older versions wrote to results only."""
+        """Add how rows were computed, which older versions wrote to results only."""
         configs = {r["row"]: r["config"] for r in read_results(self.results_path)}
         for name in recorded.keys() & requested.keys():
             if "factors" in recorded[name] and "computed" not in recorded[name]:
@@ -197,7 +197,7 @@ def _is_row(fields: object) -> bool:
 
 
 def _with_defaults(row: dict[str, Any]) -> dict[str, Any]:
-    """Adds the defaults of fields that are newer than a row's record."""
+    """Add the defaults of fields that are newer than a row's record."""
     if "factors" in row:  # a row that is computed
         return row
     defaults = json.loads(json.dumps(training.to_dict(training.Config())))
@@ -234,7 +234,7 @@ class Saved:
         return [row for row in self.experiment.rows if row.name in done]
 
     def numbers(self, row: Row, metric: str) -> list[float]:
-        """Returns a row's finite numbers, one per seed."""
+        """Return a row's finite numbers, one per seed."""
         values = [
             result["numbers"].get(metric)
             for result in self.results
@@ -243,7 +243,7 @@ class Saved:
         return [v for v in values if v is not None and not isinstance(v, str)]
 
     def arrays(self, row: Row) -> list[dict[str, np.ndarray]]:
-        """Returns the arrays of a row, seed by seed."""
+        """Return the arrays of a row, seed by seed."""
         if self.folder is None:
             return []
         seeds = [result["seed"] for result in self.results if result["row"] == row.name]
@@ -257,7 +257,7 @@ class Saved:
         return {label: layers for label, layers in found.items() if layers}
 
     def layers(self, row: Row) -> dict[str, dict[str, Any]]:
-        """Returns layer -> name -> array, of the arrays "name/layer"."""
+        """Return layer -> name -> array, of the arrays "name/layer"."""
         layers: dict[str, dict[str, Any]] = {}
         for i, arrays in enumerate(self.arrays(row)):
             for key, values in arrays.items():

@@ -45,14 +45,14 @@ class Measured:
     arrays: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def __or__(self, other: "Measured") -> "Measured":
-        """Returns both."""
+        """Return both."""
         return Measured(
             {**self.numbers, **other.numbers}, {**self.arrays, **other.arrays}
         )
 
 
 def as_number(value: object) -> Number:
-    """Converts a number for JSON: None if it is not finite."""
+    """Convert a number for JSON: None if it is not finite."""
     if isinstance(value, str) or value is None:
         return value
     value = float(value)
@@ -62,7 +62,7 @@ def as_number(value: object) -> Number:
 def evaluate(
     name: str, key: noise.Key, model: evaluators.TrainedModel, **amounts: int
 ) -> dict[str, Any]:
-    """Returns the layers that a measurement finds, named as in results.jsonl.
+    """Return the layers that a measurement finds, named as in results.jsonl.
 
     On all test and training examples, unless `amounts` says otherwise. Layers that the
     network does not have are left out.
@@ -79,7 +79,7 @@ def evaluate(
 
 
 def _short(name: str) -> str:
-    """Returns the name of a layer in results.jsonl: "hidden 1" is "layer_1"."""
+    """Return the name of a layer in results.jsonl: "hidden 1" is "layer_1"."""
     name = {"output": "last layer"}.get(name, name)
     return name.replace("hidden ", "layer_").replace(" ", "_")
 
@@ -87,7 +87,7 @@ def _short(name: str) -> str:
 def _arrays(
     layers: Mapping[str, Any], *fields: str, **renamed: str
 ) -> dict[str, np.ndarray]:
-    """Returns the arrays "field/layer"; `renamed` maps other names to fields."""
+    """Return the arrays "field/layer"; `renamed` maps other names to fields."""
     arrays = {
         f"{name}/{layer}": np.asarray(values[field])
         for layer, values in layers.items()

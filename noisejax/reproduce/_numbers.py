@@ -38,7 +38,7 @@ MEASUREMENTS: dict[str, Callable[[noise.Key, evaluators.TrainedModel], Measured]
 def summary_numbers(
     summary: Mapping[str, Any], dataset: data.AnyDataset, i: int
 ) -> dict[str, Any]:
-    """Returns the numbers of a run's i-th seed, from its summary.
+    """Return the numbers of a run's i-th seed, from its summary.
 
     Of soft targets, the code quality Σ target (log₂ prediction - log₂ naive guess): the
     test loss of an example is -Σ target ln prediction.
@@ -64,7 +64,7 @@ def summary_numbers(
 def measure(
     names: Sequence[str], run: training.TrainedRun
 ) -> tuple[Measured, dict[str, str]]:
-    """Makes measurements on the network of a run.
+    """Make measurements on the network of a run.
 
     A measurement that raises an error does not stop the others.
 

@@ -27,7 +27,7 @@ Numbers = Mapping[tuple[str, str], Mapping[int, float]]
 
 
 def read_results(path: pathlib.Path) -> list[Result]:
-    """Reads all whole lines; a last line that a crash cut short is left out.
+    """Read all whole lines; a last line that a crash cut short is left out.
 
     Raises:
       ValueError: a line before the last cannot be read.
@@ -67,7 +67,7 @@ def _parse(line: bytes) -> Result:
 
 
 def _seeds(result: Result) -> tuple[int, int]:
-    """Returns the first seed of a row's configuration, and how many there are."""
+    """Return the first seed of a row's configuration, and how many there are."""
     fields = result["config"].get("training", {})  # none if the row is computed
     if not isinstance(fields, dict):
         raise ValueError("the configuration's section training must be an object")
@@ -75,7 +75,7 @@ def _seeds(result: Result) -> tuple[int, int]:
 
 
 def append_results(path: pathlib.Path, results: Sequence[Result]) -> None:
-    """Replaces the lines of a row, atomically."""
+    """Replace the lines of a row, atomically."""
     rows = {result["row"] for result in results}
     kept = [result for result in read_results(path) if result["row"] not in rows]
     lines = [json.dumps(result) + "\n" for result in kept]
@@ -84,7 +84,7 @@ def append_results(path: pathlib.Path, results: Sequence[Result]) -> None:
 
 
 def whole_rows(results: Sequence[Result]) -> list[Result]:
-    """Returns the results of rows that have all their seeds, each seed once.
+    """Return the results of rows that have all their seeds, each seed once.
 
     A row is whole with the seeds of its configuration, or with the result that says why
     its training failed. Others have lost lines and are read again.
@@ -101,7 +101,7 @@ def whole_rows(results: Sequence[Result]) -> list[Result]:
 
 
 def measured_rows(results: Sequence[Result]) -> set[str]:
-    """Returns the names of whole rows without failed measurements."""
+    """Return the names of whole rows without failed measurements."""
     whole = whole_rows(results)
     return {r["row"] for r in whole} - {r["row"] for r in whole if "unmeasured" in r}
 
@@ -115,7 +115,7 @@ def _is_whole(by_seed: Mapping[int, Result]) -> bool:
 
 
 def numbers_of(results: Sequence[Result]) -> Numbers:
-    """Returns all finite numbers."""
+    """Return all finite numbers."""
     numbers: dict[tuple[str, str], dict[int, float]] = {}
     for result in results:
         for metric, value in result["numbers"].items():

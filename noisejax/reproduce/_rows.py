@@ -19,7 +19,7 @@ OTHERS = (
 
 
 def find_experiment(name: str) -> Experiment:
-    """Returns the experiment of a name.
+    """Return the experiment of a name.
 
     Raises:
       ValueError: the name is unknown; the message lists the names.
@@ -32,7 +32,7 @@ def find_experiment(name: str) -> Experiment:
 
 
 def describe_experiments() -> str:
-    """Returns a line per experiment: name, title, place, and cost of each scale."""
+    """Return a line per experiment: name, title, place, and cost of each scale."""
     lines = []
     for name, experiment in EXPERIMENTS.items():
         costs = "; ".join(f"{s}: {experiment.scales[s].cost}" for s in SCALES)
@@ -43,7 +43,7 @@ def describe_experiments() -> str:
 def find_rows(
     experiment: Experiment, scale: str, only: Sequence[str] = ()
 ) -> list[Row]:
-    """Returns the rows to run: those of the scale, or those that are named.
+    """Return the rows to run: those of the scale, or those that are named.
 
     Raises:
       ValueError: the scale or a row is unknown; the message lists the names.
@@ -68,7 +68,7 @@ def find_rows(
 def row_config(
     experiment: Experiment, row: Row, scale: str, *, num_seeds: int | None = None
 ) -> training.Config:
-    """Returns the configuration of a row at a scale.
+    """Return the configuration of a row at a scale.
 
     Args:
       experiment: experiment that contains the row.
@@ -92,7 +92,7 @@ def row_config(
 def earlier_settings(
     experiment: Experiment, scale: str, result: Mapping[str, Any]
 ) -> list[str]:
-    """Returns the recorded fields that differ from the row's present configuration.
+    """Return the recorded fields that differ from the row's present configuration.
 
     Args:
       experiment: experiment that contains the row.
@@ -119,7 +119,7 @@ def earlier_settings(
 def identity_of(
     experiment: Experiment, row: Row, scale: str, config: training.Config | None
 ) -> dict[str, dict[str, Any]]:
-    """Returns all that a row's numbers depend on, in sections of fields."""
+    """Return all that a row's numbers depend on, in sections of fields."""
     if config is not None:
         return training.to_dict(config)
     computed = {
@@ -132,7 +132,7 @@ def identity_of(
 def distinct_rows(
     experiment: Experiment, scale: str, seen: set[str] | None = None
 ) -> list[Row]:
-    """Returns rows that together have every network and every other setting.
+    """Return rows that together have every network and every other setting.
 
     Settings are the noise on the input and on hidden layers, one sample or several, and
     `OTHERS`. Numbers, such as rates above 0 and learning rates, do not count.
@@ -173,7 +173,7 @@ def _settings(config: training.Config) -> list[tuple[Any, ...]]:
 
 
 def check_full_width(experiment: Experiment) -> dict[str, int]:
-    """Builds the network of every row at full width, as shapes: nothing is computed.
+    """Build the network of every row at full width, as shapes: nothing is computed.
 
     Returns:
       Row -> number of parameters.
@@ -216,7 +216,7 @@ def _num_parameters(model: Any, shape: tuple[int, ...]) -> int:
 def comparable(
     experiment: Experiment, scale: str, results: Sequence[Mapping[str, Any]]
 ) -> list[Mapping[str, Any]]:
-    """Returns the results of the present definition, or all if there are none.
+    """Return the results of the present definition, or all if there are none.
 
     Claims compare rows, so that rows of two definitions cannot judge one.
     """

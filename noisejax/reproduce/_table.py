@@ -23,7 +23,7 @@ MAX_COLUMNS = 2
 
 
 def format_table(experiment: Experiment, scale: str, results: Sequence[Result]) -> str:
-    """Formats the results of an experiment as Markdown.
+    """Format the results of an experiment as Markdown.
 
     Args:
       experiment: experiment.
@@ -64,7 +64,7 @@ def _title_of(name: str) -> str:
 
 
 def _rows(experiment: Experiment, scale: str, results: Sequence[Result]) -> list[str]:
-    """Returns a line per row; with many metrics, a line per row and metric."""
+    """Return a line per row; with many metrics, a line per row and metric."""
     metrics, long = experiment.metrics, len(experiment.metrics) > MAX_COLUMNS
     notes = {
         row.name: _notes(experiment, row, scale, results) for row in experiment.rows
@@ -98,7 +98,7 @@ def _rows(experiment: Experiment, scale: str, results: Sequence[Result]) -> list
 def _notes(
     experiment: Experiment, row: Row, scale: str, results: Sequence[Result]
 ) -> str:
-    """Returns how a row differs from the paper's, and what failed."""
+    """Return how a row differs from the paper's, and what failed."""
     notes = list(row.differs)
     earlier = [
         setting
@@ -140,7 +140,7 @@ def _ours(row: Row, metric: str, every: Sequence[Result]) -> str:
 
 
 def show_mean(values: Sequence[float]) -> str:
-    """Returns mean and standard error, with the digits that the error supports."""
+    """Return mean and standard error, with the digits that the error supports."""
     mean = float(np.mean(values))
     if len(values) < 2:
         return f"{mean:.4g}"
@@ -152,7 +152,7 @@ def show_mean(values: Sequence[float]) -> str:
 
 
 def _claims(experiment: Experiment, scale: str, results: Sequence[Result]) -> list[str]:
-    """Returns each claim with its verdict."""
+    """Return each claim with its verdict."""
     if experiment.scales[scale].generated:
         return [f"{c.text} No verdict on generated data." for c in experiment.claims]
     results = comparable(experiment, scale, results)
@@ -194,7 +194,7 @@ def _devices(results: Sequence[Result]) -> list[str]:
 def commands(
     experiment: Experiment, scale: str, results: Sequence[Result]
 ) -> list[str]:
-    """Returns the command that gives a table, or one per number of seeds.
+    """Return the command that gives a table, or one per number of seeds.
 
     Args:
       experiment: experiment.

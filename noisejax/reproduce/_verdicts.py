@@ -53,7 +53,7 @@ class Estimate:
 
 
 def estimate(values: Sequence[float], *, magnitude: float = 0.0) -> Estimate:
-    """Estimates a mean by Student's law:  x̄ ± t(n - 1) s / √n.
+    """Estimate a mean by Student's law:  x̄ ± t(n - 1) s / √n.
 
     Args:
       values: one number per seed.
@@ -71,7 +71,7 @@ def estimate(values: Sequence[float], *, magnitude: float = 0.0) -> Estimate:
 
 
 def choose_rows(contrast: Contrast, numbers: Numbers) -> Contrast | None:
-    """Replaces each tuple of rows by the row with the lowest mean validation error.
+    """Replace each tuple of rows by the row with the lowest mean validation error.
 
     Returns:
       The contrast of single rows; None if a tuple has no row with a validation error.
@@ -94,7 +94,7 @@ def choose_rows(contrast: Contrast, numbers: Numbers) -> Contrast | None:
 def estimate_contrast(
     contrast: Contrast, numbers: Numbers, *, exact: bool = False
 ) -> Estimate | None:
-    """Estimates a contrast over the seeds that all its rows share.
+    """Estimate a contrast over the seeds that all its rows share.
 
     Args:
       contrast: weighted sum of rows' numbers, taken within each seed.
@@ -127,7 +127,7 @@ def verdict(
     labels: Mapping[str, str] | None = None,
     exact: bool = False,
 ) -> str:
-    """Returns one sentence: held, not held, or not resolved, with the interval.
+    """Return one sentence: held, not held, or not resolved, with the interval.
 
     Args:
       claim: claim of a paper.
@@ -163,7 +163,7 @@ def verdict(
 def judge_claim(
     claim: Claim, numbers: Numbers, *, exact: bool = False
 ) -> tuple[list[tuple[Contrast, Estimate, str]], str]:
-    """Judges every contrast of a claim that was run.
+    """Judge every contrast of a claim that was run.
 
     Returns:
       Contrast, estimate and word of `WORDS` of each; and if there are none, the reason.
@@ -180,7 +180,7 @@ def judge_claim(
 
 
 def _judge(contrast: Contrast, found: Estimate) -> str:
-    """Judges a contrast; its bounds are excluded: a difference of 0 is not better."""
+    """Judge a contrast; its bounds are excluded: a difference of 0 is not better."""
     above = contrast.low == -math.inf or contrast.low < found.low
     below = contrast.high == math.inf or found.high < contrast.high
     if above and below:
@@ -198,7 +198,7 @@ def describe(
     exact: bool,
     alone: bool = False,
 ) -> str:
-    """Returns "A 1.14 [1.04, 1.25] points better than B"; A and B if not alone."""
+    """Return "A 1.14 [1.04, 1.25] points better than B"; A and B if not alone."""
     metrics = list(dict.fromkeys(metric for *_, metric in contrast.terms))
     weights = [weight for weight, *_ in contrast.terms]
     rows = [labels.get(row, row) for _, row, _ in contrast.terms]
@@ -230,7 +230,7 @@ def describe(
 
 
 def _show(found: Estimate, exact: bool, *, flip: bool = False) -> tuple[str, str]:
-    """Returns value with interval, and why there is no interval, if there is none."""
+    """Return value with interval, and why there is no interval, if there is none."""
     value, low, high = found.value, found.low, found.high
     if flip:
         value, low, high = -value, -high, -low
@@ -246,7 +246,7 @@ def _show(found: Estimate, exact: bool, *, flip: bool = False) -> tuple[str, str
 def effects(
     rows: Sequence[Row], factors: Sequence[str], results: Sequence[Result], metric: str
 ) -> dict[str, Estimate]:
-    """Estimates main effects and interactions of a crossed design on a metric.
+    """Estimate main effects and interactions of a crossed design on a metric.
 
     A main effect is the mean difference between two levels over all other cells, and an
     interaction half the difference of an effect between the other's levels. A factor of

@@ -106,7 +106,7 @@ FACTORS = {
 
 
 def metric_title(metric: str) -> str:
-    """Returns a metric in words: "Slope gain, hidden layer 2"."""
+    """Return a metric in words: "Slope gain, hidden layer 2"."""
     if metric in TITLES:
         return TITLES[metric]
     name, *rest = metric.split("/")
@@ -119,7 +119,7 @@ def metric_title(metric: str) -> str:
 
 
 def split_layer(metric: str) -> tuple[str, str]:
-    """Returns a metric without its layer, and the layer in words; "" if it has none."""
+    """Return a metric without its layer, and the layer in words; "" if it has none."""
     name, _, last = metric.rpartition("/")
     if name and last.startswith(("layer", "last", "input")):
         return metric_title(name), layer_title(last)
@@ -127,7 +127,7 @@ def split_layer(metric: str) -> tuple[str, str]:
 
 
 def factor_words(level: object) -> str:
-    """Returns a level of a factor in words: "Random dropout", "MNIST"."""
+    """Return a level of a factor in words: "Random dropout", "MNIST"."""
     name = str(level)
     if name in FACTORS:
         return FACTORS[name]
@@ -136,14 +136,14 @@ def factor_words(level: object) -> str:
 
 
 def row_title(row: Row) -> str:
-    """Returns a row's label with a capital letter, and data sets as they are spelt."""
+    """Return a row's label with a capital letter, and data sets as they are spelt."""
     first, comma, rest = row.label.removeprefix("+").partition(",")
     words = DATA.get(first) or first[:1].upper() + first[1:]
     return f"{words}{comma}{rest}"
 
 
 def row_labels(rows: Sequence[Row]) -> dict[str, str]:
-    """Returns row -> its label as it reads within a sentence; abbreviations stay."""
+    """Return row -> its label as it reads within a sentence; abbreviations stay."""
     titles = {row.name: row_title(row) for row in rows}
     return {
         name: title if not title[1:2].islower() else title[:1].lower() + title[1:]
@@ -152,17 +152,17 @@ def row_labels(rows: Sequence[Row]) -> dict[str, str]:
 
 
 def table_line(cells: Sequence[str]) -> str:
-    """Returns a line of a Markdown table."""
+    """Return a line of a Markdown table."""
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
 def table_head(*cells: str) -> list[str]:
-    """Returns the first two lines of a Markdown table."""
+    """Return the first two lines of a Markdown table."""
     return [table_line(cells), table_line(["---"] * len(cells))]
 
 
 def show_printed(experiment: Experiment, row: Row, metric: str) -> str:
-    """Returns the paper's number with its digits, or why there is none."""
+    """Return the paper's number with its digits, or why there is none."""
     printed = row.printed.get(metric)
     if printed is None:
         if row.ours:
@@ -178,7 +178,7 @@ def show_printed(experiment: Experiment, row: Row, metric: str) -> str:
 
 
 def decimals_of(half_width: float) -> int:
-    """Returns the decimals of a number that its interval supports.
+    """Return the decimals of a number that its interval supports.
 
     Two digits of the half-width, or one if it is 4 or more.
     """

@@ -172,11 +172,11 @@ class MissingData:
     """Stands for data that are not at hand; any use of them is an error."""
 
     def __init__(self, reason: str):
-        """Remembers why the data are missing."""
+        """Remember why the data are missing."""
         self._reason = reason
 
     def __getattr__(self, name: str) -> Any:
-        """Raises a FileNotFoundError."""
+        """Raise a FileNotFoundError."""
         if name.startswith("__"):
             raise AttributeError(name)
         raise FileNotFoundError(f"the data of the run are not at hand: {self._reason}")

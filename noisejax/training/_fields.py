@@ -31,7 +31,7 @@ class Fields:
     """Base class of the sections, which rejects the assignment of an unknown field."""
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Sets a field.
+        """Set a field.
 
         Raises:
           ValueError: the field does not exist; the message lists the fields.

@@ -24,7 +24,7 @@ class RunFolder:
     """
 
     def __init__(self, path: str | os.PathLike[str]):
-        """Changes nothing on disk.
+        """Change nothing on disk.
 
         Raises:
           ValueError: the path is a URL.
