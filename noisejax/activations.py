@@ -164,7 +164,7 @@ def exponential_shape(
     """The exponential shape function, for tanh:  s(x) = exp(-c |x|)  (figure 5a).
 
     It is largest where tanh is steepest and fades into the saturation areas, like the
-    gradient that dropout adds. The paper draws it and prints no constant: c is ours.
+    gradient that dropout adds. The paper draws it and prints no constant: we choose c.
 
     Args:
       x: floating array, any shape.
@@ -188,7 +188,7 @@ def shifted_sigmoid_shape(
 
     It reaches into the saturation area of ReLU, x < 0, to about -x₀. On the active side
     s is near 1 and doubles the gradient: compare with a plain ReLU at a larger learning
-    rate. The paper draws it and prints no constants: c and x₀ are ours.
+    rate. The paper draws it and prints no constants: c and x₀ are our choices.
 
     Args:
       x: floating array, any shape.
@@ -244,7 +244,7 @@ def gaaf_sigmoid(
 ) -> Float[Array, "*shape"]:
     """Sigmoid with gradient acceleration:  σ(x) + g(x) exp(-c |x| / 2) / 4.
 
-    This form is ours. It keeps σ(x) = (1 + tanh(x / 2)) / 2, to 0.5 / K, and its slope.
+    This form is ours: it keeps σ(x) = (1 + tanh(x / 2)) / 2, to 0.5 / K, and its slope.
 
     Args:
       x: floating array, any shape.

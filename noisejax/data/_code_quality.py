@@ -9,7 +9,7 @@ def naive_guess(
 ) -> Float[np.ndarray, "tissues outcomes"]:
     """Return the naive guess: the mean target of each tissue.
 
-    The paper names a naive guesser without its guess; the mean is ours.
+    The paper names a naive guesser without its guess; we take the mean.
 
     Args:
       train_y: training targets.

@@ -206,7 +206,7 @@ def _plain(rows: Iterator[tuple[Array, ...]]) -> Iterator[tuple[Any, ...]]:
 
 
 def _warn_of_losses(positive_share: Array, y: PyTree[Array]) -> None:
-    """Warn if integer targets have log-probabilities above 0, outside of a trace."""
+    """Warn if integer targets have log-probabilities above 0; not while tracing."""
     dtypes = [jnp.asarray(leaf).dtype for leaf in jax.tree.leaves(y)]
     discrete = all(jnp.issubdtype(dtype, jnp.integer) for dtype in dtypes)
     if isinstance(positive_share, Tracer) or not discrete:
@@ -221,7 +221,7 @@ def _warn_of_losses(positive_share: Array, y: PyTree[Array]) -> None:
 
 
 def _warn_of_dead_units(dead_share: PyTree[Array]) -> None:
-    """Warn if many units of a layer are never active, outside of a trace."""
+    """Warn if many units of a layer are never active; not while tracing."""
     for path, share in jax.tree_util.tree_leaves_with_path(dead_share):
         if isinstance(share, Tracer) or float(share) <= MANY:
             continue
@@ -235,7 +235,7 @@ def _warn_of_dead_units(dead_share: PyTree[Array]) -> None:
 
 
 def _warn_of_collapse(effective: Array, size: int) -> None:
-    """Warn if one of `size` samples has almost all the weight, outside of a trace."""
+    """Warn if one of `size` samples has almost all the weight; not while tracing."""
     if size < 4 or isinstance(effective, Tracer):
         return
     if float(effective) < 1 + COLLAPSED * (size - 1):

@@ -79,7 +79,7 @@ def saturation(
 ) -> Float[Array, "..."]:
     """Return the share of saturated pre-activations:  mean [ |φ'(z)| < 0.1 ].
 
-    (Hahn and Choi 2018, section 3.2; the threshold is ours.) φ' is `activation_slope`.
+    (Hahn and Choi 2018, section 3.2; we chose the threshold.) φ' is `activation_slope`.
 
     Args:
       nets: pre-activations z, such as [B, D].

@@ -44,7 +44,7 @@ def sharpness(
     """Largest eigenvalue of the Hessian of the mean loss, by Lanczos' iteration.
 
     Hahn and Choi 2018 hold that dropout and GAAF converge on flat regions; this puts a
-    number to it (ours). Hessian-vector products are reverse over reverse, so that
+    number to it (our choice). Hessian-vector products are reverse over reverse, so that
     functions with a custom_vjp work. Three vectors of the parameters' size are held.
 
     Use a network with GAAF with its plain activation,

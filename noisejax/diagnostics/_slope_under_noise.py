@@ -23,7 +23,7 @@ def expected_slope(
     """Return the mean slope under Gaussian noise:  E φ'(z + σ ε),  ε ~ N(0, 1).
 
     This is the mechanism of Hahn and Choi's figure 2: if φ is flat at z, noise moves z
-    to steeper parts, and the mean slope exceeds φ'(z). (The formula is ours: a sum over
+    to steeper parts, and the mean slope exceeds φ'(z). (Our formula: a sum over
     many dropped units is nearly normal.)
 
     Args:

@@ -67,7 +67,7 @@ def choose_answers(
       logits: logits of the answers, [N, answers].
       answers: text of each answer.
       choices: texts to choose from, for each question; (): all answers. If no choice
-        has a logit, the first one is taken (ours).
+        has a logit, the first one is taken (our choice).
 
     Returns:
       A text for each question.

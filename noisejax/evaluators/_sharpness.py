@@ -1,4 +1,4 @@
-"""Curvature of the noise-free training loss (ours)."""
+"""Curvature of the noise-free training loss."""
 
 import jax
 

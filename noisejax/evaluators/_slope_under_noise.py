@@ -12,7 +12,7 @@ from noisejax.evaluators._net_values import activated_layers
 from noisejax.evaluators._trained_model import NotMeasuredError, TrainedModel
 
 FLAT = 0.1
-"""Slopes below this count as saturated (ours)."""
+"""Slopes below this count as saturated (our choice)."""
 
 
 def measure(key: noise.Key, model: TrainedModel, amounts: Amounts) -> Found:

@@ -62,7 +62,8 @@ def cited(name: str, label: str, value: float) -> Row:
 
 
 def cnn(name: str, label: str, overrides: Overrides, value: float | None = None) -> Row:
-    """Return a row of the convolutional network; without a printed error it is ours."""
+    """Return a row of the convolutional network; without a printed error "
+    "it is not in the paper."""
     label = f"ReLU CNN 128c-p-128c-p-128c-p-1000fc + {label}"
     printed = {} if value is None else error(value)
     return Row(name, label, overrides, printed, ours=value is None)

@@ -56,7 +56,7 @@ EXPERIMENT = Experiment(
     ),
     claims=(
         Claim(
-            "Shifts have a strong negative correlation with mean activities (ours: "
+            "Shifts have a strong negative correlation with mean activities (our test: "
             "below -0.5).",
             tuple(
                 level("original", f"shift_correlation/{layer}", high=-0.5)
@@ -64,7 +64,7 @@ EXPERIMENT = Experiment(
             ),
         ),
         Claim(
-            "Shifts are close to minus the mean activities (ours: the slope lies "
+            "Shifts are close to minus the mean activities (our test: the slope lies "
             "between -1.25 and -0.75).",
             tuple(
                 level("original", f"shift_slope/{layer}", low=-1.25, high=-0.75)

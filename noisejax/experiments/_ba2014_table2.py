@@ -133,7 +133,8 @@ EXPERIMENT = Experiment(
             (difference("inverted_dropout", "original_dropout", ERROR, low=0.0),),
         ),
         Claim(
-            "On inverted MNIST dropout is comparable to no dropout (ours: within 0.15 "
+            "On inverted MNIST dropout is comparable to no dropout (our "
+            "test: within 0.15 "
             "%).",
             (similar("inverted_dropout", "inverted_no_dropout", ERROR, 0.15),),
         ),
@@ -142,7 +143,8 @@ EXPERIMENT = Experiment(
             tuple(better(f"{e}_invariant", f"{e}_dropout") for e in PRINTED),
         ),
         Claim(
-            "Invariant dropout is about as good on both encodings (ours: within 0.15 "
+            "Invariant dropout is about as good on both encodings (our "
+            "test: within 0.15 "
             "%).",
             (similar("inverted_invariant", "original_invariant", ERROR, 0.15),),
         ),
@@ -151,7 +153,7 @@ EXPERIMENT = Experiment(
             tuple(better(f"{e}_invariant", f"{e}_average") for e in PRINTED),
         ),
         Claim(
-            "Invariant dropout improves sigmoid and tanh units similarly (ours: it "
+            "Invariant dropout improves sigmoid and tanh units similarly (our test: it "
             "improves them).",
             tuple(
                 better(f"original_{a}_invariant", f"original_{a}_dropout")

@@ -16,7 +16,7 @@ MLP_DATA: dict[str, Overrides] = {
         "optimizer.learning_rate": 0.005,
     },
 }
-"""Data and learning rate (ours) of the classifiers."""
+"""Data and learning rate (our choice) of the classifiers."""
 
 MLP_BASE: Overrides = {
     "data.validation": 10_000,

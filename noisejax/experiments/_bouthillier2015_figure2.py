@@ -41,7 +41,8 @@ EXPERIMENT = Experiment(
     claims=(
         Claim(
             "Back-projected samples are close to natural inputs of the same class "
-            "(ours: the class of the nearest training input is kept at most 5 points "
+            "(our test: the class of the nearest training input is kept at "
+            "most 5 points "
             "less often than for x itself).",
             tuple(
                 Contrast(
@@ -55,7 +56,8 @@ EXPERIMENT = Experiment(
             ),
         ),
         Claim(
-            "Some input gives nearly the same features as the noise (ours: half the "
+            "Some input gives nearly the same features as the noise (our "
+            "test: half the "
             "relative residual at most).",
             tuple(
                 Contrast(

@@ -46,7 +46,7 @@ EXPERIMENT = Experiment(
     claims=(
         Claim(
             "A unit's feature is not removed from the input but destroyed, so that "
-            "other units on the same region keep their activation (ours: at x* the "
+            "other units on the same region keep their activation (our test: at x* the "
             "other units change less than after subtracting the filter).",
             (
                 Contrast(

@@ -154,7 +154,8 @@ EXPERIMENT = Experiment(
     ),
     claims=(
         Claim(
-            "Training on x and x* is about as accurate as dropout (ours: within 0.25 "
+            "Training on x and x* is about as accurate as dropout (our "
+            "test: within 0.25 "
             "% on MNIST, 2 % on CIFAR-10).",
             tuple(
                 _against_dropout(data, widths, low=-margin, high=margin)
@@ -167,7 +168,8 @@ EXPERIMENT = Experiment(
             tuple(_against_dropout("cifar10", widths, high=0.0) for widths in NETWORKS),
         ),
         Claim(
-            "An x* for each layer does better than one x* for all layers (ours: the "
+            "An x* for each layer does better than one x* for all layers "
+            "(our test: the "
             "paper proposes both and compares neither).",
             (
                 better(

@@ -42,7 +42,8 @@ EXPERIMENT = Experiment(
     claims=(
         Claim(
             "Random dropout's samples lie at different distances from the input, "
-            "dropout's all at the same (ours: distances vary by more than a fifth).",
+            "dropout's all at the same (our test: distances vary by more "
+            "than a fifth).",
             tuple(
                 level(data, "distance_spread", low=0.2) for data in ("mnist", "cifar10")
             ),

@@ -119,7 +119,8 @@ EXPERIMENT = Experiment(
     ),
     claims=(
         Claim(
-            "Random dropout improves on dropout (ours: the best of random dropout's "
+            "Random dropout improves on dropout (our test: the best of "
+            "random dropout's "
             "levels against the best of either panel of dropout, each by validation).",
             tuple(
                 better(_panel(data, widths, "random"), _panel(data, widths, panel))

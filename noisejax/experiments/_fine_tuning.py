@@ -85,16 +85,17 @@ EXPERIMENT = Experiment(
     ),
     claims=(
         Claim(
-            "Noise while fine-tuning lowers the error (ours).",
+            "Noise while fine-tuning lowers the error (our question).",
             tuple(better(row, "none") for row in ("dropout", "random", "iwsgd")),
         ),
         Claim(
-            "Several samples by importance lower the error of fine-tuning (ours).",
+            "Several samples by importance lower the error of fine-tuning "
+            "(our question).",
             (better("iwsgd", "dropout"),),
         ),
         Claim(
             "Fine-tuning all layers does better than training the output layer, and "
-            "than training from scratch (ours).",
+            "than training from scratch (our question).",
             (better("dropout", "last_layer"), better("dropout", "scratch")),
         ),
     ),

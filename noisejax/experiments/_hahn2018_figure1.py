@@ -64,7 +64,8 @@ EXPERIMENT = Experiment(
     ),
     claims=(
         Claim(
-            "Dropout increases the number of highly correlated pairs (ours: above 0.7 "
+            "Dropout increases the number of highly correlated pairs (our "
+            "test: above 0.7 "
             "and above 0.5).",
             tuple(
                 difference("dropout", "base", f"pairs_above/{layer}/{bound}", low=0.0)

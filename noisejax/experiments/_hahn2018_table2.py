@@ -106,13 +106,14 @@ EXPERIMENT = Experiment(
             ),
         ),
         Claim(
-            "Dropout makes gradients about five times as large (ours: three to eight "
+            "Dropout makes gradients about five times as large (our test: "
+            "three to eight "
             "times).",
             _five_times("gradient_information"),
         ),
         Claim(
             "Dropout makes gradients about five times as large, under inverted scaling "
-            "(ours: three to eight times).",
+            "(our test: three to eight times).",
             _five_times(INVERTED),
         ),
         Claim(
@@ -121,7 +122,7 @@ EXPERIMENT = Experiment(
         ),
         Claim(
             "GAAF increases the gradients more than twice the learning rate does "
-            "(ours).",
+            "(our question).",
             tuple(
                 difference(
                     "gaaf",

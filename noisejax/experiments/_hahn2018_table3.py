@@ -48,7 +48,8 @@ EXPERIMENT = Experiment(
     inconsistencies=("Two layers print the same 1.07; no spread is printed.",),
     claims=(
         Claim(
-            "Dropout gives pre-activations a significant variance (ours: above 0.5).",
+            "Dropout gives pre-activations a significant variance (our "
+            "test: above 0.5).",
             tuple(
                 level("dropout", f"net_variance/{layer}", low=0.5)
                 for layer in ("last_layer", "layer_3", "layer_2")

@@ -51,7 +51,7 @@ EXPERIMENT = Experiment(
             ),
         ),
         Claim(
-            "Dropout and GAAF are about equally accurate (ours: within 0.1 %).",
+            "Dropout and GAAF are about equally accurate (our test: within 0.1 %).",
             (similar(*("gaaf", "dropout", "test_accuracy_percent"), 0.1),),
         ),
         Claim(
@@ -59,7 +59,8 @@ EXPERIMENT = Experiment(
             (difference("gaaf", "dropout", "epochs_to_converge", high=0.0),),
         ),
         Claim(
-            "GAAF is more accurate than twice the learning rate (ours: where the shape "
+            "GAAF is more accurate than twice the learning rate (our test: "
+            "where the shape "
             "function is near 1, GAAF doubles the gradient).",
             (
                 difference(
@@ -68,7 +69,8 @@ EXPERIMENT = Experiment(
             ),
         ),
         Claim(
-            "GAAF converges in fewer epochs than twice the learning rate (ours).",
+            "GAAF converges in fewer epochs than twice the learning rate "
+            "(our question).",
             (difference("gaaf", "base_doubled_rate", "epochs_to_converge", high=0.0),),
         ),
     ),

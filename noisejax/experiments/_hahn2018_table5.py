@@ -128,7 +128,7 @@ EXPERIMENT = Experiment(
             ),
         ),
         Claim(
-            "Training accuracies are almost the same with and without GAAF (ours: "
+            "Training accuracies are almost the same with and without GAAF (our test: "
             "within 0.5 %).",
             tuple(
                 similar(f"{data}_gaaf", f"{data}_base", "train_accuracy_percent", 0.5)

@@ -94,7 +94,7 @@ EXPERIMENT = Experiment(
             ),
         ),
         Claim(
-            "With several samples the results are not sensitive to the rate (ours: "
+            "With several samples the results are not sensitive to the rate (our test: "
             "0.5 and 0.1 differ by less than 1 %).",
             tuple(
                 similar(
@@ -113,7 +113,7 @@ EXPERIMENT = Experiment(
         ),
         Claim(
             "Importance weights do better than as many samples weighted equally "
-            "(ours).",
+            "(our question).",
             tuple(
                 better(
                     f"cifar10_rate_0.5_s_{samples}",

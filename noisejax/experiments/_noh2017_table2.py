@@ -169,7 +169,8 @@ EXPERIMENT = Experiment(
     ),
     claims=(
         Claim(
-            "The network uses the image: it does better than the question only (ours).",
+            "The network uses the image: it does better than the question "
+            "only (our question).",
             (difference("s_1", "question_only", ACCURACY, low=0.0),),
         ),
         Claim(
@@ -184,19 +185,20 @@ EXPERIMENT = Experiment(
             _gains(ACCURACY),
         ),
         Claim(
-            "Importance weights do better than equal ones (ours).",
+            "Importance weights do better than equal ones (our question).",
             (difference("s_5", "s_5_equal", ACCURACY, low=0.0),),
         ),
         Claim(
-            "Five samples do better than five times the epochs (ours).",
+            "Five samples do better than five times the epochs (our question).",
             (difference("s_5", "s_1_x5", ACCURACY, low=0.0),),
         ),
         Claim(
-            "Dropout improves the accuracy (ours).",
+            "Dropout improves the accuracy (our question).",
             (difference("s_1", "no_noise", ACCURACY, low=0.0),),
         ),
         Claim(
-            "Random dropout does better than dropout of the same variance (ours).",
+            "Random dropout does better than dropout of the same variance "
+            "(our question).",
             (difference("random", "s_1", ACCURACY, low=0.0),),
         ),
     ),

@@ -118,15 +118,15 @@ EXPERIMENT = Experiment(
             tuple(difference("s_5", "s_1", score, low=0.0) for score in SCORES),
         ),
         Claim(
-            "Importance weights do better than equal ones (ours).",
+            "Importance weights do better than equal ones (our question).",
             (difference("s_5", "s_5_equal", "cider", low=0.0),),
         ),
         Claim(
-            "Five samples do better than five times the epochs (ours).",
+            "Five samples do better than five times the epochs (our question).",
             (difference("s_5", "s_1_x5", "cider", low=0.0),),
         ),
         Claim(
-            "Dropout improves the captions (ours).",
+            "Dropout improves the captions (our question).",
             (difference("s_1", "no_noise", "cider", low=0.0),),
         ),
     ),

@@ -138,27 +138,29 @@ EXPERIMENT = Experiment(
             tuple(_gain(row, "s_1", low=0.0) for row in ("s_5", "s_10", "s_15")),
         ),
         Claim(
-            "More samples than 5 bring no more (ours: within 0.5 points).",
+            "More samples than 5 bring no more (our test: within 0.5 points).",
             (_gain("s_15", "s_5", low=-0.5, high=0.5),),
         ),
         Claim(
-            "Importance weights do better than equal ones (ours).",
+            "Importance weights do better than equal ones (our question).",
             (_gain("s_5", "s_5_equal", low=0.0),),
         ),
         Claim(
-            "Five samples do better than five times the epochs (ours).",
+            "Five samples do better than five times the epochs (our question).",
             (_gain("s_5", "s_1_x5", low=0.0),),
         ),
         Claim(
-            "Dropout improves the accuracy of the fusion head (ours).",
+            "Dropout improves the accuracy of the fusion head (our question).",
             (_gain("s_1", "no_noise", low=0.0),),
         ),
         Claim(
-            "Random dropout does better than dropout of the same variance (ours).",
+            "Random dropout does better than dropout of the same variance "
+            "(our question).",
             (_gain("random", "s_1", low=0.0),),
         ),
         Claim(
-            "The head does better than the plain sum of both streams' scores (ours).",
+            "The head does better than the plain sum of both streams' "
+            "scores (our question).",
             (_gain("s_1", "s_1", other_metric=SUM, low=0.0),),
         ),
     ),

@@ -110,7 +110,7 @@ EXPERIMENT = Experiment(
     ),
     claims=(
         Claim(
-            "Noise lowers the error of a small transformer (ours).",
+            "Noise lowers the error of a small transformer (our question).",
             tuple(better(f"{s}_plain_gelu_s1", "control_no_noise") for s in SCHEMES),
         ),
     ),

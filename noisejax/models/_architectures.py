@@ -70,7 +70,7 @@ MAXOUT_CIFAR = Architecture(
     dense_pieces=5,
 )
 """96c-p-192c-p-192c-p-500fc (Ba, table 6). The table does not print windows and pieces;
-they are those of Goodfellow et al.'s published setting. Paddings are ours."""
+they are those of Goodfellow et al.'s published setting. Paddings are our choice."""
 
 MAXOUT_SVHN = Architecture(
     (Stage((64,), 5, 3), Stage((128,), 5, 3), Stage((128,), 5, 3)),
@@ -90,11 +90,11 @@ VGG = Architecture(
     (512, 512),
 )
 """VGG16 less its last three convolutions (Hahn, sec. 5.2). The dense widths, which the
-paper only calls reduced, are ours."""
+paper only calls reduced, are our choice."""
 
 FOUR_CONV = Architecture((Stage((64, 64), 3, 2), Stage((128, 128), 3, 2)), (512, 512))
 """Four convolutions, pooling after every second, three dense layers with the output
-(Hahn, sec. 5.2). All widths are ours: none is printed."""
+(Hahn, sec. 5.2). The paper prints no widths."""
 
 ARCHITECTURES = {
     "cnn": BA_CNN,

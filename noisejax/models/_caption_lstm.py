@@ -37,7 +37,7 @@ class CaptionLSTM(nn.Module):
       h_0 = LSTM(W_I v),   h_t = LSTM(W_e y_t),   p(y_{t+1} | y_≤t, v) = softmax(W h̃_t)
 
     The noise is on the hidden state before the output layer, where the paper has its
-    dropout. There is no start word: the image takes its place (ours). With
+    dropout. There is no start word: the image takes its place (our choice). With
     `recurrent_noise` each step starts at the hidden state h_{t-1} ⊙ r, where r is one
     sample for a whole caption, as in Gal and Ghahramani 2016 (not in the paper).
 

@@ -20,7 +20,7 @@ class StackedAttention(nn.Module):
 
     After Yang et al. 2016, with one attention layer in place of two and a second LSTM,
     as in the paper's baseline. The noise is on u, where the published settings of Yang
-    et al. have their dropout; Noh et al. do not print its place (ours).
+    et al. have their dropout; Noh et al. do not print its place (our choice).
 
     Attributes:
       num_words: number of words of questions; 0 is padding.

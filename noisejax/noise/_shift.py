@@ -126,7 +126,7 @@ def shift_variance_penalty(
 
     Args:
       betas: array of shifts, or a tree of them.
-      decay: strength of the prior, 0 or more (ours; the paper prints no value).
+      decay: strength of the prior, 0 or more (the paper prints none).
 
     Returns:
       The penalty to add to a loss, a scalar.
@@ -163,7 +163,7 @@ def update_running_mean(
       mean: average so far, initially zeros; shaped like the last axes of x, as a shift
         is.
       x: clean activities, floating, batch axes first.
-      decay: share of the old average, in [0, 1); 0.99 is ours, the paper prints none.
+      decay: share of the old average, in [0, 1); the paper prints none.
         A traced value is not checked.
 
     Returns:

@@ -77,7 +77,7 @@ def _rows(experiment: Experiment, scale: str, results: Sequence[Result]) -> list
     lines = table_head(*head)
     for row in experiment.rows:
         mine = [result for result in results if result["row"] == row.name]
-        label = row_title(row) + (" (ours)" if row.ours else "")
+        label = row_title(row) + (" (not in the paper)" if row.ours else "")
         n = "" if row.cited else str(sum("failed" not in result for result in mine))
         seconds = f"{sum(result['seconds'] for result in mine):.0f}" if mine else ""
         rest = [n, seconds, *([notes[row.name]] if any(notes.values()) else [])]
