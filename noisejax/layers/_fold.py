@@ -1,7 +1,8 @@
 """Folding all learned shifts of a finished Linen model into its biases."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import jax
 from flax import linen as nn
@@ -17,10 +18,29 @@ LINEAR = (nn.Dense, nn.DenseGeneral, nn.Conv, nn.ConvTranspose)
 TOLERANCE = 1e-4
 """Largest deviation, over the largest value, that counts as rounding in float32."""
 
+NO_SHIFT = (
+    "the model has no noise layer with a shift that this call reaches; "
+    "Noise(..., shift=True) and InvariantDropout have one"
+)
+
 Path = tuple[str, ...]
 Biases = dict[Path, Array]
-Call = tuple[nn.Module, dict[str, Any], Array, Array]
-"""A linear layer, its parameters, and its input with and without the shift."""
+
+
+class Call(NamedTuple):
+    """A call of a linear layer.
+
+    Attributes:
+      apply: the layer as a function of its input.
+      features: its number of outputs, or their shape.
+      shifted: its input with the shift.
+      plain: its input without the shift.
+    """
+
+    apply: Callable[[Array], Array]
+    features: int | Sequence[int]
+    shifted: Array
+    plain: Array
 
 
 def fold_shifts(
@@ -64,8 +84,8 @@ def fold_shifts(
     """
     if not isinstance(model, nn.Module):
         raise TypeError(
-            f"model must be a Linen model, got {type(model).__name__}; in other models "
-            "fold layer by layer with noise.fold_into_dense"
+            f"model must be a Linen model, got {type(model).__name__}; for an NNX "
+            "model use noisejax.layers.nnx.fold_shifts"
         )
     bare = nn.meta.unbox(variables)
     shifted: dict[Path, list[tuple[Array, Array]]] = {}
@@ -82,18 +102,15 @@ def fold_shifts(
         there, output = shifted[module.path][len(calls)]
         names = [n for n in ("kernel", "bias") if module.has_variable("params", n)]
         params = {"params": {n: module.get_variable("params", n) for n in names}}
-        layer = module.clone(parent=None, name=None)
-        calls.append((layer, params, there, inputs))
+        apply = functools.partial(module.clone(parent=None, name=None).apply, params)
+        calls.append(Call(apply, module.features, there, inputs))
         return output
 
     wanted = _run(model, bare, args, kwargs, with_shifts, shifts)
     if not shifts:
-        raise ValueError(
-            "the model has no noise layer with a shift that this call reaches; "
-            "Noise(..., shift=True) and InvariantDropout have one"
-        )
+        raise ValueError(NO_SHIFT)
     _run(model, bare, args, kwargs, without_shifts)
-    biases = {path: _bias(path, calls) for path, calls in moved.items()}
+    biases = {path: shift_bias("/".join(path), calls) for path, calls in moved.items()}
     biases = {path: bias for path, bias in biases.items() if bias.any()}
 
     def folded(module, inputs, result):
@@ -102,17 +119,7 @@ def fold_shifts(
         return result if bias is None else result + jnp.broadcast_to(bias, result.shape)
 
     found = _run(model, bare, args, kwargs, folded)
-    if isinstance(wanted, tuple):
-        wanted, found = wanted[0], found[0]
-    for a, b in zip(jax.tree.leaves(wanted), jax.tree.leaves(found), strict=True):
-        if not _is_close(a, b):
-            raise ValueError(
-                "a shift of "
-                f"{', '.join(sorted('/'.join(path) for path in shifts))} reaches the "
-                "output by another way than a linear layer that follows it, such as a "
-                "nonlinearity, a residual connection or no layer at all; fold it by "
-                "hand, or keep the noise layer"
-            )
+    check_same_output(wanted, found, ["/".join(path) for path in shifts])
     return _write(variables, biases, shifts)
 
 
@@ -146,26 +153,25 @@ def _run(
         return model.apply(variables, *args, **kwargs)
 
 
-def _bias(path: Path, calls: list[Call]) -> Array:
+def shift_bias(name: str, calls: list[Call]) -> Array:
     """f(β) - f(0) of a layer, the same in all its calls; zeros if no shift reaches it.
 
     Raises:
       ValueError: the shift differs between examples, or the bias between positions or
         calls.
     """
-    name, biases = "/".join(path), []
-    for layer, params, shifted, plain in calls:
+    biases = []
+    for apply, features, shifted, plain in calls:
         shift = (shifted - plain).mean(axis=0, keepdims=True)
-        if not _is_close(shifted, plain + shift):
+        if not _is_close(shifted, jnp.broadcast_to(shift, plain.shape) + plain):
             raise ValueError(
                 f"what the shift adds to the input of {name} depends on the example: "
                 "no nonlinearity may lie between a noise layer and the linear layer "
                 "that absorbs its shift"
             )
-        ends = [layer.apply(params, x) for x in (shift, jnp.zeros_like(shift))]
-        features = layer.features
-        features = (features,) if isinstance(features, int) else tuple(features)
-        biases.append((ends[0] - ends[1]).reshape(-1, *features))
+        shape = (features,) if isinstance(features, int) else tuple(features)
+        bias = apply(shift) - apply(jnp.zeros_like(shift))
+        biases.append(bias.reshape(-1, *shape))
     every = jnp.concatenate(biases)
     if not _is_close(every, jnp.broadcast_to(every[:1], every.shape)):
         raise ValueError(
@@ -173,6 +179,24 @@ def _bias(path: Path, calls: list[Call]) -> Array:
             "or shifts differ; use padding='VALID', or noise.fold_into_conv"
         )
     return every.mean(axis=0)
+
+
+def check_same_output(wanted: Any, found: Any, names: Sequence[str]) -> None:
+    """Check that folding changed no output; of a tuple the first one is compared.
+
+    Raises:
+      ValueError: it did.
+    """
+    if isinstance(wanted, tuple):
+        wanted, found = wanted[0], found[0]
+    for a, b in zip(jax.tree.leaves(wanted), jax.tree.leaves(found), strict=True):
+        if not _is_close(a, b):
+            raise ValueError(
+                f"a shift of {', '.join(sorted(names))} reaches the output by another "
+                "way than a linear layer that follows it, such as a nonlinearity, a "
+                "residual connection or no layer at all; fold it by hand, or keep the "
+                "noise layer"
+            )
 
 
 def _is_close(a: Array, b: Array) -> bool:

@@ -192,6 +192,10 @@ NNX = {
         ),
         "MaskSample.mask.*draw it with",
     ),
+    "fold_shifts: no module": (
+        lambda: nnx_layers.fold_shifts(len),
+        "must be an NNX model, got builtin_function_or_method",
+    ),
     "functional: a Linen module": (
         lambda: nnx_layers.functional(nn.Dense(3)),
         "for a Linen model use noisejax.layers.functional",

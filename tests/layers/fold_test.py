@@ -4,9 +4,11 @@ import jax
 import numpy as np
 import pytest
 from flax import linen as nn
+from flax import nnx
 from jax import numpy as jnp
 
 from noisejax import layers, models, noise
+from noisejax.layers import nnx as nnx_layers
 
 X = jax.random.normal(jax.random.key(0), (3, 8, 8, 2))
 
@@ -146,6 +148,51 @@ def test_a_residual_connection_cannot_be_folded():
 
 def test_only_linen_models():
     with pytest.raises(
-        TypeError, match="must be a Linen model, got function; in other"
+        TypeError, match="must be a Linen model, got function; for an NNX"
     ):
         layers.fold_shifts(lambda x: x, {}, X)
+
+
+class NNXNet(nnx.Module):
+    """The network `Net` in NNX."""
+
+    def __init__(self, *, use_bias=True, padding="VALID"):
+        rngs = nnx.Rngs(0)
+
+        def drop(features):
+            return nnx_layers.InvariantDropout(0.5, num_features=features, rngs=rngs)
+
+        self.drops = nnx.List([drop(n) for n in (2, 4, 5)])
+        self.conv = nnx.Conv(2, 4, (3, 3), padding=padding, rngs=rngs)
+        self.hidden = nnx.Linear(36, 5, use_bias=use_bias, rngs=rngs)
+        self.output = nnx.Linear(5, 3, rngs=rngs)
+        for layer in self.drops:
+            layer.beta[...] += 0.3
+
+    def __call__(self, x):
+        x = nnx.relu(self.conv(self.drops[0](x)))
+        x = nnx.max_pool(self.drops[1](x), (2, 2), (2, 2)).reshape(len(x), -1)
+        return self.output(self.drops[2](nnx.relu(self.hidden(x))))
+
+
+@pytest.mark.parametrize("use_bias", [True, False])
+def test_an_nnx_model_is_folded_into_a_copy(use_bias):
+    model = NNXNet(use_bias=use_bias)
+    folded = nnx_layers.fold_shifts(model, X)
+    assert type(folded.conv) is nnx.Conv and folded.hidden.bias is not None
+    assert all(layer.beta is None for layer in folded.drops)
+    assert (model.drops[0].beta[...] == 0.3).all(), "the model itself has its shifts"
+    model.eval()
+    other = jax.random.normal(jax.random.key(5), (4, 8, 8, 2))
+    check_same(folded(other), model(other))
+
+
+def test_errors_of_nnx_models():
+    with pytest.raises(TypeError, match="must be an NNX model, got int"):
+        nnx_layers.fold_shifts(3)
+    with pytest.raises(ValueError, match="has no noise layer with a shift"):
+        nnx_layers.fold_shifts(nnx.Linear(2, 3, rngs=nnx.Rngs(0)), X)
+    with pytest.raises(ValueError, match="conv needs a bias for each position"):
+        net = NNXNet(padding="SAME")
+        net.hidden = nnx.Linear(64, 5, rngs=nnx.Rngs(0))
+        nnx_layers.fold_shifts(net, X)

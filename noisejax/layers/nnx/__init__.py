@@ -2,6 +2,7 @@
 
 from noisejax.layers._attention import NoisyAttention as NoisyAttention
 from noisejax.layers.nnx._base import NoiseLayer as NoiseLayer
+from noisejax.layers.nnx._fold import fold_shifts as fold_shifts
 from noisejax.layers.nnx._functional import control_noise as control_noise
 from noisejax.layers.nnx._functional import functional as functional
 from noisejax.layers.nnx._layers import DropConnect as DropConnect
