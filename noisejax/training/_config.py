@@ -1,58 +1,16 @@
-"""Fields of a training run: typed, each with default, meaning and possible values."""
+"""Configuration of a run: sections of typed fields, each with default and meaning."""
 
 import dataclasses
 from typing import Any
 
-from noisejax.training._fields import Fields, field
-from noisejax.training._network_config import ModelConfig, NoiseConfig
-
-
-@dataclasses.dataclass
-class DataConfig(Fields):
-    """Training and test examples."""
-
-    name: str = field(
-        "digits",
-        "digits (embedded), mnist, fashion_mnist, cifar10, cifar100, svhn_cropped, "
-        "svhn_cropped_extra (train + extra), splicing_stand_in (GENERATED soft "
-        "targets), two_stream (scores or features of videos), captions (of images), "
-        "questions (about images), or the path of an .npz file with x_train, y_train, "
-        "x_test, y_test, or, for soft targets, with x, y, partition",
-    )
-    classes: tuple[int, ...] = field(
-        (), "labels of the classes to use, which become 0, 1, ...; (): all"
-    )
-    inverted: bool = field(False, "invert the encoding: x becomes 1 - x")
-    validation: float = field(
-        0.1, "share of the training part held out, in [0, 1); or number of it", least=0
-    )
-    validation_per_class: tuple[int, ...] = field(
-        (),
-        "number held out per class, instead of validation: one for each part of the "
-        "training data, such as (400, 200) for svhn_cropped_extra",
-    )
-    test_partition: int = field(
-        0,
-        "partition of soft targets, or split of two_stream, to test on; 1 tests "
-        "captions on validation images",
-        least=0,
-    )
-    preprocess: tuple[str, ...] = field(
-        (), "steps, in order, fitted on the training part: gcn, zca, pca, standardise"
-    )
-    components: int = field(
-        781, "principal components that the step pca keeps", least=1
-    )
-    stream: str = field(
-        "auto",
-        "memory that holds the examples; resident: every device, stream: the host, "
-        "prefetched by grain, auto: the host if they need more than half of a device's "
-        "memory; batches are the same",
-        choices=("auto", "resident", "stream"),
-    )
-    augment: bool = field(
-        False, "random flips and 4-pixel crops of training images, on the device"
-    )
+from noisejax.training._sections import (
+    DataConfig,
+    Fields,
+    ModelConfig,
+    NoiseConfig,
+    field,
+    unknown,
+)
 
 
 @dataclasses.dataclass
@@ -248,3 +206,48 @@ def all_fields() -> dict[str, dataclasses.Field[Any]]:
         for section, cls in sections().items()
         for f in dataclasses.fields(cls)
     }
+
+
+def describe() -> str:
+    """Describe all fields, one per line, with default and meaning."""
+    lines = []
+    for section, cls in sections().items():
+        lines.append(f"{section}: {cls.__doc__}")
+        for f in dataclasses.fields(cls):
+            lines.append(f"  {section}.{f.name}={f.default!r}  {f.metadata['doc']}")
+    return "\n".join(lines)
+
+
+def to_dict(config: Config) -> dict[str, dict[str, Any]]:
+    """Convert a configuration to plain values, as config.json holds them."""
+    return dataclasses.asdict(config)
+
+
+def from_dict(values: dict[str, dict[str, Any]]) -> Config:
+    """Convert plain values back to a configuration (the inverse of `to_dict`).
+
+    Raises:
+      ValueError: the values are no sections of fields, or a name is unknown.
+    """
+    config = Config()
+    if not isinstance(values, dict):
+        raise ValueError(f"a configuration is sections of fields, got {values!r}")
+    for section, entries in values.items():
+        if section not in sections():
+            raise ValueError(
+                f"unknown section {section!r}; the sections are {', '.join(sections())}"
+            )
+        if not isinstance(entries, dict):
+            raise ValueError(f"the section {section!r} holds fields, got {entries!r}")
+        for name, value in entries.items():
+            value = tuple(value) if isinstance(value, list) else value
+            setattr(getattr(config, section), name, value)
+    return config
+
+
+def unknown_field(path: str) -> str:
+    """The error message for the path of a field that does not exist."""
+    section, _, _ = path.partition(".")
+    names = [name for name in all_fields() if name.startswith(f"{section}.")]
+    names = names or [f"{name}.*" for name in sections()]
+    return unknown(path, names)
