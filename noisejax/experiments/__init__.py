@@ -1,6 +1,6 @@
-"""The papers' tables and figures as data: rows, printed numbers, protocols, scales.
+"""Tables and figures of the papers as data: rows, printed numbers, protocols, scales.
 
-Nothing here runs anything; `python -m noisejax.reproduce` does.
+`python -m noisejax.reproduce` runs them.
 """
 
 import importlib
@@ -50,7 +50,7 @@ NAMES = (
     "vit_factorial",
     "fine_tuning",
 )
-"""Names of the experiments, in the order of `--list`; each has a file."""
+"""Names of the experiments, in the order of `--list`."""
 
 EXPERIMENTS: dict[str, Experiment] = {
     name: importlib.import_module(f"{__name__}._{name}").EXPERIMENT for name in NAMES

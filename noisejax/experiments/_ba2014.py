@@ -1,4 +1,4 @@
-"""Noise, networks and training that Ba et al.'s experiments share."""
+"""Noise, networks and training settings shared by the experiments of Ba et al."""
 
 from noisejax.experiments._experiment import Printed, Row
 from noisejax.experiments._scales import Overrides
@@ -16,7 +16,7 @@ SHIFTS: Overrides = {
     "optimizer.nesterov": True,
     "optimizer.shift_decay": 0.1,
 }
-"""Nesterov's momentum, and the decay of the shifts."""
+"""Nesterov momentum and decay of the shifts."""
 
 MNIST_MLP: Overrides = {
     "data.name": "mnist",
@@ -57,13 +57,19 @@ def error(value: float, note: str = "") -> dict[str, Printed]:
 
 
 def cited(name: str, label: str, value: float) -> Row:
-    """Return the row of a test error that the paper cites from elsewhere."""
+    """Return the row of a test error that the paper cites from another paper."""
     return Row(name, label, printed=error(value), cited=True)
 
 
 def cnn(name: str, label: str, overrides: Overrides, value: float | None = None) -> Row:
-    """Return a row of the convolutional network; without a printed error "
-    "it is not in the paper."""
+    """Return a row of the convolutional network.
+
+    Args:
+      name: name of the row.
+      label: label of the noise.
+      overrides: further fields of the configuration.
+      value: test error that the paper prints; None for a row of ours.
+    """
     label = f"ReLU CNN 128c-p-128c-p-128c-p-1000fc + {label}"
     printed = {} if value is None else error(value)
     return Row(name, label, overrides, printed, ours=value is None)

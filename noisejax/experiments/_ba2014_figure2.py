@@ -44,15 +44,18 @@ EXPERIMENT = Experiment(
     measurements=("shift_against_activity",),
     base={**ba2014.MNIST_BASE, "noise.shift": "both"},
     figure="left: mean inputs against their shifts; right: mean hidden activities",
-    protocol=("The networks of table 2; activities averaged over the training set.",),
+    protocol=(
+        "The networks are those of table 2. Activities are averages over the training "
+        "set.",
+    ),
     ours=(
-        "Settings of table 2. The paper does not say which network or hidden layer is "
-        "drawn; all layers are drawn here.",
+        "The settings are those of table 2. The paper does not say which network or "
+        "hidden layer its figure shows; our figure shows all layers.",
     ),
     inconsistencies=(
-        "Section 4 once calls the best shift the average of the activities; it is "
-        "MINUS the average, as figure 2 and the next sentence say.",
-        "'Strong' negative correlation: no coefficient is printed.",
+        "Section 4 once says that the best shift is the average of the activities. "
+        "Figure 2 and the next sentence say that it is MINUS the average.",
+        "The text calls the negative correlation 'strong' but prints no coefficient.",
     ),
     claims=(
         Claim(

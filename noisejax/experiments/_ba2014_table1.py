@@ -1,4 +1,4 @@
-"""Ba et al. 2014, table 1: inputs at which an activation is 0, as under dropout."""
+"""Ba et al. 2014, table 1: inputs at which an activation is 0."""
 
 from noisejax.experiments import _ba2014 as ba2014
 from noisejax.experiments._claims import Claim, level
@@ -25,10 +25,11 @@ EXPERIMENT = Experiment(
     scales={"smoke": instant(), "short": instant(), "paper": instant()},
     metrics=("zero_at", "zero_at/share"),
     measurements=("activation_zeros",),
-    protocol=("The inverse image of 0 under each activation.",),
+    protocol=("The table lists the pre-activations for which each activation is 0.",),
     ours=(
-        "Found on a grid of pre-activations in [-20, 20] in steps of 0.001 (maxout: "
-        "two pieces, steps of 0.1), exactly, and to 1e-6 in the activation.",
+        "We evaluate each activation on a grid of pre-activations in [-20, 20] with "
+        "steps of 0.001 (maxout: two pieces, steps of 0.1). Activations below 1e-6 in "
+        "magnitude are reported next to exact zeros.",
     ),
     claims=(
         Claim(

@@ -24,7 +24,7 @@ EXPERIMENT = Experiment(
                 "optimizer.learning_rate": 0.001,
             },
             ba2014.error(
-                57.8, "looks like an accuracy: such networks err on 40 to 50 %"
+                57.8, "probably an accuracy: such networks have errors of 40 to 50 %"
             ),
         ),
         ba2014.cited(
@@ -53,7 +53,8 @@ EXPERIMENT = Experiment(
         "short": Scale(
             changes=(
                 "an eighth of the feature maps and units",
-                "rates 0.1 (input) and 0.2, as 16 maps are few",
+                "rates 0.1 (input) and 0.2 (hidden), because there are only 16 feature "
+                "maps",
                 "16 epochs",
                 "the dense network is not run",
             ),
@@ -88,26 +89,32 @@ EXPERIMENT = Experiment(
         "training.epochs": 200,
     },
     protocol=(
-        "50,000 / 10,000; global contrast normalisation per image, then ZCA.",
-        "Three 5x5 convolutions of 128 maps (padding 2), each with 3x3 max-pooling of "
-        "stride 2; 1000 dense units; dropout on the input and all layers.",
-        "SGD with Nesterov momentum 0.9 (convolutional) or 0.99 (dense); decay 0.1 of "
-        "the shifts; no augmentation.",
+        "There are 50,000 training and 10,000 test images, with global contrast "
+        "normalisation (GCN) per image and then ZCA.",
+        "The network has three 5x5 convolutions with 128 maps (padding 2), each "
+        "followed by 3x3 max-pooling with stride 2, and 1000 dense units. Dropout is "
+        "on the input and all hidden layers.",
+        "The optimizer is SGD with Nesterov momentum 0.9 (convolutional) or 0.99 "
+        "(dense). The shifts have a decay of 0.1. There is no augmentation.",
     ),
     ours=(
-        "Rates 0.2 (input) and 0.5; Glorot's initialisation; learning rate 0.01 "
-        "(dense: 0.001), cosine behind an epoch of warm-up; batch 128; 200 epochs; a "
-        "tenth held out, the best epoch by it is tested.",
-        "GCN to standard deviation 1; ZCA with epsilon 0.1, fitted on the 50,000 "
-        "training images, including those held out.",
-        "One shift per feature map, on the input per channel; masks act after pooling.",
-        "Sums of products in float32, operands rounded to bfloat16, at 'paper'.",
+        "Dropout rates are 0.2 (input) and 0.5 (hidden). The learning rate warms up "
+        "for one epoch to 0.01 (dense: 0.001) and then follows a cosine. Training "
+        "takes 200 epochs with batches of 128 and Glorot initialisation. A tenth of "
+        "the training images is held out, and the epoch with the lowest validation "
+        "error is tested.",
+        "GCN gives each image the standard deviation 1. ZCA has epsilon 0.1 and is "
+        "fitted on all 50,000 training images, including the held-out ones.",
+        "There is one shift per feature map, or per channel of the input. Masks act "
+        "after pooling.",
+        "At scale 'paper', the operands of matrix products are rounded to bfloat16, "
+        "and sums are in float32.",
     ),
     inconsistencies=(
         "Section 3.2 says that invariant dropout gains 0.5 %; table 3 gives 12.3 - "
         "11.7 = 0.6.",
-        "57.8 % for the dense network is far above what such networks make; as an "
-        "accuracy it would be usual.",
+        "57.8 % is a far higher error than dense networks usually have; it would be a "
+        "usual accuracy.",
     ),
     claims=(
         Claim(

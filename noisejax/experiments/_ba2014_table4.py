@@ -28,8 +28,9 @@ EXPERIMENT = Experiment(
         "short": Scale(
             changes=(
                 "an eighth of the feature maps and units",
-                "rates 0.1 (input) and 0.2, as 16 maps are few",
-                "trained on the 73,257 images of 'train' alone, a tenth held out",
+                "rates 0.1 (input) and 0.2 (hidden), because there are only 16 feature "
+                "maps",
+                "trained on the 73,257 images of 'train' only; a tenth is held out",
                 "5 epochs",
             ),
             cost="about 30 minutes, two cores (estimate: 50 s an epoch)",
@@ -61,19 +62,21 @@ EXPERIMENT = Experiment(
         "training.epochs": 30,
     },
     protocol=(
-        "604,388 training images (train + extra), 26,032 test images; 6,000 held out, "
-        "400 per class of train and 200 per class of extra; GCN.",
-        "The network of table 3; dropout on the input and all hidden layers; the "
-        "validation part selects the learning rate and stops early.",
+        "There are 604,388 training images (train + extra) and 26,032 test images, "
+        "with global contrast normalisation. 6,000 training images are held out: 400 "
+        "per class of train and 200 per class of extra.",
+        "The network is that of table 3, with dropout on the input and all hidden "
+        "layers. The validation images select the learning rate and the epoch.",
     ),
     ours=(
-        "Rates, initialisation, learning rate and batch as in table 3; 30 epochs, the "
-        "best by validation is tested.",
-        "The learning rate is not selected anew.",
+        "Rates, initialisation, learning rate and batch size are those of table 3. "
+        "Training takes 30 epochs, and the epoch with the lowest validation error is "
+        "tested.",
+        "The learning rate is not selected by validation.",
     ),
     inconsistencies=(
-        "Section 3.3 calls 2.68 % the best known result; table 6 has 2.33 % with "
-        "invariant dropout, 2.47 % without.",
+        "Section 3.3 calls 2.68 % the best known result, but table 6 prints 2.33 % "
+        "with invariant dropout and 2.47 % without it.",
     ),
     claims=(
         Claim(

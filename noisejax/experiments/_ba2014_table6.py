@@ -54,7 +54,7 @@ EXPERIMENT = Experiment(
         "smoke": smoke(1 / 32, {"data.validation_per_class": ()}),
         "short": Scale(
             changes=(
-                "CIFAR-10 alone",
+                "CIFAR-10 only",
                 "a sixteenth of the feature maps and units",
                 "10 epochs",
             ),
@@ -81,19 +81,20 @@ EXPERIMENT = Experiment(
         "training.batch_size": 128,
     },
     protocol=(
-        "The maxout networks of Goodfellow et al. 2013, in their software, with "
-        "shifts.",
-        "No augmentation.",
+        "The networks are the maxout networks of Goodfellow et al. 2013, in their "
+        "software, with shifts.",
+        "There is no augmentation.",
     ),
     ours=(
-        "Windows, pooling and pieces (two per feature map, five per dense unit) are "
-        "those of Goodfellow et al.'s published setting; paddings keep the image's "
-        "size.",
-        "Max-norm 1.9 everywhere; Nesterov momentum 0.9, learning rate 0.01, cosine; "
-        "batch 128; 200 epochs; LeCun's initialisation; preprocessing as in tables 3 "
-        "and 4.",
+        "Kernel sizes, pooling and pieces (two per feature map, five per dense unit) "
+        "are those of Goodfellow et al.'s published setting. Padding preserves the "
+        "size of the image.",
+        "All layers have max-norm 1.9. The optimizer has Nesterov momentum 0.9 and a "
+        "learning rate that starts at 0.01 and follows a cosine. Training takes 200 "
+        "epochs with batches of 128 and LeCun initialisation. Preprocessing is that of "
+        "tables 3 and 4.",
     ),
-    inconsistencies=("No spread is printed for differences of 0.2 and 0.14 %.",),
+    inconsistencies=("The differences are 0.2 and 0.14 %, and no spread is printed.",),
     claims=(
         Claim(
             "Invariant dropout improves maxout networks (11.5 against 11.7; 2.33 "

@@ -1,4 +1,4 @@
-"""Data, networks and protocols that Bouthillier et al.'s experiments share."""
+"""Data, networks and protocols shared by the experiments of Bouthillier et al."""
 
 from collections.abc import Mapping
 
@@ -16,7 +16,7 @@ MLP_DATA: dict[str, Overrides] = {
         "optimizer.learning_rate": 0.005,
     },
 }
-"""Data and learning rate (our choice) of the classifiers."""
+"""Data set -> settings of the classifiers; the learning rates are our choice."""
 
 MLP_BASE: Overrides = {
     "data.validation": 10_000,
@@ -30,16 +30,20 @@ MLP_BASE: Overrides = {
 }
 
 MLP_PROTOCOL = (
-    "Two hidden layers of ReLU, softmax; MNIST 50,000 / 10,000, CIFAR-10 by PCA on 781 "
-    "components without whitening.",
-    "501 epochs, the best by validation is trained further, not from scratch, for 150 "
-    "epochs on training and validation part; mean test error of the last 75.",
+    "The networks have two hidden ReLU layers and a softmax output. MNIST has 50,000 "
+    "training and 10,000 validation images; CIFAR-10 is reduced to 781 PCA components "
+    "without whitening.",
+    "Training takes 501 epochs. The network of the epoch with the lowest validation "
+    "error is then trained for 150 further epochs on the training and validation "
+    "images. The result is the mean test error of the last 75 epochs.",
 )
 
 MLP_OURS = (
-    "SGD with Nesterov momentum 0.9, learning rate 0.05 (MNIST) or 0.005 (CIFAR-10), "
-    "cosine in each of the two phases; batch 100; Glorot initialisation.",
-    "10,000 of CIFAR-10's 50,000 are held out, too; PCA is fitted on all 50,000.",
+    "The optimizer is SGD with Nesterov momentum 0.9. In each of the two phases the "
+    "learning rate starts at 0.05 (MNIST) or 0.005 (CIFAR-10) and follows a cosine. "
+    "Batches have 100 examples; initialisation is Glorot's.",
+    "10,000 of the 50,000 training images of CIFAR-10 are held out. PCA is fitted on "
+    "all 50,000.",
 )
 
 MLP_SMOKE: Overrides = {"data.components": 15}
@@ -58,7 +62,7 @@ AUTOENCODER_DATA: dict[str, Overrides] = {
         "optimizer.momentum": 0.5,
     },
 }
-"""Data, printed learning rate and momentum of the autoencoders."""
+"""Data set -> settings of the autoencoders, as the paper prints them."""
 
 AUTOENCODER_BASE: Overrides = {
     "data.validation": 0.0,
@@ -78,19 +82,21 @@ AUTOENCODER_BASE: Overrides = {
 }
 
 AUTOENCODER_PROTOCOL = (
-    "An autoencoder with a Bernoulli mask (0.4 dropped) on the hidden layer, none on "
-    "the input; 300 epochs, batch 100; learning rate 0.001 and momentum 0.7 on MNIST, "
-    "0.0001 and 0.5 on CIFAR-10, which is reduced to 781 features by PCA.",
-    "Back-projection: 10 'epochs' at learning rate 100.",
+    "The autoencoder has a Bernoulli mask (0.4 dropped) on the hidden layer and no "
+    "noise on the input. Training takes 300 epochs with batches of 100. Learning rate "
+    "and momentum are 0.001 and 0.7 on MNIST, 0.0001 and 0.5 on CIFAR-10, which is "
+    "reduced to 781 PCA features.",
+    "Back-projection takes 10 'epochs' at learning rate 100.",
 )
 
 AUTOENCODER_OURS = (
-    "1000 hidden ReLU units, linear output with weights of its own, LeCun's "
-    "initialisation; half the squared error, summed over inputs, averaged over the "
-    "batch; no Nesterov; the last epoch is shown.",
+    "The autoencoder has 1000 hidden ReLU units and a linear output whose weights are "
+    "not tied to the encoder's, with LeCun initialisation. The loss is half the "
+    "squared error, summed over the inputs and averaged over the batch. Momentum is "
+    "not Nesterov's. Results are of the last epoch.",
     "PCA is fitted on all training images.",
-    "The ten 'epochs' of section 5.1 are ten steps on the squared error averaged over "
-    "units, summed over the batch.",
+    "We read the ten 'epochs' of section 5.1 as ten steps on the squared error, "
+    "averaged over units and summed over the batch.",
 )
 
 AUTOENCODER_SHORT = Scale(
@@ -107,13 +113,13 @@ SAMPLE_METRICS = (
 def data_row(
     data: str, label: str, overrides: Mapping[str, Value], *, scaled: bool = False
 ) -> Row:
-    """Return the row of an autoencoder, named after its data.
+    """Return the row of an autoencoder, with the name of its data set.
 
     Args:
       data: key of `AUTOENCODER_DATA`.
       label: label in the table.
       overrides: further fields of the configuration.
-      scaled: True for masks scaled by 1 / (1 - rate), which are ours.
+      scaled: True to scale masks by 1 / (1 - rate), which the paper does not.
     """
     return Row(
         f"{data}_scaled" if scaled else data,

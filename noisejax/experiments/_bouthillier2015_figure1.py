@@ -1,4 +1,4 @@
-"""Bouthillier et al. 2015, figure 1: density of the dropped share."""
+"""Bouthillier et al. 2015, figure 1: density of the share of dropped units."""
 
 from noisejax.experiments import _bouthillier2015 as shared
 from noisejax.experiments._claims import Claim, level
@@ -42,24 +42,30 @@ EXPERIMENT = Experiment(
     ),
     measurements=("dropped_share_density",),
     figure="probability of each dropped share, exact and drawn, p = 0.5",
-    protocol=("Probability density of the proportion of units dropped with p = 0.5.",),
+    protocol=(
+        "The figure shows the probability density of the proportion of dropped units "
+        "for p = 0.5.",
+    ),
     ours=(
-        "100 and 1000 units: their number is not printed. The axis ends at 8.0 %, the "
-        "mode's probability under dropout with 100 units.",
+        "We use 100 and 1000 units, because the paper does not print the number. The "
+        "vertical axis ends at 8.0 %, the probability of the mode under dropout with "
+        "100 units.",
     ),
     inconsistencies=(
-        "The caption calls the density of random dropout constant 'under pN': with "
-        "finitely many units some of it lies above (3.5 % at 100 units).",
+        "The caption says that the density of random dropout is constant 'under pN'. "
+        "With finitely many units, a part of the probability is above p (3.5 % for 100 "
+        "units).",
     ),
     claims=(
         Claim(
-            "Under dropout the share is peaked around p.",
+            "Under dropout, the density of the dropped share has a peak at p.",
             tuple(
                 level(f"dropout_{n}", "dropped_share/near_rate", low=0.5) for n in UNITS
             ),
         ),
         Claim(
-            "Under random dropout the share is uniform below p.",
+            "Under random dropout, the density of the dropped share is uniform below "
+            "p.",
             tuple(
                 level(f"random_dropout_{n}", "dropped_share/unevenness", high=0.05)
                 for n in UNITS

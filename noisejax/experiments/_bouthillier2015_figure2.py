@@ -25,25 +25,24 @@ EXPERIMENT = Experiment(
     metrics=shared.SAMPLE_METRICS,
     measurements=("back_projected_samples",),
     base=shared.AUTOENCODER_BASE,
-    figure="a row per input: itself, then a back-projection per mask; inverse PCA",
+    figure="each row: an input, then one back-projection per mask (after inverse PCA "
+    "on CIFAR-10)",
     protocol=shared.AUTOENCODER_PROTOCOL,
     ours=(
         *shared.AUTOENCODER_OURS,
-        "Masks are not scaled, as in eqs. 3 to 5, in training and in the targets. Rows "
-        "with scaled masks, the library's default, are ours.",
-        "The class of x* is that of its nearest training input; 100 test inputs, 8 "
-        "masks each.",
+        "Masks are not scaled in training or in the targets, as in eqs. 3 to 5. We "
+        "added rows with scaled masks, the default of noisejax.",
+        "The class of x* is the class of its nearest training input. There are 100 "
+        "test inputs with 8 masks each.",
     ),
     inconsistencies=(
-        "Section 5.1 refers to figure 5 where figure 2 is meant, and so does figure "
-        "5's own caption.",
+        "Section 5.1 and the caption of figure 5 refer to figure 5 but mean figure 2.",
     ),
     claims=(
         Claim(
-            "Back-projected samples are close to natural inputs of the same class "
-            "(our test: the class of the nearest training input is kept at "
-            "most 5 points "
-            "less often than for x itself).",
+            "Back-projected samples are close to natural inputs of the same class (our "
+            "test: the nearest training input has the class of x at most 5 points less "
+            "often for x* than for x).",
             tuple(
                 Contrast(
                     (
@@ -56,9 +55,8 @@ EXPERIMENT = Experiment(
             ),
         ),
         Claim(
-            "Some input gives nearly the same features as the noise (our "
-            "test: half the "
-            "relative residual at most).",
+            "An input exists whose features are nearly the noisy ones (our test: the "
+            "relative residual is at most half as large at x* as at x).",
             tuple(
                 Contrast(
                     ((1.0, data, "residual/after"), (-0.5, data, "residual/before")),

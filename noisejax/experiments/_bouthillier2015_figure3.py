@@ -29,25 +29,28 @@ EXPERIMENT = Experiment(
     ),
     measurements=("units_shut_off",),
     base=shared.AUTOENCODER_BASE,
-    figure="the input; each of its five most active units' filters; each one's x*",
+    figure="an input; the filters of its five most active units; x* with each of these "
+    "units off",
     protocol=(
         *shared.AUTOENCODER_PROTOCOL,
-        "The five most active hidden units of an input are shut off, each alone.",
+        "The five most active hidden units of an input are shut off, one at a time.",
     ),
     ours=(
         *shared.AUTOENCODER_OURS,
-        "The autoencoder is trained with unscaled masks (eq. 3). Hand-made masks of "
-        "scale 1: the other units keep their clean activations.",
-        "One input is drawn, where the paper draws several; the numbers are medians "
-        "over 100 test inputs.",
-        "The feature is removed by subtracting the unit's filter until its "
+        "The autoencoder is trained with unscaled masks (eq. 3). The masks that shut "
+        "off a unit have scale 1, so that the other units have their noise-free "
+        "activations.",
+        "Our figure shows one input; the paper shows several. Numbers are medians over "
+        "100 test inputs.",
+        "To remove the feature, we subtract the filter of the unit until its "
         "pre-activation is 0.",
     ),
     claims=(
         Claim(
-            "A unit's feature is not removed from the input but destroyed, so that "
-            "other units on the same region keep their activation (our test: at x* the "
-            "other units change less than after subtracting the filter).",
+            "Back-projection destroys the feature of a unit instead of removing it "
+            "from the input, so that other units on the same region keep their "
+            "activation (our test: the other units change less at x* than after "
+            "subtracting the filter).",
             (
                 Contrast(
                     (

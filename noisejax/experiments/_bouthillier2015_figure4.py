@@ -94,8 +94,8 @@ EXPERIMENT = Experiment(
         "smoke": smoke(overrides=shared.MLP_SMOKE),
         "short": Scale(
             changes=(
-                "MNIST, 1500-750 alone, a third as wide",
-                "10 epochs and 4 further ones, mean of the last 2",
+                "MNIST and 1500-750 only, at a third of the width",
+                "10 epochs and 4 further ones; mean of the last 2",
             ),
             cost="about 12 minutes, two cores",
             overrides={"training.epochs": 10, "training.retrain_epochs": 4},
@@ -126,37 +126,42 @@ EXPERIMENT = Experiment(
         "projection.num_steps": 20,
         "projection.method": "stable",
     },
-    figure="test error of each network by method; the paper draws it by epoch",
+    figure="test error of each network by method; the paper shows it by epoch",
     protocol=(
         *shared.MLP_PROTOCOL,
-        "x* for every training example from the parameters at the start of the epoch; "
-        "one epoch on x, one on x*, no noise in the network; one x* for all layers.",
-        "x* by 20 steps at rates 300 (first hidden layer) and 30 (second).",
+        "x* is computed for every training example with the parameters at the start of "
+        "the epoch. The network is trained without noise for one epoch on x and one on "
+        "x*. One x* serves all layers.",
+        "x* is found in 20 steps at learning rates 300 (first hidden layer) and 30 "
+        "(second).",
     ),
     ours=(
         *shared.MLP_OURS,
-        "The rates of the masks are not printed for this figure: 0.5 on hidden layers, "
-        "none on the input, for dropout and for x* alike. The masks of x* are not "
-        "scaled (eqs. 3 to 8); dropout's are scaled while training (eq. 9).",
-        "An epoch on x and an epoch on x* count as two epochs; epochs are rounded up "
-        "to whole rounds (502 for 501).",
-        "x* by descent with a step from Lanczos' iteration, because the printed rates "
-        "can diverge on a trained network. They have a row of their own.",
-        "Rows without noise, with scaled masks, and with one x* for each layer, which "
-        "section 3.1 proposes and section 5.2 leaves out for speed.",
+        "The paper does not print the dropout rates of this figure. We use 0.5 on "
+        "hidden layers and no noise on the input, for dropout and for x*. The masks of "
+        "x* are not scaled (eqs. 3 to 8); the masks of dropout are scaled during "
+        "training (eq. 9).",
+        "An epoch on x and an epoch on x* count as two epochs. The number of epochs is "
+        "rounded up to whole rounds (502 for 501).",
+        "x* is found by gradient descent with a step size from the Lanczos iteration, "
+        "because descent at the printed rates can diverge on a trained network. A "
+        "separate row uses the printed rates.",
+        "We added rows without noise, with scaled masks, and with one x* for each "
+        "layer. Section 3.1 proposes the latter, and section 5.2 omits it for speed.",
     ),
     inconsistencies=(
-        "Errors are drawn, not printed: figure only.",
-        "'Not significant' loss, 'slightly better' on CIFAR-10: no test is printed.",
-        "Section 8.1 prints 10^-47 for the chance that a mask leaves the active units "
-        "untouched; its formula gives 0.5^150 = 7.0e-46.",
-        "Section 3.1 calls one x* for all layers unlikely; section 5.2 trains on one.",
+        "The errors are shown in the figure only; no values are printed.",
+        "The text calls the loss 'not significant' and CIFAR-10 'slightly better' but "
+        "prints no test.",
+        "Section 8.1 prints 10^-47 for the probability that a mask drops none of the "
+        "active units; its formula gives 0.5^150 = 7.0e-46.",
+        "Section 3.1 calls one x* for all layers unlikely, but section 5.2 trains on "
+        "one.",
     ),
     claims=(
         Claim(
-            "Training on x and x* is about as accurate as dropout (our "
-            "test: within 0.25 "
-            "% on MNIST, 2 % on CIFAR-10).",
+            "Training on x and x* is about as accurate as dropout (our test: within "
+            "0.25 % on MNIST, 2 % on CIFAR-10).",
             tuple(
                 _against_dropout(data, widths, low=-margin, high=margin)
                 for data, margin in (("mnist", 0.25), ("cifar10", 2.0))
@@ -168,9 +173,8 @@ EXPERIMENT = Experiment(
             tuple(_against_dropout("cifar10", widths, high=0.0) for widths in NETWORKS),
         ),
         Claim(
-            "An x* for each layer does better than one x* for all layers "
-            "(our test: the "
-            "paper proposes both and compares neither).",
+            "Training on one x* for each layer is better than training on one x* for "
+            "all layers (our question: the paper proposes both and compares neither).",
             (
                 better(
                     "mnist_1500-750_projected_per_layer",

@@ -26,24 +26,25 @@ EXPERIMENT = Experiment(
     metrics=shared.SAMPLE_METRICS,
     measurements=("back_projected_samples",),
     base=shared.AUTOENCODER_BASE,
-    figure="as figure 2, each sample with a noise level of its own, in their order",
+    figure="as figure 2, but each sample has its own noise level; samples are ordered "
+    "by level",
     protocol=(
         *shared.AUTOENCODER_PROTOCOL,
-        "Each sample has a noise level and a mask of its own.",
+        "Each sample has its own noise level and mask.",
     ),
     ours=(
         *shared.AUTOENCODER_OURS,
-        "Trained and shown with levels in [0, 0.4]: the range is not printed, nor "
-        "whether the autoencoder of figure 2 was used.",
+        "Training and figure use levels in [0, 0.4]. The paper prints neither the "
+        "range nor whether it used the autoencoder of figure 2.",
     ),
     inconsistencies=(
-        "The caption compares with 'figure 5', itself; figure 2 is meant.",
+        "The caption of figure 5 compares with 'figure 5' but means figure 2.",
     ),
     claims=(
         Claim(
-            "Random dropout's samples lie at different distances from the input, "
-            "dropout's all at the same (our test: distances vary by more "
-            "than a fifth).",
+            "The samples of random dropout have different distances from the input; "
+            "those of dropout all have the same distance (our test: distances vary by "
+            "more than a fifth under random dropout).",
             tuple(
                 level(data, "distance_spread", low=0.2) for data in ("mnist", "cifar10")
             ),

@@ -81,8 +81,9 @@ EXPERIMENT = Experiment(
         "smoke": smoke(overrides=shared.MLP_SMOKE),
         "short": Scale(
             changes=(
-                "MNIST, 2500-625 alone, two fifths as wide; four levels per panel",
-                "20 epochs and 6 further ones, mean of the last 3",
+                "MNIST and 2500-625 only, at two fifths of the width; four levels per "
+                "panel",
+                "20 epochs and 6 further ones; mean of the last 3",
             ),
             cost="about 40 minutes, two cores",
             overrides={"training.epochs": 20, "training.retrain_epochs": 6},
@@ -101,27 +102,29 @@ EXPERIMENT = Experiment(
     drawn=("test_error_percent",),
     metrics=("test_error_percent", "validation_error_percent"),
     base=shared.MLP_BASE,
-    figure="rows CIFAR-10 and MNIST; columns: input, hidden, random noise; error bars",
+    figure="rows: CIFAR-10 and MNIST; columns: input, hidden and random noise; error "
+    "bars",
     protocol=(
         *shared.MLP_PROTOCOL,
-        "Dropout with hidden 0.5 and input 0.0 to 0.7; with input 0.2 and hidden 0.0 "
-        "to 0.7; random dropout [0, x] on input and hidden layers, x from 0.0 to 0.8, "
-        "all in steps of 0.1.",
+        "The panels are dropout with hidden rate 0.5 and input rates 0.0 to 0.7, "
+        "dropout with input rate 0.2 and hidden rates 0.0 to 0.7, and random dropout "
+        "[0, x] on input and hidden layers with x from 0.0 to 0.8. Steps are 0.1.",
     ),
     ours=(
         *shared.MLP_OURS,
-        "The noise level is drawn per layer and example. Rows with one level per layer "
-        "and batch are ours, because the text allows both readings.",
+        "The noise level is drawn per layer and example. We added rows with one level "
+        "per layer and batch, because the text allows both readings.",
     ),
     inconsistencies=(
-        "Errors are drawn, not printed: figure only.",
-        "The text indexes the level by layer alone; figure 5 has one per sample.",
+        "The errors are shown in the figure only; no values are printed.",
+        "In the text the level has an index for the layer only; figure 5 has one level "
+        "per sample.",
     ),
     claims=(
         Claim(
-            "Random dropout improves on dropout (our test: the best of "
-            "random dropout's "
-            "levels against the best of either panel of dropout, each by validation).",
+            "Random dropout improves on dropout (our test: the best level of random "
+            "dropout against the best level of each dropout panel, each chosen by "
+            "validation error).",
             tuple(
                 better(_panel(data, widths, "random"), _panel(data, widths, panel))
                 for data in shared.MLP_DATA

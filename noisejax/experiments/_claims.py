@@ -1,4 +1,4 @@
-"""Claims of a paper, and the contrasts of rows' numbers that test them."""
+"""Claims of a paper, and the contrasts between rows that test them."""
 
 import dataclasses
 import math
@@ -6,18 +6,18 @@ from collections.abc import Mapping
 from typing import TypeAlias
 
 Rows: TypeAlias = str | tuple[str, ...]
-"""A row, or several, which stand for the one with the lowest validation error."""
+"""Name of a row, or names of rows of which the best by validation error is used."""
 
 ERROR = "test_error_percent"
 
 
 @dataclasses.dataclass(frozen=True)
 class Contrast:
-    """A weighted sum of rows' numbers, and its range if a claim is true.
+    """Weighted sum of numbers of rows, with the range in which a claim is true.
 
     Attributes:
-      terms: (weight, row, metric), summed within each seed. A tuple of rows stands for
-        the one with the lowest mean validation error.
+      terms: (weight, row, metric) of each summand; sums are taken within a seed. If a
+        term names several rows, the one with the lowest mean validation error is used.
       low: lower bound of the sum.
       high: upper bound of the sum.
       sides: names of the minuend and the subtrahend, if the sum is a difference of
@@ -32,12 +32,12 @@ class Contrast:
 
 @dataclasses.dataclass(frozen=True)
 class Claim:
-    """A statement of a paper, and the contrasts that test it.
+    """Statement of a paper, with the contrasts that test it.
 
     Attributes:
       text: statement, one sentence.
-      contrasts: sums of numbers that all lie in their range if the claim is true.
-      settled: verdict of a claim without contrasts; "": no number judges it.
+      contrasts: weighted sums, all of which are in their range if the claim is true.
+      settled: verdict of a claim without contrasts; "" if no number tests the claim.
       untestable: scale -> reason why the claim cannot be tested at that scale.
     """
 
@@ -48,20 +48,20 @@ class Claim:
 
 
 def difference(row: Rows, other: Rows, metric: str, **bounds: float) -> Contrast:
-    """Return the contrast "a row's number minus another row's"."""
+    """Return the difference between the numbers of two rows."""
     return Contrast(((1.0, row, metric), (-1.0, other, metric)), **bounds)
 
 
 def better(row: Rows, other: Rows) -> Contrast:
-    """Return the contrast "a row's test error is lower than another row's"."""
+    """Return the contrast "the test error of a row is below that of another row"."""
     return difference(row, other, ERROR, high=0.0)
 
 
 def similar(row: Rows, other: Rows, metric: str, margin: float) -> Contrast:
-    """Return the contrast "two rows' numbers differ by less than a margin"."""
+    """Return the contrast "the numbers of two rows differ by less than a margin"."""
     return difference(row, other, metric, low=-margin, high=margin)
 
 
 def level(row: str, metric: str, **bounds: float) -> Contrast:
-    """Return the contrast of a single row's number."""
+    """Return the number of a single row as a contrast."""
     return Contrast(((1.0, row, metric),), **bounds)

@@ -1,7 +1,4 @@
-"""Experiments as data: rows of configurations beside the numbers that a paper prints.
-
-Nothing here trains, measures or draws.
-"""
+"""Experiments as data: rows of configurations with the numbers that a paper prints."""
 
 import dataclasses
 import math
@@ -12,19 +9,22 @@ from noisejax.experiments._claims import Claim
 from noisejax.experiments._scales import Overrides, Scale, Value
 
 Kind: TypeAlias = Literal["computed", "trained", "measured"]
-"""Kind of an experiment. "computed": numbers from formulas and draws, no network.
-"trained": each row is a training run, and its numbers come from the run's summary.
-"measured": each row is a training run, and its network is measured afterwards."""
+"""Kind of an experiment.
+
+"computed": numbers follow from formulas and drawn masks, without a network.
+"trained": each row is a training run; its numbers are in the summary of the run.
+"measured": each row is a training run; the trained network is then measured.
+"""
 
 
 @dataclasses.dataclass(frozen=True)
 class Printed:
-    """A number as a paper prints it.
+    """Number as a paper prints it.
 
     Attributes:
-      value: printed number, or printed text.
+      value: printed number or text.
       deviation: printed standard deviation, if any.
-      note: remark, such as another value in the paper's text.
+      note: remark, such as a different value in the text of the paper.
     """
 
     value: float | str
@@ -34,20 +34,20 @@ class Printed:
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """A row of a table, or a point of a figure.
+    """Row of a table, or point of a figure.
 
     Attributes:
       name: identifier for `--only`.
-      label: row heading of the paper's table.
-      overrides: fields that differ from the experiment's configuration.
-      printed: metric -> number in the paper; empty if the paper only draws a curve.
-      factors: position in a design or a figure: axis -> level.
-      epochs_factor: multiple of the scale's epochs.
-      round_epochs: epochs per round of training; epochs are rounded up to whole rounds.
-      differs: differences from the paper's run at every scale.
-      ours: True for a row that the paper does not have.
-      cited: True for a row that the paper cites from elsewhere; it is not run.
-      may_fail: True if a training that diverges is a result.
+      label: heading of the row, as in the paper.
+      overrides: fields that differ from the configuration of the experiment.
+      printed: metric -> number in the paper; empty if the paper prints no number.
+      factors: axis -> level of the row in a design or a figure.
+      epochs_factor: factor on the epochs of the scale.
+      round_epochs: epochs per round; epochs are rounded up to whole rounds.
+      differs: differences from the paper at every scale.
+      ours: True if the row is not in the paper.
+      cited: True if the paper cites the row from another paper; the row is not run.
+      may_fail: True if divergence of the training is a valid result.
     """
 
     name: str
@@ -65,28 +65,28 @@ class Row:
 
 @dataclasses.dataclass(frozen=True)
 class Experiment:
-    """A table or figure of a paper, and its reproduction.
+    """Table or figure of a paper, and its reproduction.
 
     Attributes:
       name: identifier for `--experiment`.
       title: title of the table, one line.
       paper: authors and year.
-      place: number in the paper, such as "table 2".
+      place: table or figure in the paper, such as "table 2".
       kind: "computed", "trained" or "measured".
       base: configuration fields that all rows share.
       rows: rows of the table, or points of the figure.
       scales: "smoke", "short" and "paper", each with its size.
       metrics: reported metrics, in the order of the columns.
-      decimals: metric -> decimals that the paper prints, if a trailing 0 would be lost.
-      drawn: metrics that the paper draws and does not print; a name without its layer
-        stands for all layers.
-      measurements: names of the measurements on each network, or of the computation.
+      decimals: metric -> number of printed decimals, for numbers that end in 0.
+      drawn: metrics that the paper shows in a figure without printing them; a name
+        without a layer means all layers.
+      measurements: names of the measurements of each network, or of the computation.
       design: crossed factors whose effects are estimated.
-      figure: caption of the figure; "": the paper's numbers and ours, row by row.
+      figure: caption of the figure; "" to plot our numbers next to those of the paper.
       protocol: settings that the paper prints.
-      ours: settings that the paper leaves open and that we chose.
+      ours: settings that we chose because the paper does not print them.
       inconsistencies: contradictions within the paper.
-      claims: statements of the paper, each with its test.
+      claims: statements of the paper with their tests.
     """
 
     name: str
@@ -109,7 +109,7 @@ class Experiment:
     claims: tuple[Claim, ...] = ()
 
     def rows_at(self, scale: str) -> tuple[Row, ...]:
-        """Return the rows that are run at a scale."""
+        """Return the rows that run at a scale."""
         wanted = self.scales[scale].rows
         return tuple(
             row
@@ -120,8 +120,8 @@ class Experiment:
     def overrides(self, row: Row, scale: str) -> dict[str, Value]:
         """Return the configuration of a row at a scale, as overrides of the defaults.
 
-        The scale overrides the row, and the row overrides the experiment. Then widths
-        are scaled and epochs multiplied.
+        Settings of the scale override those of the row, which override those of the
+        experiment. Widths and epochs are then multiplied by their factors.
 
         Args:
           row: row of this experiment.

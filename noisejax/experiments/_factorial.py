@@ -1,4 +1,4 @@
-"""Our own: the four papers' ideas crossed on one network."""
+"""Our experiment: the ideas of the four papers, crossed on one network."""
 
 from noisejax.experiments import _ba2014 as ba2014
 from noisejax.experiments._experiment import Experiment, Row
@@ -13,7 +13,7 @@ SCHEMES: dict[str, Overrides] = {
     },
     "gaussian": {**ba2014.DROPOUT, "noise.scheme": "gaussian_dropout"},
 }
-"""Noise schemes; the scaled masks of all three have the variances 1/4 and 1."""
+"""Noise schemes. The variance of the scaled mask is 1/4 on the input, 1 elsewhere."""
 
 SHIFTS = {"plain": "none", "shift": "both"}
 ACCELERATION = ("plain", "gaaf")
@@ -26,11 +26,11 @@ def cell(
     """Return a row of the crossed design.
 
     Args:
-      names: names of scheme, shift ("shift" or another) and activation ("gaaf" or
-        another), which are those of the row.
+      names: names of the scheme, the shift ("shift" if there is one) and the
+        activation ("gaaf" for GAAF); they form the name of the row.
       samples: number of noise samples.
       label: label of the row.
-      overrides: fields of scheme and shift.
+      overrides: configuration fields of the scheme and the shift.
     """
     scheme, shift, gaaf = names
     return Row(
@@ -80,7 +80,7 @@ CONTROLS = (
         {**SCHEMES["dropout"], "optimizer.learning_rate": 0.1},
     ),
 )
-"""Rows outside the crossed design; they do not enter the effects."""
+"""Rows outside the crossed design, which the effects do not use."""
 
 EXPERIMENT = Experiment(
     name="factorial",
@@ -116,16 +116,16 @@ EXPERIMENT = Experiment(
     design=("scheme", "shift", "gaaf", "samples"),
     figure="main effects and interactions with their standard errors",
     protocol=(
-        "One network, data split, optimizer and number of epochs for all rows; the "
-        "same seeds in all cells, so that effects are differences within a seed.",
+        "All rows share the network, data split, optimizer, number of epochs and "
+        "seeds, so that effects are differences within a seed.",
     ),
     ours=(
-        "Everything. Noise levels are matched in the variance of the scaled mask: 1/4 "
-        "on the input, 1 on hidden layers.",
-        "A main effect is the mean difference between two levels over all other cells, "
-        "an interaction half the difference of effects; their standard errors are over "
-        "seeds. Schemes are compared with dropout.",
-        "Control with a doubled learning rate: 0.1 for 0.05.",
+        "All settings are ours. Noise levels have equal variances of the scaled mask: "
+        "1/4 on the input and 1 on hidden layers.",
+        "A main effect is the mean difference between two levels over all other cells. "
+        "An interaction is half the difference of two effects. Standard errors are "
+        "over seeds. Schemes are compared with dropout.",
+        "The control with a doubled learning rate has 0.1 instead of 0.05.",
     ),
     claims=(),
 )

@@ -1,4 +1,4 @@
-"""Our own: noise while fine-tuning a transformer on other classes."""
+"""Our experiment: noise while fine-tuning a transformer on other classes."""
 
 from noisejax.experiments._claims import ERROR, Claim, better
 from noisejax.experiments._experiment import Experiment, Row
@@ -6,7 +6,7 @@ from noisejax.experiments._scales import Overrides, Scale, smoke
 from noisejax.experiments._vit_factorial import NO_NOISE, SCHEMES, SMALL, VIT
 
 SOURCE = "source"
-"""Row that the other rows start from."""
+"""Name of the row from which the other rows start."""
 
 OTHER_CLASSES: Overrides = {
     "data.classes": (5, 6, 7, 8, 9),
@@ -76,26 +76,26 @@ EXPERIMENT = Experiment(
     protocol=(
         "The source is trained on five classes. Every other row is trained on 100 "
         "images of the other five classes and tested on all their test images.",
-        "Seed i starts from seed i of the source, so that differences are within a "
-        "seed.",
+        "Seed i starts from seed i of the source, so that differences are taken within "
+        "a seed.",
     ),
     ours=(
-        "Everything. Noise sites and rates are those of vit_factorial.",
-        "The learning rate is 0.001, and 0.02 for the output layer alone.",
+        "All settings are ours. Noise sites and rates are those of vit_factorial.",
+        "The learning rate is 0.001, or 0.02 if only the output layer is trained.",
     ),
     claims=(
         Claim(
-            "Noise while fine-tuning lowers the error (our question).",
+            "Noise during fine-tuning lowers the error (our question).",
             tuple(better(row, "none") for row in ("dropout", "random", "iwsgd")),
         ),
         Claim(
-            "Several samples by importance lower the error of fine-tuning "
+            "Several samples with importance weights lower the error of fine-tuning "
             "(our question).",
             (better("iwsgd", "dropout"),),
         ),
         Claim(
-            "Fine-tuning all layers does better than training the output layer, and "
-            "than training from scratch (our question).",
+            "Fine-tuning all layers gives a lower error than training the output layer "
+            "only, and than training from scratch (our question).",
             (better("dropout", "last_layer"), better("dropout", "scratch")),
         ),
     ),

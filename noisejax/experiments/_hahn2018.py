@@ -1,4 +1,4 @@
-"""Networks and protocol that Hahn and Choi's MNIST experiments share."""
+"""Networks and protocol shared by the MNIST experiments of Hahn and Choi."""
 
 from collections.abc import Mapping
 
@@ -12,7 +12,7 @@ METHODS: dict[str, tuple[str, Overrides]] = {
     "dropout": ("+Dropout", {"noise.scheme": "dropout"}),
     "gaaf": ("+GAAF", {"noise.scheme": "none", "model.gaaf": True}),
 }
-"""The networks of table 4: name -> (label, overrides)."""
+"""Name -> (label, overrides) of the networks of table 4."""
 
 BASE: Overrides = {
     "data.name": "mnist",
@@ -34,19 +34,21 @@ BASE: Overrides = {
 }
 
 PROTOCOL = (
-    "MNIST, tanh 512-256-256-10; K = 10,000; exponential shape function; batches of "
-    "128 where the net variance is measured (section 3).",
-    "The dropout rate is given as 'usually 0.5', and dropout as hidden nodes left out.",
+    "The network is tanh 512-256-256-10 on MNIST, with K = 10,000 and the exponential "
+    "shape function. Section 3 measures the net variance on batches of 128.",
+    "The dropout rate is 'usually 0.5', and dropout omits hidden nodes.",
 )
 
 OURS = (
-    "Section 3 is assumed to use the network of section 5.1.",
-    "Adam (which the introduction cites; no optimizer is printed), learning rate "
-    "0.001, constant; batch 128; Glorot initialisation; shape exp(-|x|).",
-    "Dropout rate 0.5 on the hidden layers, none on the input; inverted scaling while "
-    "training, where the paper rescales at test time.",
-    "10,000 training images are held out; at most 500 epochs, stopped after 50 without "
-    "a better validation error; the best epoch by validation is measured.",
+    "We assume that section 3 uses the network of section 5.1.",
+    "The optimizer is Adam at the constant learning rate 0.001. The paper names no "
+    "optimizer, but its introduction cites Adam. Batches have 128 examples, "
+    "initialisation is Glorot's, and the shape function is exp(-|x|).",
+    "The dropout rate is 0.5 on hidden layers and 0 on the input. Masks are scaled "
+    "during training (inverted scaling); the paper rescales at test time.",
+    "10,000 training images are held out. Training takes at most 500 epochs and stops "
+    "after 50 epochs without a lower validation error. The network of the epoch with "
+    "the lowest validation error is measured.",
 )
 
 
@@ -57,8 +59,8 @@ def method_row(
 
     Args:
       method: key of `METHODS`.
-      printed: metric -> the paper's number.
-      ours: True if the paper does not report this network here.
+      printed: metric -> number that the paper prints.
+      ours: True if the paper does not report this row.
     """
     label, overrides = METHODS[method]
     factors = {"method": method}
@@ -72,14 +74,14 @@ DOUBLED = Row(
     factors={"method": "base_doubled_rate"},
     ours=True,
 )
-"""Control for GAAF, which doubles the gradient where the shape function is near 1."""
+"""Control for GAAF, which doubles the gradient if the shape function is near 1."""
 
 
 def scales(num_seeds: int = 10) -> dict[str, Scale]:
     """Return the scales of the experiments on these networks.
 
     Args:
-      num_seeds: runs per row at the paper's scale.
+      num_seeds: number of runs per row at the scale "paper".
     """
     return {
         "smoke": smoke(),

@@ -16,12 +16,15 @@ EXPERIMENT = Experiment(
     measurements=("slopes_under_noise",),
     base=shared.BASE,
     figure="mean slope with noise against the slope without, per layer",
-    protocol=(*shared.PROTOCOL, "A drawing of the mechanism; nothing is measured."),
+    protocol=(
+        *shared.PROTOCOL,
+        "The figure is a drawing of the mechanism; nothing is measured.",
+    ),
     ours=(
         *shared.OURS,
-        "The drawing is turned into a measurement: over 20 draws of all masks on a "
-        "batch of 128 test images, the mean of phi'(z + noise) against phi'(z). The "
-        "network without dropout is measured with dropout 0.5 put in.",
+        "We measure the mechanism: the mean of phi'(z + noise) over 20 draws of all "
+        "masks, against phi'(z), on a batch of 128 test images. The network that was "
+        "trained without dropout is measured with dropout at rate 0.5.",
     ),
     claims=(
         Claim(

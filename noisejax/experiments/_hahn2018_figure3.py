@@ -25,22 +25,25 @@ EXPERIMENT = Experiment(
     figure="densities of the pre-activations of each layer, one curve per network",
     protocol=(
         *shared.PROTOCOL,
-        "Pre-activations ('nets') of tanh on the MNIST test set, after training.",
+        "The figures show the pre-activations ('nets') of tanh units on the MNIST test "
+        "set, after training.",
     ),
     ours=(
         *shared.OURS,
-        "Saturated: phi' below 0.1.",
-        "Flat: a small largest eigenvalue of the Hessian of the noise-free training "
-        "loss; with GAAF, of the network with plain tanh. The paper measures no "
-        "flatness.",
-        "A control: no GAAF, the learning rate doubled.",
+        "A pre-activation is saturated if phi' is below 0.1.",
+        "The paper does not measure flatness. Our measure is the largest eigenvalue of "
+        "the Hessian of the noise-free training loss; a small one means a flat region. "
+        "For GAAF the Hessian is that of the network with plain tanh.",
+        "We added a control without GAAF at twice the learning rate.",
     ),
     inconsistencies=(
-        "Figure 6 is said to differ less than figure 3; neither is put into numbers.",
+        "The text says that figure 6 differs less than figure 3, but prints no numbers "
+        "for either.",
     ),
     claims=(
         Claim(
-            "Dropout pushes pre-activations towards saturation, higher layers more.",
+            "Dropout pushes pre-activations towards saturation, and more so in higher "
+            "layers.",
             (
                 *(
                     difference("dropout", "base", f"share_saturated/{layer}", low=0.0)
@@ -58,7 +61,8 @@ EXPERIMENT = Experiment(
             ),
         ),
         Claim(
-            "GAAF pushes them there too, but less than dropout.",
+            "GAAF also pushes pre-activations towards saturation, but less than "
+            "dropout.",
             tuple(
                 difference(*pair, f"share_saturated/{layer}", low=0.0)
                 for layer in LAYERS
@@ -66,7 +70,7 @@ EXPERIMENT = Experiment(
             ),
         ),
         Claim(
-            "Dropout and GAAF converge on flatter regions than the base model.",
+            "Dropout and GAAF converge to flatter regions than the base model.",
             tuple(
                 difference(method, "base", "sharpness/largest", high=0.0)
                 for method in ("dropout", "gaaf")

@@ -28,8 +28,11 @@ EXPERIMENT = Experiment(
     measurements=("gaaf_functions",),
     figure="g(x) with tanh around 0; s(x) for tanh and for ReLU, with the slopes",
     protocol=("g(x) = (x K - floor(x K) - 0.5) / K with K = 10,000.",),
-    ours=("The shapes exp(-|x|) and sigmoid(x + 3): no constants are printed.",),
-    inconsistencies=("|g| is called smaller than 1/K; it is at most 0.5/K.",),
+    ours=(
+        "The shape functions are exp(-|x|) and sigmoid(x + 3). The paper prints no "
+        "constants.",
+    ),
+    inconsistencies=("The text says that |g| is below 1/K; it is at most 0.5/K.",),
     claims=(
         Claim(
             "g does not change the value: |g| K is at most 0.5.",
@@ -40,7 +43,7 @@ EXPERIMENT = Experiment(
             (level("acceleration", "acceleration/slope", low=0.999, high=1.001),),
         ),
         Claim(
-            "The shapes are near 0 where the activation is far from its bend.",
+            "The shape functions are near 0 far from the bend of the activation.",
             (
                 level("tanh_shape", "shape/at_-8", high=0.01),
                 level("tanh_shape", "shape/at_8", high=0.01),

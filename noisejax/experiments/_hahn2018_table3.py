@@ -34,22 +34,26 @@ EXPERIMENT = Experiment(
     base=shared.BASE,
     protocol=(
         *shared.PROTOCOL,
-        "One batch of 128 with 20 draws of the masks, when the model almost converged; "
-        "the variance of each unit's pre-activation, averaged over a layer.",
+        "The table shows the variance of the pre-activation of each unit, averaged "
+        "over a layer. It is taken over 20 draws of the masks on one batch of 128, "
+        "when the model has almost converged.",
     ),
     ours=(
         *shared.OURS,
-        "A batch of test examples at the best epoch, where the paper measures during "
-        "training; ddof 1; averaged over examples and units; layer 1 must be "
-        "0, as the input has no noise; the conditional part (eq. 6) is shown beside.",
-        "Net values do not depend on how masks are scaled (the weights differ), so "
-        "that nothing is converted.",
+        "We measure on a batch of test examples at the best epoch; the paper measures "
+        "during training. Variances have ddof 1 and are averaged over examples and "
+        "units. The variance of layer 1 is 0, because the input has no noise. We also "
+        "report the conditional part (eq. 6).",
+        "Pre-activations do not depend on how masks are scaled (only the weights do), "
+        "so no conversion is needed.",
     ),
-    inconsistencies=("Two layers print the same 1.07; no spread is printed.",),
+    inconsistencies=(
+        "The same number, 1.07, is printed for two layers. No spread is printed.",
+    ),
     claims=(
         Claim(
-            "Dropout gives pre-activations a significant variance (our "
-            "test: above 0.5).",
+            "Dropout gives pre-activations a significant variance (our test: above "
+            "0.5).",
             tuple(
                 level("dropout", f"net_variance/{layer}", low=0.5)
                 for layer in ("last_layer", "layer_3", "layer_2")

@@ -1,4 +1,4 @@
-"""Our own: settings under which dropout on inverted MNIST keeps its units alive."""
+"""Our experiment: how to avoid dead units under dropout on inverted MNIST."""
 
 from noisejax.experiments import _ba2014 as ba2014
 from noisejax.experiments._claims import ERROR, Claim, better, difference
@@ -51,7 +51,7 @@ ROWS = tuple(
 
 
 def _rows(method: str) -> tuple[str, ...]:
-    """Return the names of a method's rows."""
+    """Return the names of the rows of a method."""
     return tuple(row.name for row in ROWS if row.factors["method"] == method)
 
 
@@ -92,10 +92,14 @@ EXPERIMENT = Experiment(
         "optimizer.learning_rate": 0.02,
         "training.epochs": 100,
     },
-    protocol=("The network and the data of Ba et al., table 2, inverted encoding.",),
+    protocol=(
+        "The network and the data are those of Ba et al., table 2, in the inverted "
+        "encoding.",
+    ),
     ours=(
-        "Everything. A method is judged by the row with the lowest validation error.",
-        "Max-norm 0 is no limit.",
+        "All settings are ours. Each method is represented by its row with the lowest "
+        "validation error.",
+        "Max-norm 0 means no limit.",
     ),
     claims=(
         Claim(
@@ -107,7 +111,7 @@ EXPERIMENT = Experiment(
             (difference(_rows("dropout"), _rows("none"), ERROR, low=0.0),),
         ),
         Claim(
-            "Warm-up and max-norm leave fewer dead units under dropout.",
+            "Warm-up and max-norm reduce the number of dead units under dropout.",
             (
                 difference(
                     "dropout_warmup_3_norm_3",
@@ -118,7 +122,7 @@ EXPERIMENT = Experiment(
             ),
         ),
         Claim(
-            "Ten times the learning rate for the shifts lowers the error.",
+            "A ten times larger learning rate of the shifts lowers the error.",
             (
                 better(
                     "invariant_warmup_3_norm_3_shift_10",

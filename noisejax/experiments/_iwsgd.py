@@ -1,4 +1,4 @@
-"""Our own: what several noise samples per example change, on one network."""
+"""Our experiment: several noise samples per example, on one network."""
 
 from noisejax.experiments import _ba2014 as ba2014
 from noisejax.experiments._claims import ERROR, Claim, Contrast, better, difference
@@ -64,30 +64,34 @@ EXPERIMENT = Experiment(
         "training.epochs": 60,
     },
     protocol=(
-        "One network, data split and optimizer for all rows, and the same seeds, so "
-        "that differences are taken within a seed.",
+        "All rows share the network, data split, optimizer and seeds, so that "
+        "differences are taken within a seed.",
     ),
-    ours=("Everything. The Monte-Carlo prediction and the bound use 16 samples.",),
+    ours=(
+        "All settings are ours. The Monte-Carlo prediction and the bound use 16 "
+        "samples.",
+    ),
     claims=(
         Claim(
-            "Several samples by importance lower the error at equal epochs.",
+            "Several samples with importance weights lower the error at the same "
+            "number of epochs.",
             tuple(better(row, "s_1") for row in ("s_4", "s_8")),
         ),
         Claim(
-            "Importance weights do better than as many equal weights.",
+            "Importance weights give a lower error than equal weights.",
             tuple(better(row, f"{row}_equal") for row in ("s_4", "s_8")),
         ),
         Claim(
-            "Four times the iterations do not improve the result, but make it worse.",
+            "Four times the iterations make the result worse.",
             (difference("s_1_x4", "s_1", ERROR, low=0.0),),
         ),
         Claim(
-            "Four samples do better than four times the iterations.",
+            "Four samples give a lower error than four times the iterations.",
             (better("s_4", "s_1_x4"),),
         ),
         Claim(
-            "The bound L(16) exceeds L(1) on test examples, and more so when trained "
-            "with importance weights than with equal ones.",
+            "The bound L(16) exceeds L(1) on test examples, and more so after training "
+            "with importance weights than with equal weights.",
             (
                 Contrast(
                     ((1.0, "s_8", "bound/S=16"), (-1.0, "s_8", "bound/S=1")), low=0.0

@@ -1,4 +1,4 @@
-"""Networks and training recipe that Noh et al.'s experiments on CIFAR share."""
+"""Settings shared by the experiments of Noh et al."""
 
 from noisejax.experiments._scales import BFLOAT16, Overrides, Scale, smoke
 
@@ -28,26 +28,28 @@ BASE: Overrides = {
 }
 
 PROTOCOL = (
-    "Wide residual network of depth 28 and width 10, dropout between the two "
-    "convolutions of every block; flips and 4-pixel reflected crops; means and "
-    "deviations per channel.",
-    "The network's authors' recipe: SGD with Nesterov momentum 0.9, weight decay 5e-4, "
-    "batch 128, learning rate 0.1 times 0.2 at epochs 60, 120 and 160 of 200.",
-    "Three seeds; means and standard deviations of the test error.",
+    "The network is a wide residual network of depth 28 and width 10, with dropout "
+    "between the two convolutions of every block. Inputs are standardised per channel "
+    "and augmented by flips and by crops after 4 pixels of reflection padding.",
+    "Training follows the authors of the network: SGD with Nesterov momentum 0.9, "
+    "weight decay 5e-4, batches of 128 and 200 epochs. The learning rate is 0.1, "
+    "multiplied by 0.2 at epochs 60, 120 and 160.",
+    "Results are means and standard deviations of the test error over three seeds.",
 )
 
 OURS = (
-    "All 50,000 images are trained on and the last epoch is tested.",
-    "S copies are folded into the batch, as in the authors' code: one augmented image "
-    "for all copies, batch statistics over all of them.",
-    "Sums of products in float32, operands rounded to bfloat16, at 'paper'.",
+    "Networks are trained on all 50,000 images, and the last epoch is tested.",
+    "S copies of each image are folded into the batch, as in the authors' code. All "
+    "copies share one augmentation, and batch statistics are over all copies.",
+    "At scale 'paper', the operands of matrix products are rounded to bfloat16, and "
+    "sums are in float32.",
 )
 
 SMOKE = smoke(1 / 40, {"model.depth": 10})
 
 
 def short(rows: tuple[str, ...], cost: str) -> Scale:
-    """Return the scale of small networks and few epochs.
+    """Return the scale "short": small networks, few epochs.
 
     Args:
       rows: names of the rows that are run.
@@ -56,8 +58,8 @@ def short(rows: tuple[str, ...], cost: str) -> Scale:
     return Scale(
         changes=(
             "depth 10, width 1",
-            "5 epochs, milestones in proportion",
-            "the learning rate is the paper's",
+            "5 epochs, with milestones in proportion",
+            "the learning rate of the paper",
         ),
         cost=cost,
         overrides={"model.depth": 10, "training.epochs": 5},
@@ -68,7 +70,7 @@ def short(rows: tuple[str, ...], cost: str) -> Scale:
 
 
 def paper(cost: str) -> Scale:
-    """Return the paper's scale, with products in bfloat16.
+    """Return the scale "paper", with matrix products in bfloat16.
 
     Args:
       cost: cost of all rows.

@@ -43,7 +43,7 @@ CONTROLS = (
     _control(4, "equal", "equal weights", "weighting", "equal"),
     _control(8, "equal", "equal weights", "weighting", "equal"),
 )
-"""Equal weights are ordinary dropout's objective, at the cost of as many samples."""
+"""Rows of ours. Equal weights give the objective of ordinary dropout."""
 
 EXPERIMENT = Experiment(
     name="noh2017_figure2",
@@ -78,14 +78,16 @@ EXPERIMENT = Experiment(
     figure="test error against the dropout rate, one curve per S, with deviations",
     protocol=shared.PROTOCOL,
     ours=(
-        "Dropout rates 0.1, 0.3, 0.5 and 0.7: the figure's are not printed.",
+        "Dropout rates are 0.1, 0.3, 0.5 and 0.7. The paper does not print the rates "
+        "of the figure.",
         *shared.OURS,
-        "Rows with equal weights, and one with each sample's own batch statistics.",
+        "We added rows with equal weights, and a row in which each sample has its own "
+        "batch statistics.",
     ),
-    inconsistencies=("The figure's values are not printed: figure only.",),
+    inconsistencies=("The values are shown in the figure only; none is printed.",),
     claims=(
         Claim(
-            "Test errors fall as S rises, whatever the dropout rate.",
+            "Test errors fall as S rises, at every dropout rate.",
             tuple(
                 better(f"{data}_rate_{rate}_s_{more}", f"{data}_rate_{rate}_s_{fewer}")
                 for data in DATA
@@ -94,8 +96,8 @@ EXPERIMENT = Experiment(
             ),
         ),
         Claim(
-            "With several samples the results are not sensitive to the rate (our test: "
-            "0.5 and 0.1 differ by less than 1 %).",
+            "With several samples the error is not sensitive to the rate (our test: "
+            "the errors at rates 0.5 and 0.1 differ by less than 1 point).",
             tuple(
                 similar(
                     f"{data}_rate_0.5_s_{samples}",
@@ -107,13 +109,12 @@ EXPERIMENT = Experiment(
                 for samples in (4, 8)
             ),
             untestable={
-                "short": "a network of width 1 after 5 epochs underfits, so that more "
-                "dropout costs accuracy whatever S is"
+                "short": "a network of width 1 underfits after 5 epochs, so that more "
+                "dropout costs accuracy for every S"
             },
         ),
         Claim(
-            "Importance weights do better than as many samples weighted equally "
-            "(our question).",
+            "Importance weights give a lower error than equal weights (our question).",
             tuple(
                 better(
                     f"cifar10_rate_0.5_s_{samples}",

@@ -1,4 +1,4 @@
-"""Noh et al. 2017, table 1: IWSGD beside other models on CIFAR."""
+"""Noh et al. 2017, table 1: IWSGD and other models on CIFAR."""
 
 from noisejax.experiments import _noh2017 as shared
 from noisejax.experiments._claims import ERROR, Claim, Contrast, difference
@@ -16,7 +16,7 @@ CITED = (
     ("densenet", "DenseNet [14]", 3.46, 17.18),
     ("wrn_28", "Wide ResNet (depth=28, dropout=0.3) [40]", 3.89, 18.85),
 )
-"""Cited rows: name, label, test errors in percent on CIFAR-10 and CIFAR-100."""
+"""Name, label and test errors in percent (CIFAR-10 and -100) of cited rows."""
 
 NET = "Wide ResNet (depth=28, dropout=0.5)"
 
@@ -26,7 +26,7 @@ RUN = (
     ("s_4", f"{NET} with IWSGD (S = 4)", 4, 1, (3.58, 0.05), (18.01, 0.16)),
     ("s_8", f"{NET} with IWSGD (S = 8)", 8, 1, (3.55, 0.11), (17.63, 0.13)),
 )
-"""Name, label, samples, epochs factor, errors and deviations on CIFAR-10 and -100."""
+"""Name, label, samples, epochs factor, (error, deviation) on CIFAR-10 and -100."""
 
 
 def _cited(data: str) -> list[Row]:
@@ -58,7 +58,7 @@ def _run(data: str) -> list[Row]:
 
 
 def _difference(data: str, name: str, **bounds: float) -> Contrast:
-    """Return the difference of test error from ordinary dropout."""
+    """Return the difference in test error between a row and ordinary dropout."""
     return difference(f"{data}_{name}", f"{data}_reproduced", ERROR, **bounds)
 
 
@@ -80,10 +80,13 @@ EXPERIMENT = Experiment(
     metrics=("test_error_percent",),
     decimals={"test_error_percent": 2},
     base=shared.BASE,
-    protocol=(*shared.PROTOCOL, "x4 iterations: 800 epochs, milestones in proportion."),
+    protocol=(
+        *shared.PROTOCOL,
+        "'x4 iterations' are 800 epochs, with milestones in proportion.",
+    ),
     ours=shared.OURS,
     inconsistencies=(
-        "The baseline is run at dropout 0.5, the cited network at 0.3.",
+        "The baseline has dropout 0.5, but the cited network has 0.3.",
         "3.58 and 3.55 on CIFAR-10 differ by less than their deviations (0.05, 0.11).",
     ),
     claims=(
@@ -96,7 +99,7 @@ EXPERIMENT = Experiment(
             ),
         ),
         Claim(
-            "Four times the iterations do not improve the result, but make it worse.",
+            "Four times the iterations make the result worse.",
             tuple(_difference(data, "x4_iterations", low=0.0) for data in DATA),
         ),
     ),

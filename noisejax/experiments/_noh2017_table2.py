@@ -85,7 +85,7 @@ CITED = Row(
 
 
 def _gains(metric: str) -> tuple[Contrast, ...]:
-    """Return "5 samples do better than 1, and 8 do better than 5"."""
+    """Return the contrasts "5 samples are better than 1, and 8 are better than 5"."""
     return (
         difference("s_5", "s_1", metric, low=0.0),
         difference("s_8", "s_5", metric, low=0.0),
@@ -107,7 +107,7 @@ EXPERIMENT = Experiment(
                 "frequent answer; tested on 3,684 validation questions, not on "
                 "test-dev",
                 "7 x 7 features of a frozen EfficientNet-Lite0, reduced to 128 "
-                "channels, in place of VGG-16's",
+                "channels, instead of VGG-16's",
                 "64 units, 8 epochs, learning rate 0.003",
             ),
             "about 4 hours, one core (estimate)",
@@ -118,7 +118,7 @@ EXPERIMENT = Experiment(
         "paper": Scale(
             (
                 "tested on the validation questions, not on test-dev",
-                "20 epochs; the paper prints no number",
+                "20 epochs; the paper does not print the number",
             ),
             "about 10 hours, one H200 (estimate)",
             num_seeds=3,
@@ -144,52 +144,53 @@ EXPERIMENT = Experiment(
         "training.batch_size": 100,
     },
     protocol=(
-        "The network of Yang et al. 2016 with one attention layer and a two-layer LSTM "
-        "on word embeddings; pool5 features of VGG-16.",
-        "Trained on VQA and tested on test-dev, open-ended and multiple choice.",
+        "The network is that of Yang et al. 2016 with one attention layer and a "
+        "two-layer LSTM on word embeddings. Image features are pool5 of VGG-16.",
+        "The network is trained on VQA and tested on test-dev, for open-ended and "
+        "multiple-choice answers.",
     ),
     ours=(
-        "1,024 units, dropout 0.5 on the sum of question and image before the output "
-        "layer (as in the published settings of Yang et al.), Adam, learning rate "
-        "0.001, cosine, batches of 100. The paper prints none of these.",
-        "The classes are the 1,000 most frequent answers of the training part; "
-        "training questions with other answers are left out. Questions end after 14 "
-        "words.",
-        "Test accuracy is the share of test questions whose most frequent answer is "
-        "named. Types of answers are derived from their text if the data lack them.",
-        "The level of random dropout has the variance of dropout 0.5.",
-        "The test questions play no part in training; the last epoch is tested.",
+        "The network has 1,024 units and dropout 0.5 on the sum of question and image "
+        "before the output layer, as in the published settings of Yang et al. The "
+        "optimizer is Adam with a learning rate that starts at 0.001 and follows a "
+        "cosine. Batches have 100 questions. The paper prints none of these settings.",
+        "The classes are the 1,000 most frequent answers of the training set. Training "
+        "questions with other answers are skipped. Questions are cut after 14 words.",
+        "Test accuracy is the share of test questions for which the network gives the "
+        "most frequent human answer. If the data have no answer types, they are "
+        "derived from the text of the answers.",
+        "The level of random dropout gives the variance of dropout at rate 0.5.",
+        "The test questions are not used in training. The last epoch is tested.",
     ),
     inconsistencies=(
         "'Increasing the number of samples consistently improves performance': the "
         "open-ended accuracies of Num fall from 36.74 to 34.70 and 35.56, and those of "
         "Others from 48.84 to 48.66 and 48.56.",
         "The multiple-choice accuracies of Num fall from 39.03 to 36.36 and 37.56.",
-        "No spread over seeds is printed, and no number of seeds.",
+        "Neither a spread over seeds nor the number of seeds is printed.",
     ),
     claims=(
         Claim(
-            "The network uses the image: it does better than the question "
+            "The network uses the image: it is more accurate than with the question "
             "only (our question).",
             (difference("s_1", "question_only", ACCURACY, low=0.0),),
         ),
         Claim(
-            "More samples improve the accuracy of all answers, open-ended and multiple "
+            "More samples improve the overall accuracy, open-ended and multiple "
             "choice.",
             (*_gains(OPEN[0]), *_gains(CHOICE[0])),
             untestable=UNTESTABLE,
         ),
         Claim(
-            "More samples improve the test accuracy (ours, by the most frequent "
-            "answer).",
+            "More samples improve our test accuracy (our question).",
             _gains(ACCURACY),
         ),
         Claim(
-            "Importance weights do better than equal ones (our question).",
+            "Importance weights are better than equal weights (our question).",
             (difference("s_5", "s_5_equal", ACCURACY, low=0.0),),
         ),
         Claim(
-            "Five samples do better than five times the epochs (our question).",
+            "Five samples are better than five times the epochs (our question).",
             (difference("s_5", "s_1_x5", ACCURACY, low=0.0),),
         ),
         Claim(
@@ -197,8 +198,8 @@ EXPERIMENT = Experiment(
             (difference("s_1", "no_noise", ACCURACY, low=0.0),),
         ),
         Claim(
-            "Random dropout does better than dropout of the same variance "
-            "(our question).",
+            "Random dropout is better than dropout of the same variance (our "
+            "question).",
             (difference("random", "s_1", ACCURACY, low=0.0),),
         ),
     ),

@@ -58,8 +58,8 @@ EXPERIMENT = Experiment(
         "smoke": smoke(1 / 32, {"data.validation": 0.0}),
         "short": Scale(
             (
-                "Flickr8k, 6,000 training images, in place of COCO",
-                "features of a frozen EfficientNet-Lite0 in place of VGG-16's",
+                "Flickr8k with 6,000 training images instead of COCO",
+                "features of a frozen EfficientNet-Lite0 instead of VGG-16's",
                 "256 units, 5 epochs",
             ),
             "about 10 hours, one core (estimate)",
@@ -68,7 +68,7 @@ EXPERIMENT = Experiment(
             num_seeds=3,
         ),
         "paper": Scale(
-            ("20 epochs; the paper prints no number",),
+            ("20 epochs; the paper does not print the number",),
             "about 10 hours, one H200 (estimate)",
             num_seeds=3,
         ),
@@ -95,34 +95,38 @@ EXPERIMENT = Experiment(
         "training.batch_size": 100,
     },
     protocol=(
-        "The model of Vinyals et al. 2015 with VGG-16 as its fixed encoder; dropout on "
-        "the LSTM's hidden state.",
-        "Trained and tested on COCO; BLEU-4, METEOR and CIDEr of COCO's tool.",
+        "The model is that of Vinyals et al. 2015 with VGG-16 as fixed encoder and "
+        "dropout on the hidden state of the LSTM.",
+        "The model is trained and tested on COCO. BLEU-4, METEOR and CIDEr are "
+        "computed by the COCO tool.",
     ),
     ours=(
-        "512 units, dropout 0.3, Adam, learning rate 0.002, cosine, batches of 100 "
-        "captions. The paper prints none of these.",
-        "The level of dropout was chosen on the validation images, with one seed: "
-        "BLEU-4 was 14.8, 14.8 and 13.5 at 0.2, 0.3 and 0.5.",
-        "Captions are decoded greedily, without noise, up to 20 words. Scores are on "
-        "the tokens of the JSON, without another tokenizer.",
-        "Test accuracy is the mean over captions of the share of words that are the "
-        "most likely ones, given the words before.",
-        "The level of random dropout has the variance of dropout 0.3.",
-        "The test images play no part in training; the last epoch is tested.",
+        "The model has 512 units and dropout 0.3. The optimizer is Adam with a "
+        "learning rate that starts at 0.002 and follows a cosine. Batches have 100 "
+        "captions. The paper prints none of these settings.",
+        "The dropout rate was chosen on the validation images with one seed: BLEU-4 "
+        "was 14.8, 14.8 and 13.5 at rates 0.2, 0.3 and 0.5.",
+        "Captions are decoded greedily without noise, up to 20 words. Scores use the "
+        "tokens of the JSON file; no further tokenizer is applied.",
+        "Test accuracy is the share of words that the model finds most likely given "
+        "the preceding words, averaged over captions.",
+        "The level of random dropout gives the variance of dropout at rate 0.3.",
+        "The test images are not used in training. The last epoch is tested.",
     ),
-    inconsistencies=("No spread over seeds is printed, and no number of seeds.",),
+    inconsistencies=(
+        "Neither a spread over seeds nor the number of seeds is printed.",
+    ),
     claims=(
         Claim(
             "IWSGD with S = 5 improves all three scores.",
             tuple(difference("s_5", "s_1", score, low=0.0) for score in SCORES),
         ),
         Claim(
-            "Importance weights do better than equal ones (our question).",
+            "Importance weights are better than equal weights (our question).",
             (difference("s_5", "s_5_equal", "cider", low=0.0),),
         ),
         Claim(
-            "Five samples do better than five times the epochs (our question).",
+            "Five samples are better than five times the epochs (our question).",
             (difference("s_5", "s_1_x5", "cider", low=0.0),),
         ),
         Claim(

@@ -1,4 +1,4 @@
-"""Scales of experiments, and those that experiments share."""
+"""Scales of experiments."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -13,16 +13,16 @@ SCALES = ("smoke", "short", "paper")
 
 @dataclasses.dataclass(frozen=True)
 class Scale:
-    """Size of an experiment: rows, epochs, widths, seeds.
+    """Size of an experiment.
 
     Attributes:
-      changes: differences from the paper's protocol, one phrase each.
-      cost: time and device, an estimate unless it says measured.
-      overrides: fields of every row's configuration.
+      changes: differences from the protocol of the paper, one phrase each.
+      cost: time and device.
+      overrides: configuration fields of every row.
       width_factor: factor on the units of every layer.
       num_seeds: number of runs per row.
-      rows: names of the rows that are run; (): all.
-      generated: True to train on generated data of the real data's shape.
+      rows: names of the rows that run; () for all rows.
+      generated: True to train on generated data with the shape of the real data.
       draws: number of masks drawn, in experiments without a network.
     """
 
@@ -50,17 +50,17 @@ SMOKE = {
 
 
 def smoke(width_factor: float = 1 / 50, overrides: Overrides | None = None) -> Scale:
-    """Return the scale of two training steps of narrow networks on generated data.
+    """Return the scale of narrow networks, trained for two steps on generated data.
 
     Args:
       width_factor: factor on the units of every layer.
-      overrides: further fields of every row.
+      overrides: further configuration fields of every row.
     """
     return Scale(
         changes=(
             "generated data of the real data's shape",
-            "narrow networks trained two steps; every row is also built at full width, "
-            "as shapes",
+            "narrow networks trained for two steps; the shapes of every network are "
+            "also checked at full width",
         ),
         cost="seconds, two cores",
         overrides={**SMOKE, **(overrides or {})},
@@ -73,17 +73,17 @@ def instant(changes: tuple[str, ...] = (), *, draws: int = 0) -> Scale:
     """Return the scale of an experiment without training.
 
     Args:
-      changes: differences from the paper's protocol.
+      changes: differences from the protocol of the paper.
       draws: number of masks drawn.
     """
     return Scale(changes=changes, cost="seconds, two cores", draws=draws)
 
 
 def digits(cost: str, *, num_seeds: int) -> Scale:
-    """Return the scale of narrow networks of two layers on the embedded digits.
+    """Return the scale of narrow two-layer networks on the embedded digits.
 
     Args:
-      cost: cost of all rows.
+      cost: time and device for all rows.
       num_seeds: number of runs per row.
     """
     return Scale(

@@ -1,4 +1,4 @@
-"""Our own: noise scheme, shift, GAAF and several samples, crossed on a transformer."""
+"""Our experiment: noise scheme, shift, GAAF and samples, crossed on a transformer."""
 
 from noisejax.experiments._claims import ERROR, Claim, better
 from noisejax.experiments._experiment import Experiment, Row
@@ -30,7 +30,7 @@ NO_NOISE: Overrides = {"noise.scheme": "none", "noise.path_rate": 0.0}
 
 
 def at_all_sites(scheme: str, rate: float) -> Overrides:
-    """Return noise of one rate at every site of a block and on the embedding."""
+    """Return noise at one rate, at every site of a block and on the embedding."""
     sites = ("hidden", "embedding", "attention", "residual")
     return {"noise.scheme": scheme} | {f"noise.{site}_rate": rate for site in sites}
 
@@ -39,7 +39,7 @@ SCHEMES = {
     "dropout": at_all_sites("dropout", 0.1),
     "random": at_all_sites("random_dropout", 0.193),
 }
-"""Noise schemes; the scaled masks of both have the variance 1/9."""
+"""Noise schemes. The variance of the scaled mask is 1/9 for both."""
 
 
 def _cell(scheme: str, shift: str, gaaf: str, samples: int) -> Row:
@@ -75,7 +75,7 @@ EXPERIMENT = Experiment(
             num_seeds=3,
         ),
         "paper": Scale(
-            ("on CIFAR-10; 200 epochs; 6 blocks of 192 units; augmented",),
+            ("on CIFAR-10 with augmentation; 200 epochs; 6 blocks of 192 units",),
             "about 20 hours, one H200 (estimate)",
             {
                 "data.name": "cifar10",
@@ -96,17 +96,17 @@ EXPERIMENT = Experiment(
     design=("scheme", "shift", "gaaf", "samples"),
     figure="main effects and interactions with their standard errors",
     protocol=(
-        "One network, data split, optimizer and number of epochs for all rows; the "
-        "same seeds in all cells, so that effects are differences within a seed.",
+        "All rows share the network, data split, optimizer, number of epochs and "
+        "seeds, so that effects are differences within a seed.",
     ),
     ours=(
-        "Everything. The noise is on the embedding, the attention weights, the outputs "
-        "of attention and dense layers and the hidden units; drop path, of a rate that "
-        "rises to 0.1, is in every row but the control.",
-        "Noise levels are matched in the variance of the scaled mask, 1/9. Random "
-        "dropout has a level per image and site.",
-        "Shifts are on the hidden units. GAAF is of GELU, with the shifted sigmoid as "
-        "its shape function.",
+        "All settings are ours. Noise is on the embedding, the attention weights, the "
+        "outputs of attention and dense layers, and the hidden units. Every row except "
+        "the control has drop path at a rate that rises to 0.1 with depth.",
+        "Noise levels give the scaled masks the same variance, 1/9. Random dropout "
+        "draws a level per image and site.",
+        "Shifts are on the hidden units. GAAF is applied to GELU with the shifted "
+        "sigmoid as shape function.",
     ),
     claims=(
         Claim(
