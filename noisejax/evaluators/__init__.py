@@ -12,7 +12,7 @@ from noisejax.evaluators._diagnose import MEASUREMENTS as MEASUREMENTS
 from noisejax.evaluators._diagnose import diagnose as diagnose
 from noisejax.evaluators._diagnose import draw_page as draw_page
 from noisejax.evaluators._diagnose import measure_all as measure_all
-from noisejax.evaluators._gradient_information import information as information
+from noisejax.evaluators._gradients import information as information
 from noisejax.evaluators._layers import from_run as from_run
 from noisejax.evaluators._measurement import Amounts as Amounts
 from noisejax.evaluators._measurement import Drawing as Drawing

@@ -1,4 +1,4 @@
-"""Inputs x* that reproduce what noise did to a network (Bouthillier et al. 2015)."""
+"""Back-projections x* of noise into the input (Bouthillier et al. 2015)."""
 
 from typing import Any, NamedTuple
 
@@ -13,19 +13,21 @@ from noisejax.evaluators._measurement import Amounts, Drawing, Found, Networks
 from noisejax.evaluators._trained_model import NotMeasuredError, TrainedModel
 
 NUM_STEPS = 20
-"""Steps of descent, as in the paper."""
+"""Number of descent steps, as in the paper."""
 
 NUM_UNITS = 5
-"""Hidden units that figure 3 shuts off."""
+"""Number of hidden units that figure 3 shuts off."""
 
 
 class Samples(NamedTuple):
-    """Back-projections of N examples under M masks each, few dropped units first.
+    """Back-projections of N examples under M masks each.
+
+    Masks are sorted by the share of units that they drop.
 
     Attributes:
       x_star: back-projections, [N, M, ...].
-      dropped: share of the first layer's active units that was dropped, [N, M].
-      result: back-projection of all N M inputs.
+      dropped: share of the first layer's active units that is dropped, [N, M].
+      result: result of the descent for all N M inputs, in the order of the draws.
     """
 
     x_star: Array
@@ -34,13 +36,13 @@ class Samples(NamedTuple):
 
 
 class Units(NamedTuple):
-    """Back-projections of N examples with one of U hidden units shut off each.
+    """Back-projections of N examples, each with one of U hidden units shut off.
 
     Attributes:
-      units: the most active units of each example, [N, U].
-      x_star: back-projections without them, [N, U, ...].
+      units: indices of the most active units of each example, [N, U].
+      x_star: back-projections, each without one of these units, [N, U, ...].
       filters: incoming weights of the first example's units, [U, inputs].
-      result: back-projection of all N U inputs.
+      result: result of the descent for all N U inputs.
     """
 
     units: np.ndarray
@@ -52,7 +54,7 @@ class Units(NamedTuple):
 def measure(key: noise.Key, model: TrainedModel, amounts: Amounts) -> Found:
     """Measure residuals of x* and its distance from x (sections 4.1 and 8.1).
 
-    One x* for all noisy layers, by stable descent; the input itself has no noise.
+    Stable descent computes one x* for all noisy hidden layers. The input has no noise.
     """
     model = hidden_noise_only(model)
     x = jnp.asarray(next(model.chunks(limit=amounts.chunk, size=amounts.chunk)))
@@ -86,7 +88,8 @@ def hidden_noise_only(model: TrainedModel) -> TrainedModel:
     """Return the network with noise on its hidden layers only (eq. 6).
 
     Raises:
-      NotMeasuredError: no hidden layer makes noise, or layers normalise over the batch.
+      NotMeasuredError: no hidden layer makes noise, or the network normalises over the
+        batch.
     """
     if not model.sites or not model.with_noise(input_noise=None).is_noisy:
         raise NotMeasuredError("no hidden layer makes noise")
@@ -104,13 +107,13 @@ def sample(
     num_masks: int,
     **options: Any,
 ) -> Samples:
-    """Project several noise samples of each example back (figures 2 and 5).
+    """Back-project several noise samples of each example (figures 2 and 5).
 
     Args:
-      key: key of all masks.
+      key: PRNG key for all masks.
       model: network without noise on the input.
-      x: examples as the network sees them.
-      num_masks: noise samples per example.
+      x: network inputs.
+      num_masks: number of noise samples per example.
       **options: options of `backprojection.back_project`.
     """
     repeated = jnp.repeat(jnp.asarray(x), num_masks, axis=0)
@@ -131,13 +134,13 @@ def sample(
 def shut_units_off(
     model: TrainedModel, x: Float[Array, "examples ..."], **options: Any
 ) -> Units:
-    """Shut off the most active hidden units of each example alone (figure 3).
+    """Shut off the most active hidden units of each example, one by one (figure 3).
 
-    The masks are written by hand, so the other units are not scaled.
+    The other units are not scaled.
 
     Args:
       model: network whose first layer is dense.
-      x: examples as the network sees them.
+      x: network inputs.
       **options: options of `backprojection.back_project`.
 
     Raises:
@@ -167,7 +170,7 @@ def shut_units_off(
 
 
 def draw(networks: Networks) -> list[Drawing]:
-    """Draw the residuals at x and at x*, layer by layer, for each network."""
+    """Draw the residuals of each layer at x and at x*, for each network."""
     return [
         shared.drawing(
             figures.residuals, found["residual_before"], found["residual_after"]

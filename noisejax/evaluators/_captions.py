@@ -1,4 +1,4 @@
-"""Captions of test images: decoded by beam search, and scored."""
+"""Decodes captions of images by beam search, and scores them."""
 
 import contextlib
 import functools
@@ -16,7 +16,7 @@ from tqdm import tqdm
 from noisejax import data, models
 
 CHUNK = 250
-"""Images that are decoded at once."""
+"""Number of images that are decoded at the same time."""
 
 
 def decode_captions(
@@ -28,18 +28,18 @@ def decode_captions(
     length: int = 20,
     progress: bool = False,
 ) -> np.ndarray:
-    """Decode the most likely captions without noise, see `models.beam_search`.
+    """Decode the most likely captions without noise, by `models.beam_search`.
 
     Args:
-      model: captioner.
-      variables: its variables.
+      model: caption model.
+      variables: variables of the model.
       images: features of the images, [N, F].
-      beams: sequences that are kept; 1 decodes greedily.
-      length: largest number of words.
+      beams: beam width; 1 decodes greedily.
+      length: largest number of words in a caption.
       progress: True to show a progress bar on a terminal.
 
     Returns:
-      Word ids [N, length], int; 1 ends a caption.
+      Word ids, [N, length], int. The id 1 ends a caption.
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -70,17 +70,17 @@ def can_score() -> bool:
 def caption_scores(
     candidates: Sequence[str], references: Sequence[Sequence[str]]
 ) -> dict[str, float]:
-    """Score captions by `pycocoevalcap`, the evaluation tool of COCO.
+    """Score captions with `pycocoevalcap`, the evaluation tool of COCO.
 
-    The words are those of the texts, split at spaces: the captions of the field are
-    tokenised. METEOR is left out where there is no Java.
+    Captions are split into words at spaces, so they must be tokenised already. METEOR
+    needs Java, and is skipped if Java is not installed.
 
     Args:
-      candidates: a caption for each image.
-      references: captions of each image by people.
+      candidates: one caption per image.
+      references: captions that people wrote for each image.
 
     Returns:
-      bleu_1 to bleu_4, rouge_l, meteor and cider, times 100 as papers print them.
+      bleu_1 to bleu_4, rouge_l, meteor and cider, multiplied by 100 as in papers.
 
     Raises:
       ImportError: pycocoevalcap is not installed.
@@ -112,7 +112,7 @@ def caption_scores(
         meteor = Meteor()
         try:
             scores["meteor"] = 100 * float(meteor.compute_score(wanted, found)[0])
-        finally:  # it leaves its Java process to the garbage collector
+        finally:  # otherwise the Java process runs until garbage collection
             meteor.meteor_p.kill()
             meteor.meteor_p.communicate()
     return scores

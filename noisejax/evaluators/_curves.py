@@ -1,4 +1,4 @@
-"""Training curves of runs, from their metrics.jsonl."""
+"""Reads training curves from the metrics.jsonl of runs."""
 
 import dataclasses
 import json
@@ -13,37 +13,37 @@ from matplotlib.figure import Figure
 from noisejax import figures, training
 
 COLUMNS = {"error": "error_percent", "loss": "loss"}
-"""Metric -> its name in a row of metrics.jsonl."""
+"""Metric -> field of metrics.jsonl."""
 
 ERRORS = {
     "autoencoder": "Relative squared error (%)",
     "soft_targets": "Relative divergence (%)",
 }
-"""Network -> words for its error; of other networks it is the share of wrong labels."""
+"""Network -> label of its error. For other networks it is the error rate."""
 
 SPLITS = ("train", "validation", "test")
 
 MAX_RUNS = 7
-"""Largest number of runs whose colours all readers can tell apart."""
+"""Largest number of runs, because more colours are hard to tell apart."""
 
 MAX_RUNS_IN_FULL = 2
-"""With more runs only the test curves are drawn."""
+"""Largest number of runs for which training and validation curves are drawn, too."""
 
 
 @dataclasses.dataclass(frozen=True)
 class RunCurves:
-    """Curves of some runs.
+    """Training curves of one or more runs.
 
     Attributes:
-      curves: run -> split -> values, [seeds, epochs], NaN if there is none.
-      ylabel: words for the values, with their unit.
+      curves: run -> split -> values, [seeds, epochs]. Missing values are NaN.
+      ylabel: label of the values, with the unit.
     """
 
     curves: dict[str, dict[str, Float[np.ndarray, "seeds epochs"]]]
     ylabel: str
 
     def draw(self) -> Figure:
-        """Draw the curves, seeds as bands; of many runs only the test curves."""
+        """Draw the curves; for more than two runs, draw the test curves only."""
         shown = self.curves
         if len(shown) > MAX_RUNS_IN_FULL:
             shown = {
@@ -56,19 +56,21 @@ class RunCurves:
 def read_curves(
     runs: Sequence[str | os.PathLike[str]], *, metric: str = "error"
 ) -> RunCurves:
-    """Read the metrics of runs, epoch by epoch.
+    """Read the metrics of each epoch of one or more runs.
+
+    The epochs of retraining follow those of training.
 
     Args:
-      runs: run directories. Epochs of retraining follow those of training.
+      runs: run directories.
       metric: "error" or "loss".
 
     Returns:
-      The curves under the directories' names, or under their paths if names coincide.
+      The curves by directory name, or by path if two directories have the same name.
 
     Raises:
-      FileNotFoundError: a directory holds no run, or a run without metrics.
-      ValueError: there is no run or too many, a run is given twice, the metric is
-        unknown or missing, or the runs' errors are of different kinds.
+      FileNotFoundError: a directory contains no run, or the run has no metrics.
+      ValueError: there is no run or more than seven, a run is given twice, the metric
+        is unknown or missing, or the runs have different kinds of errors.
     """
     paths = [pathlib.Path(run).expanduser().absolute() for run in runs]
     _check(paths, metric)
@@ -89,7 +91,7 @@ def read_curves(
 
 
 def curve(path: pathlib.Path, split: str, seed: int) -> Float[np.ndarray, " epochs"]:
-    """Return the training errors of one seed in percent, as far as it trained."""
+    """Return the error of one seed after each epoch of training, in percent."""
     rows = training.read_metrics(path / "metrics.jsonl")
     return np.array(
         [
@@ -124,7 +126,7 @@ def _check(paths: list[pathlib.Path], metric: str) -> None:
 
 
 def _label(path: pathlib.Path, metric: str) -> str:
-    """Return words for a run's metric, with its unit."""
+    """Return the label of a run's metric, with the unit."""
     if metric == "loss":
         return "Loss (nats)"
     try:

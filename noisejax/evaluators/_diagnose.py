@@ -1,4 +1,4 @@
-"""All measurements of a trained run, written to a directory."""
+"""Makes all measurements of a trained network, and draws them on one page."""
 
 import json
 import math
@@ -13,22 +13,14 @@ from tqdm import tqdm
 from noisejax import figures, training
 from noisejax.evaluators import (
     _back_projection,
-    _bound,
-    _calibration,
-    _correlations,
-    _dead_units,
-    _dropped_share,
-    _error,
-    _gradient_information,
-    _input_shift,
-    _net_values,
-    _net_variance,
-    _sharpness,
+    _gradients,
+    _pre_activations,
+    _predictions,
     _shifts,
-    _slope_under_noise,
+    _units,
 )
 from noisejax.evaluators._layers import from_run
-from noisejax.evaluators._measurement import Amounts, Found, page
+from noisejax.evaluators._measurement import Amounts, Found, Measurement, page
 from noisejax.evaluators._results import check_folder, describe
 from noisejax.evaluators._trained_model import NotMeasuredError, TrainedModel
 
@@ -36,33 +28,42 @@ SCHEMA = 1
 """File-format version of diagnose.json; increase it when the layout changes."""
 
 
-MEASUREMENTS: dict[str, Any] = {
-    "error": _error,
-    "net_variance": _net_variance,
-    "gradient_information": _gradient_information,
-    "correlations": _correlations,
-    "net_values": _net_values,
-    "slope_under_noise": _slope_under_noise,
-    "shifts": _shifts,
-    "dropped_share": _dropped_share,
-    "input_shift": _input_shift,
-    "bound": _bound,
-    "sharpness": _sharpness,
-    "back_projection": _back_projection,
-    "calibration": _calibration,
-    "dead_units": _dead_units,
+MEASUREMENTS = {
+    "error": Measurement(_predictions.measure_error, _predictions.draw_error),
+    "net_variance": Measurement(
+        _pre_activations.measure_variance, _pre_activations.draw_variance
+    ),
+    "gradient_information": Measurement(
+        _gradients.measure_information, _gradients.draw_information
+    ),
+    "correlations": Measurement(_units.measure_correlations, _units.draw_correlations),
+    "net_values": Measurement(
+        _pre_activations.measure_values, _pre_activations.draw_values
+    ),
+    "slope_under_noise": Measurement(
+        _pre_activations.measure_slopes, _pre_activations.draw_slopes
+    ),
+    "shifts": Measurement(_shifts.measure_learned, _shifts.draw_learned),
+    "dropped_share": Measurement(_units.measure_dropped, _units.draw_dropped),
+    "input_shift": Measurement(_shifts.measure_effect, _shifts.draw_effect),
+    "bound": Measurement(_predictions.measure_bound, _predictions.draw_bound),
+    "sharpness": Measurement(_gradients.measure_sharpness, _gradients.draw_sharpness),
+    "back_projection": Measurement(_back_projection.measure, _back_projection.draw),
+    "calibration": Measurement(
+        _predictions.measure_calibration, _predictions.draw_calibration
+    ),
+    "dead_units": Measurement(_units.measure_dead, _units.draw_dead),
 }
-"""Name -> module with `measure` and `draw`. The order decides which key each sees."""
+"""Name -> measurement. The key of a measurement depends on its position."""
 
 ELSEWHERE = {
     "gradient_information_through_training": "of minibatches, accumulated while "
     "training: noisejax.diagnostics.update_gradient_average",
 }
-"""Measurement -> reason why the network of a finished run is not enough for it."""
-
+"""Measurement that needs more than a trained network -> where to find it."""
 
 IMAGES = Amounts(examples=200, gradients=50, chunk=10, iterations=15)
-"""Amounts for activations that are images, which take more time and memory."""
+"""Amounts for convolutional networks, whose activations need more time and memory."""
 
 
 def diagnose(
@@ -72,22 +73,24 @@ def diagnose(
     data_dir: str | os.PathLike[str] | None = None,
     seed: int | None = None,
 ) -> dict[str, Any]:
-    """Measure a trained network: diagnose.json, diagnose.png and diagnose.pdf.
+    """Measure a trained network; write diagnose.json, diagnose.png and diagnose.pdf.
 
     Args:
       checkpoint: run directory.
-      workdir: directory for the results, created; it may be the run directory.
+      workdir: directory for the results. It is created if needed, and it may be the
+        run directory.
       data_dir: TFDS data directory.
-      seed: seed of the network; None: the first that the run trained.
+      seed: seed of the network. The default is the first seed of the run.
 
     Returns:
-      The content of diagnose.json. "skipped" names what the network does not have, and
-      "failed", if present, measurements that raised an error.
+      The content of diagnose.json. "skipped" lists the measurements that do not apply
+      to the network, with reasons. "failed", if present, lists those that raised an
+      error.
 
     Raises:
       FileNotFoundError: the run or the data are missing.
-      ValueError: the workdir is in use or holds another run's results; the run has no
-        checkpoint, or no such seed.
+      ValueError: `workdir` is in use or contains results of another run; or the run has
+        no checkpoint or no such seed.
     """
     run = training.load_run(checkpoint, data_dir=data_dir, seed=seed)
     with training.Workdir(workdir) as folder:
@@ -110,8 +113,8 @@ def measure_all(
     A measurement that raises an error does not stop the others.
 
     Args:
-      model: network, by `from_run` or `from_function`.
-      amounts: numbers of examples and draws; None: those that suit the network.
+      model: network, from `from_run` or `from_function`.
+      amounts: numbers of examples and draws. The default depends on the network.
       progress: True to show a progress bar.
 
     Returns:
@@ -148,7 +151,7 @@ def measure_all(
 
 
 def draw_page(report: Found) -> Figure | None:
-    """Draw all measurements of a diagnose.json on one page; None if there are none."""
+    """Draw a diagnose.json on one page; return None if no measurement has a figure."""
     run, versions, found = report["run"], report["versions"], report["measurements"]
     drawings = [
         drawing
@@ -172,7 +175,7 @@ def draw_page(report: Found) -> Figure | None:
 
 
 def _finite(value: Any) -> Any:
-    """Replace NaN and infinity by None, since JSON has neither."""
+    """Replace NaN and infinity by None, because JSON has neither."""
     if isinstance(value, dict):
         return {name: _finite(item) for name, item in value.items()}
     if isinstance(value, list | tuple):

@@ -1,4 +1,4 @@
-"""Layers of the networks of training runs, with common names."""
+"""Describes the layers of a training run's network."""
 
 from typing import Any
 
@@ -14,10 +14,10 @@ def from_run(run: training.TrainedRun) -> TrainedModel:
     """Wrap the network of a training run.
 
     Args:
-      run: run, as `training.load_run` returns it.
+      run: training run from `training.load_run`.
 
     Returns:
-      The network with its layers.
+      The network, with descriptions of its layers.
 
     Example:
       >>> import tempfile
@@ -76,23 +76,10 @@ def from_run(run: training.TrainedRun) -> TrainedModel:
 def _dense_net(
     module: Any, count: int, prefix: tuple[str, ...], targets: str
 ) -> list[Layer]:
-    """Return the layers of an MLP; those of an autoencoder include the decoder."""
-    sites = _sites(module, count)
-    linear = not getattr(module, "batch_norm", False)
-    activated = getattr(module, "pieces", 1) == 1
-    layers = [
-        Layer(
-            f"layer {i + 1}",
-            f"net_{i}",
-            kernel=(*prefix, f"dense_{i}", "kernel"),
-            product=_dense,
-            linear=linear,
-            activated=activated,
-            **sites[i],
-        )
-        for i in range(count)
-    ]
-    # Outputs for soft targets, [tissues, outcomes], do not have the product's shape.
+    """Return the layers of an MLP, or of an encoder and its decoder."""
+    sites, pieces = _sites(module, count), getattr(module, "pieces", 1)
+    layers = _dense_layers(module, "layer", range(count), sites, pieces, prefix)
+    # The outputs for soft targets are reshaped to [tissues, outcomes].
     return [*layers, _output(prefix, linear=targets != "soft labels", **sites[count])]
 
 
@@ -114,19 +101,32 @@ def _conv_net(module: models.ConvNet) -> list[Layer]:
                     **(inner if j else sites[i]),
                 )
             )
-    layers += [
+    dense = range(first, count)
+    layers += _dense_layers(module, "dense", dense, sites, shape.dense_pieces)
+    return [*layers, _output(**sites[count])]
+
+
+def _dense_layers(
+    module: Any,
+    name: str,
+    indices: range,
+    sites: list[dict[str, Any]],
+    pieces: int,
+    prefix: tuple[str, ...] = (),
+) -> list[Layer]:
+    """Return dense hidden layers; `name` is the first word of their names."""
+    return [
         Layer(
-            f"dense {i + 1}",
+            f"{name} {i + 1}",
             f"net_{i}",
-            kernel=(f"dense_{i}", "kernel"),
+            kernel=(*prefix, f"dense_{i}", "kernel"),
             product=_dense,
-            linear=linear,
-            activated=shape.dense_pieces == 1,
+            linear=not getattr(module, "batch_norm", False),
+            activated=pieces == 1,
             **sites[i],
         )
-        for i in range(first, count)
+        for i in indices
     ]
-    return [*layers, _output(**sites[count])]
 
 
 def _residual_net(module: Any, stem: str, kind: str) -> list[Layer]:
@@ -135,7 +135,7 @@ def _residual_net(module: Any, stem: str, kind: str) -> list[Layer]:
     Args:
       module: network.
       stem: name of the input of the first block.
-      kind: name of the layers, "conv" or "dense".
+      kind: prefix of the layer names, "conv" or "dense".
     """
     blocks = [
         Layer(

@@ -1,4 +1,4 @@
-"""Amounts, plain values, parts of a page, and words of all measurements."""
+"""Types and helpers that all measurements share."""
 
 import dataclasses
 import functools
@@ -8,31 +8,32 @@ from typing import Any, NamedTuple
 import numpy as np
 from matplotlib.figure import Figure
 
-from noisejax import figures
+from noisejax import figures, noise
+from noisejax.evaluators._trained_model import NotMeasuredError, TrainedModel
 
 MAX_LAYERS = 4
-"""Panels per figure; of deeper networks the first, the last, and some between."""
+"""Largest number of layers in a figure; deeper networks show some of their layers."""
 
 Found = Mapping[str, Any]
-"""Result of a measurement, as plain values for JSON."""
+"""Result of a measurement, in types that JSON can store."""
 
 Networks = Mapping[str, Found]
-"""Label of a network -> result of the same measurement."""
+"""Label of a network -> its result of one measurement."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Amounts:
-    """Numbers of examples and draws, which bound time and memory.
+    """Numbers of examples and draws, which limit time and memory.
 
     Attributes:
-      examples: test examples for activations.
-      gradients: training examples for gradients and curvature.
-      chunk: examples held at the same time.
-      num_draws: draws of all masks, for variances and slopes.
-      num_samples: noise samples S of the bound.
-      iterations: Hessian-vector products.
-      rows: largest number of rows of correlated activations.
-      shares: draws of each mask, for the dropped share.
+      examples: number of test examples for activations.
+      gradients: number of training examples for gradients and curvature.
+      chunk: number of examples that are processed at the same time.
+      num_draws: number of draws of all masks, for variances and slopes.
+      num_samples: number of noise samples S of the bound.
+      iterations: number of Hessian-vector products.
+      rows: largest number of rows (examples or positions) for correlations.
+      shares: number of draws of each mask, for the share of dropped units.
     """
 
     examples: int = 1000
@@ -45,10 +46,29 @@ class Amounts:
     shares: int = 10_000
 
 
+class Measurement(NamedTuple):
+    """Measurement of a network, and its figures.
+
+    Attributes:
+      measure: function that measures one network. It raises `NotMeasuredError` if the
+        measurement does not apply to the network.
+      draw: function that draws the results of one or more networks.
+    """
+
+    measure: Callable[[noise.Key, TrainedModel, Amounts], Found]
+    draw: Callable[[Networks], list["Drawing"]]
+
+
+def require_noise(model: TrainedModel) -> None:
+    """Raise `NotMeasuredError` if the network is not noisy."""
+    if not model.is_noisy:
+        raise NotMeasuredError("the network makes no noise")
+
+
 def plain(value: Any) -> Any:
     """Convert an array, or the fields of a dataclass, to numbers and lists.
 
-    Numbers have the digits of float32.
+    A float32 number becomes the shortest decimal that rounds to it.
     """
     if dataclasses.is_dataclass(value):
         value = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
@@ -61,33 +81,33 @@ def plain(value: Any) -> Any:
 
 
 class Drawing(NamedTuple):
-    """A part of a page: its height, and a function that draws into it."""
+    """Part of a page, with its height and a function that draws it."""
 
     height_cm: float
     draw: Callable[..., object]
 
     def into(self, canvas: Any) -> object:
-        """Draw into a part of a figure."""
+        """Draw on a figure or subfigure."""
         return self.draw(figure=canvas)
 
 
 def drawing(
     draw: Callable[..., Any], *args: Any, panels: int = 1, **options: Any
 ) -> Drawing:
-    """Prepare a figure: a function of `figures` with its arguments.
+    """Bind the arguments of a function of `figures`, for a part of a page.
 
     Args:
       draw: function with a parameter `figure`.
-      *args: arguments.
-      panels: number of its panels, two in a row.
-      **options: keyword arguments.
+      *args: positional arguments of the function.
+      panels: number of panels that it draws, two per row.
+      **options: keyword arguments of the function.
     """
     height = 5.8 if panels == 1 else 1.2 + 4.8 * -(-panels // 2)
     return Drawing(height, functools.partial(draw, *args, **options))
 
 
 def page(drawings: Sequence[Drawing], *, title: str = "", columns: int = 2) -> Figure:
-    """Draw a page, with drawings of equal height in the same row."""
+    """Draw a page. Drawings are sorted by height, so that rows have equal heights."""
     drawings = sorted(drawings, key=lambda part: part.height_cm)
     heights = [part.height_cm for part in drawings]
     rows = [max(heights[i : i + columns]) for i in range(0, len(heights), columns)]
@@ -105,18 +125,18 @@ WORDS = {
     "last": "Output layer",
     "logits": "Output layer",
 }
-"""First word of a layer's name in reports -> words in figures."""
+"""First word of a layer's name in reports -> label in figures."""
 
 
 def layer_title(name: str) -> str:
-    """Return a layer's name in words: "layer 1", "hidden 1": "Hidden layer 1"."""
+    """Return the label of a layer: "Hidden layer 1" for "layer 1" and "hidden 1"."""
     word, _, number = name.replace("_", " ").partition(" ")
     words = WORDS.get(word, word.capitalize())
     return words if word == "last" or not number else f"{words} {number}"
 
 
 def titled(layers: Mapping[str, Any]) -> dict[str, Any]:
-    """Return at most `MAX_LAYERS` of the layers, by their names in words."""
+    """Return at most `MAX_LAYERS` of the layers, under their labels in figures."""
     names = list(layers)
     if len(names) > MAX_LAYERS:
         chosen = np.linspace(0, len(names) - 1, MAX_LAYERS).round().astype(int)

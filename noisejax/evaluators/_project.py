@@ -1,4 +1,4 @@
-"""Back-projections of a trained run: pictures, residuals and distances."""
+"""Back-projects the noise of a trained network; writes tables and pictures."""
 
 import dataclasses
 import json
@@ -28,15 +28,15 @@ METHODS = ("preconditioned", "stable", "gradient_descent")
 
 @dataclasses.dataclass(frozen=True)
 class ProjectOptions:
-    """Numbers of examples and steps, and the method of descent.
+    """Options of `project`.
 
     Attributes:
-      num_examples: test examples that residuals are measured on.
-      num_pictures: examples that are drawn.
-      num_masks: noise samples that are drawn per example.
-      num_steps: steps of descent.
-      method: "preconditioned", "stable" or "gradient_descent".
-      learning_rates: learning rates of gradient_descent, one per hidden layer.
+      num_examples: number of test examples for residuals.
+      num_pictures: number of examples in the figure.
+      num_masks: number of noise samples per example in the figure.
+      num_steps: number of descent steps.
+      method: descent method, "preconditioned", "stable" or "gradient_descent".
+      learning_rates: learning rates of "gradient_descent", one per hidden layer.
       bounded: True to keep x* in [0, 1].
     """
 
@@ -67,26 +67,30 @@ def project(
     seed: int | None = None,
     options: ProjectOptions | None = None,
 ) -> dict[str, Any]:
-    """Project a trained network's noise back into its input.
+    """Back-project the noise of a trained network into its input.
 
-    Writes projection.json, residuals.md (tables), pictures.png (x and x* under several
-    masks) and units.png (hidden units shut off one by one, with their filters).
+    Writes these files:
+
+    - projection.json: all numbers.
+    - residuals.md: tables of residuals and distances.
+    - pictures.png: x, and x* under several masks.
+    - units.png: x* with hidden units shut off one by one, and the units' filters.
 
     Args:
       checkpoint: run directory.
-      workdir: directory for the results; created.
+      workdir: directory for the results; created if needed.
       data_dir: TFDS data directory.
-      seed: seed of the network; None: the first that the run trained.
-      options: numbers of examples and steps; None: the defaults.
+      seed: seed of the network. The default is the first seed of the run.
+      options: numbers of examples and steps, and the descent method.
 
     Returns:
-      The content of projection.json. "skipped" names the pictures that the network does
-      not have, and "failed", if present, what raised an error.
+      The content of projection.json. "skipped" lists the pictures that do not apply to
+      the network, with reasons. "failed", if present, lists errors by picture.
 
     Raises:
       FileNotFoundError: the run or the data are missing.
-      ValueError: the run makes no noise, has no such seed, or its network has batch
-        statistics; the workdir is in use or holds something else.
+      ValueError: the network makes no noise or has batch statistics; the run has no
+        such seed; or `workdir` is in use or contains other files.
       FloatingPointError: the descent diverged.
     """
     options = ProjectOptions() if options is None else options
@@ -148,10 +152,10 @@ def _descent(model: TrainedModel, x: Array, options: ProjectOptions) -> dict[str
 
 
 def _schemes(model: TrainedModel) -> dict[str, tuple[noise.Scheme | None, ...]]:
-    """Dropout and random dropout at the run's rates, and the scheme of the run.
+    """Return dropout and random dropout at the run's rates, and the run's own scheme.
 
-    Random dropout's levels are uniform up to the rate (Bouthillier et al. 2015, section
-    4), so their mean is half of dropout's.
+    The levels of random dropout are uniform up to the rate (Bouthillier et al. 2015,
+    section 4), so their mean is half the rate.
     """
     config = model.run.config.noise
     trained = {config.scheme: tuple(model.run.model.hidden_noise)}
@@ -175,7 +179,7 @@ def _draw(
     descent: dict[str, Any],
     path: pathlib.Path,
 ) -> dict[str, dict[str, str]]:
-    """Draw the pictures; return which were skipped or failed, with the reasons."""
+    """Draw the pictures; return those that were skipped or failed, with reasons."""
     pictures = model.run.pictures
 
     def draw_masks():

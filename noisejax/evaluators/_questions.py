@@ -1,4 +1,4 @@
-"""Answers to questions about images, scored as the VQA challenge does."""
+"""Answers questions about images, and scores the answers as the VQA challenge does."""
 
 import re
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Int, PyTree
 from noisejax import models
 
 CHUNK = 250
-"""Questions that are answered at once."""
+"""Number of questions that are answered at the same time."""
 
 PUNCTUATION = ';/[]"{}()=+\\_-><@`,?!'
 
@@ -28,13 +28,13 @@ def answer_logits(
     grids: Float[Array, "questions regions channels"],
     words: Int[Array, "questions length"],
 ) -> np.ndarray:
-    """Compute the logits of all answers without noise, [N, answers].
+    """Compute the noise-free logits of all answers, [N, answers].
 
     Args:
-      model: network.
-      variables: its variables.
+      model: network that answers questions.
+      variables: variables of the network.
       grids: features of the images, [N, R, C].
-      words: questions, [N, T].
+      words: word ids of the questions, [N, T].
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -61,16 +61,16 @@ def choose_answers(
     answers: Sequence[str],
     choices: Sequence[Sequence[str]] = (),
 ) -> list[str]:
-    """Name the likeliest answer to each question, of all or of its choices.
+    """Return the most likely answer to each question.
 
     Args:
       logits: logits of the answers, [N, answers].
       answers: text of each answer.
-      choices: texts to choose from, for each question; (): all answers. If no choice
-        has a logit, the first one is taken (our choice).
+      choices: texts to choose from for each question. The default is all answers. If no
+        choice has a logit, the first choice is returned (our decision).
 
     Returns:
-      A text for each question.
+      One text per question.
 
     Example:
       >>> import numpy as np
@@ -100,13 +100,14 @@ def vqa_accuracy(
 
       acc(a) = mean over the subsets of all people but one of min(#{people: a} / 3, 1)
 
-    Punctuation is removed from both sides if people disagree, and from the answer in
-    any case; number words and articles of the answer are replaced as in the official
-    code. Its list of contractions ("dont" for "don't") is left out.
+    Texts are normalised as in the official code, except that contractions such as
+    "don't" are not changed. Punctuation is always removed from the answer, and from the
+    references if people disagree. In the answer, number words become digits and
+    articles are removed.
 
     Args:
-      answers: answer to each question.
-      references: answers of people, ten in VQA, to each question.
+      answers: one answer per question.
+      references: answers of people to each question; VQA has ten per question.
 
     Returns:
       Scores in [0, 1], [N].
@@ -135,7 +136,7 @@ def vqa_accuracy(
         if len(set(people)) > 1:
             people = [_without_punctuation(text) for text in people]
         same = np.asarray(people) == _normalise(answer)
-        others = same.sum() - same  # matches among the people but one
+        others = same.sum() - same  # matches among all people but one
         scores.append(np.minimum(others / 3, 1).mean())
     return np.asarray(scores)
 

@@ -1,4 +1,4 @@
-"""Residuals and distances of back-projections: measured, and as a table."""
+"""Measures residuals and distances of back-projections, and tabulates them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -24,7 +24,7 @@ HEAD = (
 def measure_residuals(
     key: noise.Key, model: TrainedModel, x: Array, descent: dict[str, Any]
 ) -> dict[str, Any]:
-    """Measure residuals and distances of a joint x* and of one per layer."""
+    """Measure residuals and distances, for one joint x* and for one x* per layer."""
     outputs = jax.jit(lambda x: model.clean(model.variables, x)[0])
     clean = outputs(x)
     measured = {}
@@ -55,7 +55,8 @@ def measure_residuals(
 def spread(values: Float[np.ndarray, " n"]) -> dict[str, Any]:
     """Return mean, standard error over examples and percentiles of finite values.
 
-    "infinite", if present, is the number of other values: their target is all 0.
+    "infinite", if present, is the number of values that are not finite. A residual is
+    infinite if its target is all 0.
     """
     values = np.asarray(values, np.float64)
     finite = values[np.isfinite(values)]
@@ -75,7 +76,7 @@ def spread(values: Float[np.ndarray, " n"]) -> dict[str, Any]:
 
 
 def class_distances(model: TrainedModel, x: Array, y: Array) -> dict[str, Any] | None:
-    """Return distances within and between classes, or None if either has no pair."""
+    """Return distances within and between classes; None if either has no pair."""
     if y.ndim != 1 or model.num_classes < 2:
         return None
     between = np.asarray(
@@ -91,7 +92,7 @@ def class_distances(model: TrainedModel, x: Array, y: Array) -> dict[str, Any] |
 
 
 def format_residuals(report: Mapping[str, Any]) -> str:
-    """Format a report as Markdown: a row per scheme, kind of x* and layer."""
+    """Format a report as a Markdown table of schemes, kinds of x* and layers."""
     run = report["run"]
     lines = [
         f"# Back-projection of {run['path']}, seed {run['seed']}",

@@ -1,4 +1,4 @@
-"""Descriptions of measured networks, and checks of the directories of results."""
+"""Describes measured networks, and checks the directories of their results."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ from noisejax import training
 
 
 def describe(run: training.TrainedRun) -> dict[str, Any]:
-    """Describe the network, its data, and what numbers about it may depend on."""
+    """Describe the network, its data, and the software and device of a measurement."""
     about = training.describe_run(run.config)
     leaves = map(np.asarray, jax.tree.leaves(run.variables))
     sha256 = hashlib.sha256(b"".join(leaf.tobytes() for leaf in leaves)).hexdigest()
@@ -34,16 +34,16 @@ def describe(run: training.TrainedRun) -> dict[str, Any]:
 def check_folder(
     folder: training.Workdir, path: pathlib.Path, about: dict[str, Any], *same: str
 ) -> None:
-    """Check that a directory is free, or holds results of the same network.
+    """Check that a directory is free, or contains results of the same network.
 
     Args:
-      folder: directory of the results.
-      path: file of earlier results.
+      folder: directory for the results.
+      path: path of the results file, which may exist from an earlier call.
       about: description of the run.
-      *same: fields of the description that must be equal.
+      *same: fields of the description that must equal those of earlier results.
 
     Raises:
-      ValueError: the directory holds another run, or results of another network.
+      ValueError: the directory contains another run, or results of another network.
     """
     if folder.config_path.exists() and str(folder.path) != about["path"]:
         raise ValueError(
@@ -65,7 +65,7 @@ def check_folder(
 
 
 def report_failures(report: dict[str, Any]) -> int:
-    """Print what failed to stderr; return the exit code: 1 if anything failed."""
+    """Print failed measurements to stderr; return the exit code, 1 if any failed."""
     for name, error in report.get("failed", {}).items():
         print(f"error: {name} failed: {error}", file=sys.stderr)
     return int("failed" in report)

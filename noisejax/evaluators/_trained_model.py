@@ -1,4 +1,4 @@
-"""Trained networks in the form that the measurements use."""
+"""Trained networks, in the form that all measurements use."""
 
 import dataclasses
 import types
@@ -20,19 +20,19 @@ class NotMeasuredError(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class Layer:
-    """A layer with weights, and the noise site on its input.
+    """Layer with weights, and the noise site on its input.
 
     Attributes:
-      name: name in reports, such as "layer 1" or "output".
-      net: name of its pre-activations among the activations.
-      source: name of its input among the activations, before shift and noise.
-      site: name of its input in reports, such as "input" or "hidden 1".
-      kernel: path of its weights in the parameters.
-      noise_layer: name of the noise layer on its input; "" if it cannot have one.
-      scheme: noise on its input, or None.
-      product: (input, kernel) -> pre-activations without bias, if it is known.
-      linear: True if the pre-activations are that product plus a bias.
-      activated: True if the activation acts on the pre-activations one by one.
+      name: name of the layer in reports, such as "layer 1" or "output".
+      net: key of the pre-activations in the activations.
+      source: key of the input, before shift and noise, in the activations.
+      site: name of the input in reports, such as "input" or "hidden 1".
+      kernel: path of the weights in the parameters.
+      noise_layer: name of the noise layer on the input; "" if there can be none.
+      scheme: noise scheme on the input, or None.
+      product: (input, kernel) -> pre-activations without bias; None if not known.
+      linear: True if the pre-activations are `product` plus a bias.
+      activated: True if the activation function acts on each pre-activation alone.
     """
 
     name: str
@@ -49,27 +49,29 @@ class Layer:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class TrainedModel:
-    """A trained network with its data: the one form in which networks are measured.
+    """Trained network with its data, for measurements.
 
-    Made by `from_run` or `from_function`.
+    Use `from_run` or `from_function` to create it.
 
     Attributes:
-      apply: (variables, key, x) -> (outputs, activations by name); key None: no noise.
-      variables: {"params": ..., "batch_stats": ...}.
+      apply: (variables, key, x) -> (outputs, activations by name). A key of None means
+        no noise.
+      variables: Flax variables, {"params": ..., "batch_stats": ...}.
       train: training examples, with attributes x and y.
-      test: test examples.
-      layers: layers in order; of a residual network those that are informative.
-      hidden: hidden layers: name in reports -> name among the activations.
-      sites: names of the noisy activations that back-projection reproduces.
-      activation: φ, or None if it is not known.
-      targets: kind of the targets: "labels", "inputs", "soft labels", "captions" or
+      test: test examples, with attributes x and y.
+      layers: measured layers, in order. In a residual network, these are the first
+        layer of each block and the output layer.
+      hidden: name of a hidden layer in reports -> key of its activations.
+      sites: keys of the noisy activations that back-projection reproduces.
+      activation: activation function φ; None if it is not known.
+      targets: kind of targets: "labels", "inputs", "soft labels", "captions" or
         "answers".
       num_classes: number of classes; 0 if it is not known.
-      prefix: common prefix of the paths in the variables.
+      prefix: common prefix of the parameter paths.
       normalised: True if pre-activations are normalised over the batch.
       convolutional: True if activations are images.
-      inputs: examples as stored -> network inputs.
-      run: training run of the network, if there is one.
+      inputs: function from stored examples to network inputs.
+      run: training run of the network; None for a network from a function.
     """
 
     apply: Callable[..., tuple[Array, dict[str, Array]]]
@@ -90,34 +92,40 @@ class TrainedModel:
 
     @property
     def is_noisy(self) -> bool:
-        """True if a pass with a key is noisy."""
+        """True if the network is noisy when it gets a key."""
         if self.run is None:
             return True
         return self.run.model.num_noise_sites > 0
 
     def clean(self, variables: PyTree[Array], x: Array) -> tuple[Array, dict[str, Any]]:
-        """Run the network without noise: (outputs, activations)."""
+        """Run the network without noise; return outputs and activations."""
         return self.apply(variables, None, x)
 
     def features(self, variables: PyTree[Array], x: Array) -> tuple[Array, ...]:
-        """Return the noise-free activations at the noise sites, first layer first."""
+        """Return the noise-free activations at the noise sites, in layer order."""
         return self.noisy_features(variables, None, x)
 
     def noisy_features(
         self, variables: PyTree[Array], key: noise.Key | None, x: Array
     ) -> tuple[Array, ...]:
-        """Return the same activations under noise."""
+        """Return the noisy activations at the noise sites, in layer order."""
         activations = self.apply(variables, key, x)[1]
         return tuple(activations[name] for name in self.sites)
 
+    def sample_outputs(
+        self, keys: noise.Key, variables: PyTree[Array], x: Array
+    ) -> Float[Array, "samples batch ..."]:
+        """Return the outputs under one noise sample per key, computed in sequence."""
+        return jax.lax.map(lambda key: self.apply(variables, key, x)[0], keys)
+
     def shift(self, layer: Layer) -> Array | None:
-        """Return the learned shift β on a layer's input, or None."""
+        """Return the learned shift β of a layer's input; None if there is none."""
         return _find(self.variables, "params", *self.prefix, layer.noise_layer, "beta")
 
     def shifted(
         self, variables: PyTree[Array], layer: Layer, x: Float[Array, "..."]
     ) -> Float[Array, "..."]:
-        """Add a layer's shift to its input: +β, or minus the running mean."""
+        """Shift the input of a layer: add β, or subtract the running mean."""
         path = (*self.prefix, layer.noise_layer)
         beta = _find(variables, "params", *path, "beta")
         mean = _find(variables, "batch_stats", *path, "mean")
@@ -130,7 +138,7 @@ class TrainedModel:
         return _find(variables, "params", *layer.kernel)
 
     def log_probs(self, outputs: Array, x: Array, y: Array) -> Float[Array, " batch"]:
-        """Return log p(target | x) of every example."""
+        """Return log p(target | x) of each example."""
         if self.targets in ("captions", "answers"):
             raise NotMeasuredError(f"{self.targets} are scored by noisejax.reproduce")
         if self.targets == "inputs":
@@ -144,25 +152,31 @@ class TrainedModel:
     ) -> Iterator[Float[Array, "chunk ..."]]:
         """Yield the inputs of the first `limit` examples in chunks of equal length.
 
-        Skips the last examples, fewer than the number of chunks.
+        For equal lengths, some examples at the end are skipped, fewer than the number
+        of chunks.
         """
-        x = np.asarray(getattr(self, of).x[:limit])  # slices of it compile nothing
+        x = np.asarray(getattr(self, of).x[:limit])  # NumPy slices compile nothing
         count = -(-len(x) // size)
         size = len(x) // count
         for start in range(0, count * size, size):
             yield self.inputs(x[start : start + size])
 
     def with_noise(self, **schemes: Any) -> "TrainedModel":
-        """Replace the `input_noise` or `hidden_noise` of a run's network."""
+        """Return the network with another `input_noise` or `hidden_noise`.
+
+        A network from a function is returned unchanged.
+        """
         return self._clone(**schemes)
 
     def differentiable(self, *, plain: bool = False) -> "TrainedModel":
-        """Return a run's network with products that have derivatives of all kinds.
+        """Return the network with products that support forward-mode differentiation.
 
-        The products are float32: those of bfloat16 have a reverse-mode rule only.
+        The products are float32, because those of bfloat16 have a reverse-mode rule
+        only. A network from a function is returned unchanged.
 
         Args:
-          plain: True to remove gradient acceleration, whose slope is no derivative.
+          plain: True to remove gradient acceleration, which adds slope but almost no
+            value to the activation function.
         """
         fields = {"dot_general": None, "conv_general_dilated": models.convolutions}
         if plain and self.activation is not None:
@@ -170,7 +184,7 @@ class TrainedModel:
         return self._clone(**fields)
 
     def _clone(self, **fields: Any) -> "TrainedModel":
-        if self.run is None:  # made from a function, which has no such parts
+        if self.run is None:
             return self
         module = self.run.model
         module = module.clone(**{k: v for k, v in fields.items() if hasattr(module, k)})
@@ -194,17 +208,19 @@ def from_function(
     """Wrap a user's network, such as `layers.functional(module)`.
 
     Args:
-      apply: (params, key, x) -> logits, or (logits, pre-activations by name). A key of
-        None means no noise.
+      apply: function (params, key, x) -> logits, or (logits, pre-activations by name).
+        A key of None means no noise.
       params: parameters of the network.
       x: test inputs, [N, ...].
       y: class labels, [N].
-      train: training examples (x, y); None: the test examples.
-      activation: φ of the pre-activations; None: slopes are not measured.
-      num_classes: number of classes; 0: not known.
+      train: training examples (x, y). The default is the test examples.
+      activation: activation function φ of the pre-activations. Without it, saturation
+        and slopes are not measured.
+      num_classes: number of classes; 0 if it is not known.
 
     Returns:
-      The network for `measure_all`, which skips what needs to know the layers.
+      The network for `measure_all`, which skips the measurements that need weights and
+      noise schemes.
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -240,7 +256,7 @@ def from_function(
 
 
 def apply_of(module: nn.Module, *, normalised: bool) -> Callable[..., Any]:
-    """Return the `apply` of one of this package's networks."""
+    """Return `TrainedModel.apply` for a network of `noisejax.models`."""
 
     def apply(variables, key, x):
         if key is None:
@@ -254,7 +270,7 @@ def apply_of(module: nn.Module, *, normalised: bool) -> Callable[..., Any]:
 
 
 def _find(tree: Any, *path: str) -> Any:
-    """Return the leaf at a path, or None."""
+    """Return the leaf at a path; None if the path does not exist."""
     for name in path:
         if not isinstance(tree, Mapping) or name not in tree:
             return None

@@ -1,4 +1,4 @@
-"""Gradient information of the weights (Hahn and Choi 2018, eq. 5)."""
+"""Measurements of gradients and curvature of the training loss."""
 
 from typing import Any
 
@@ -10,11 +10,14 @@ from noisejax.evaluators._measurement import Amounts, Drawing, Found, Networks
 from noisejax.evaluators._trained_model import TrainedModel
 
 CHUNK = 32
-"""Largest number of gradients of single examples held at the same time."""
+"""Largest number of per-example gradients that are in memory at the same time."""
 
 
-def measure(key: noise.Key, model: TrainedModel, amounts: Amounts) -> Found:
-    """Measure mean |∂E/∂W| over training examples, with and without noise (eq. 5)."""
+def measure_information(key: noise.Key, model: TrainedModel, amounts: Amounts) -> Found:
+    """Measure gradient information, with and without noise (Hahn and Choi 2018, eq. 5).
+
+    It is the mean of |∂E/∂W| over training examples.
+    """
     n = min(amounts.gradients, len(model.train.x))
     x, y = model.inputs(model.train.x[:n]), model.train.y[:n]
     size = min(amounts.chunk, CHUNK)
@@ -22,7 +25,7 @@ def measure(key: noise.Key, model: TrainedModel, amounts: Amounts) -> Found:
     if not model.is_noisy:
         notes.append("with noise: the network makes none")
     elif model.normalised:
-        notes.append("with noise: an example alone has no batch statistics")
+        notes.append("with noise: a single example has no batch statistics")
     else:
         batch = (x, y, jax.random.split(key, n))
         weights["with noise"] = information(model, batch, size)
@@ -32,12 +35,12 @@ def measure(key: noise.Key, model: TrainedModel, amounts: Amounts) -> Found:
 def information(
     model: TrainedModel, batch: tuple[Any, ...], size: int
 ) -> dict[str, float]:
-    """Return mean |∂E/∂W| of every kernel, under its layer's name if it has one.
+    """Return the mean |∂E/∂W| of every kernel, by layer name or parameter path.
 
     Args:
       model: network.
-      batch: inputs and targets; with a key per example under noise.
-      size: number of examples at the same time.
+      batch: inputs and targets; for noise, also one key per example.
+      size: number of examples that are processed at the same time.
     """
 
     def loss(params, x, y, keys=(None,)):
@@ -59,7 +62,7 @@ def information(
     return {name: values[name] for name in [*order, *(values.keys() - set(order))]}
 
 
-def draw(networks: Networks) -> list[Drawing]:
+def draw_information(networks: Networks) -> list[Drawing]:
     """Draw the means per layer, with and without noise, for each network."""
     drawings = []
     for found in networks.values():
@@ -69,3 +72,37 @@ def draw(networks: Networks) -> list[Drawing]:
             look = {"ylabel": "Mean |∂E/∂W|", "scale": "log"}
             drawings.append(shared.drawing(figures.bars, panels, **look))
     return drawings
+
+
+def measure_sharpness(key: noise.Key, model: TrainedModel, amounts: Amounts) -> Found:
+    """Measure the extreme eigenvalues of the Hessian of the noise-free loss."""
+    model = model.differentiable(plain=True)
+    n = min(amounts.gradients, len(model.train.x))
+    x, y = model.inputs(model.train.x[:n]), model.train.y[:n]
+
+    def loss(params, x, y):
+        outputs, _ = model.clean({**model.variables, "params": params}, x)
+        return -model.log_probs(outputs, x, y)
+
+    options = {"num_iterations": amounts.iterations, "chunk_size": amounts.chunk}
+    eigenvalues = jax.jit(
+        lambda key, params, x, y: diagnostics.sharpness(
+            key, loss, params, x, y, **options
+        )
+    )(key, model.variables["params"], x, y)
+    found = {name: float(value) for name, value in dict(eigenvalues).items()}
+    return {"n": n, "num_iterations": amounts.iterations, **found}
+
+
+def draw_sharpness(networks: Networks) -> list[Drawing]:
+    """Draw the largest eigenvalues of several networks.
+
+    For a single network nothing is drawn, because the page's title contains the value.
+    """
+    if len(networks) < 2:
+        return []
+    n = next(iter(networks.values()))["n"]
+    values = {label: {"": found["largest"]} for label, found in networks.items()}
+    panels = {f"Sharpness of the minimum\n(n = {n:,} examples)": values}
+    ylabel = "Largest eigenvalue of the Hessian"
+    return [shared.drawing(figures.bars, panels, ylabel=ylabel)]
