@@ -63,7 +63,11 @@ def main() -> None:
         return
     if summary == before:
         print("this run was finished already: nothing to do")
-    print(f"test error {training.show_spread(summary['test_error_percent'])}")
+    error = f"test error {training.show_spread(summary['test_error_percent'])}"
+    if "test_rmse" in summary:
+        rmse = summary["test_rmse"]["mean"]
+        error += f" of the targets' variance; RMSE {rmse:.4g} in their units"
+    print(error)
     if "effective_samples" in summary:
         num_samples = summary["config"]["objective"]["num_samples"]
         effective = summary["effective_samples"]

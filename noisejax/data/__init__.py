@@ -32,6 +32,8 @@ from noisejax.data._preprocess import load_preprocessing as load_preprocessing
 from noisejax.data._preprocess import preprocess as preprocess
 from noisejax.data._questions import Questions as Questions
 from noisejax.data._questions import load_questions as load_questions
+from noisejax.data._real_targets import RealTargets as RealTargets
+from noisejax.data._real_targets import make_real_targets as make_real_targets
 from noisejax.data._soft_targets import SoftTargets as SoftTargets
 from noisejax.data._soft_targets import generate_splicing as generate_splicing
 from noisejax.data._soft_targets import load_soft_targets as load_soft_targets

@@ -91,8 +91,36 @@ def check_dataset(dataset: Dataset, source: str) -> Dataset:
       ValueError: an array is empty or of a wrong shape or dtype, a label is out of
         range, or a value is not finite.
     """
+    check_examples(source, dataset.train_x, dataset.test_x)
     for part in ("train", "test"):
         x, y = getattr(dataset, f"{part}_x"), getattr(dataset, f"{part}_y")
+        if y.shape != x.shape[:1]:
+            raise ValueError(
+                f"{source}: {part} has {len(x)} examples, labels of shape {y.shape}; "
+                f"one integer label per example is needed, ({len(x)},)"
+            )
+        if y.min() < 0 or y.max() >= dataset.num_classes:
+            row = int(np.argwhere((y < 0) | (y >= dataset.num_classes))[0, 0])
+            raise ValueError(
+                f"{source}: {part} label {row} is {y[row]}; labels must lie in "
+                f"[0, {dataset.num_classes})"
+            )
+    return dataset
+
+
+def check_examples(source: str, train_x: np.ndarray, test_x: np.ndarray) -> None:
+    """Check the inputs of a data set.
+
+    Args:
+      source: origin of the data, for the message.
+      train_x: training examples.
+      test_x: test examples.
+
+    Raises:
+      ValueError: an array is empty or of a wrong shape or dtype, or a value is not
+        finite.
+    """
+    for part, x in (("train", train_x), ("test", test_x)):
         if x.ndim < 2:
             raise ValueError(
                 f"{source}: {part} examples must be [N, ...], one row per example, got "
@@ -100,11 +128,6 @@ def check_dataset(dataset: Dataset, source: str) -> Dataset:
             )
         if not x.size:
             raise ValueError(f"{source}: {part} holds no examples, shape {x.shape}")
-        if y.shape != x.shape[:1]:
-            raise ValueError(
-                f"{source}: {part} has {len(x)} examples, labels of shape {y.shape}; "
-                f"one integer label per example is needed, ({len(x)},)"
-            )
         if x.dtype != np.uint8 and x.dtype != np.float32:
             raise ValueError(
                 f"{source}: {part} examples must be uint8 or floating, got {x.dtype}"
@@ -114,15 +137,8 @@ def check_dataset(dataset: Dataset, source: str) -> Dataset:
             raise ValueError(
                 f"{source}: {part} example {row} holds NaN or infinity; clean the data"
             )
-        if y.min() < 0 or y.max() >= dataset.num_classes:
-            row = int(np.argwhere((y < 0) | (y >= dataset.num_classes))[0, 0])
-            raise ValueError(
-                f"{source}: {part} label {row} is {y[row]}; labels must lie in "
-                f"[0, {dataset.num_classes})"
-            )
-    if dataset.train_x.shape[1:] != dataset.test_x.shape[1:]:
+    if train_x.shape[1:] != test_x.shape[1:]:
         raise ValueError(
-            f"{source}: train examples are of shape {dataset.train_x.shape[1:]}, test "
-            f"examples of shape {dataset.test_x.shape[1:]}; they must agree"
+            f"{source}: train examples are of shape {train_x.shape[1:]}, test "
+            f"examples of shape {test_x.shape[1:]}; they must agree"
         )
-    return dataset

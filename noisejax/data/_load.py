@@ -10,6 +10,7 @@ from noisejax.data._digits import load_digits
 from noisejax.data._local import local_path
 from noisejax.data._npz import load_npz
 from noisejax.data._questions import QUESTIONS, Questions, load_questions
+from noisejax.data._real_targets import RealTargets
 from noisejax.data._soft_targets import (
     SoftTargets,
     generate_splicing,
@@ -24,7 +25,7 @@ from noisejax.data._two_stream import (
     load_two_stream,
 )
 
-AnyDataset: TypeAlias = Dataset | SoftTargets | Captions | Questions
+AnyDataset: TypeAlias = Dataset | RealTargets | SoftTargets | Captions | Questions
 """A data set of any kind."""
 
 

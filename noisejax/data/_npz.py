@@ -1,5 +1,6 @@
 """Data sets of users, from .npz files."""
 
+import dataclasses
 import pathlib
 import warnings
 from collections.abc import Sequence
@@ -7,23 +8,25 @@ from collections.abc import Sequence
 import numpy as np
 
 from noisejax.data._dataset import Dataset, check_dataset
+from noisejax.data._real_targets import RealTargets, make_real_targets
 
 KEYS = ("x_train", "y_train", "x_test", "y_test")
 
 
-def load_npz(path: str | pathlib.Path) -> Dataset:
+def load_npz(path: str | pathlib.Path) -> Dataset | RealTargets:
     """Load a data set from an .npz file.
 
     The file holds four arrays, as `np.savez(path, x_train=..., ...)` writes them:
     `x_train` [N, ...] and `x_test` [M, ...], uint8 (pixels, scaled to [0, 1]) or
     floating (taken as they are); `y_train` [N] and `y_test` [M], integer class labels
-    from 0 on.
+    from 0 on. Floating `y_train` [N] or [N, K] and `y_test` are real-valued targets.
 
     Args:
       path: path of the file.
 
     Returns:
-      The data set; the largest label determines the number of classes.
+      The data set; the largest label determines the number of classes. A `RealTargets`
+      if both targets are floating.
 
     Raises:
       FileNotFoundError: the file does not exist.
@@ -32,6 +35,10 @@ def load_npz(path: str | pathlib.Path) -> Dataset:
     path = pathlib.Path(path)
     arrays = read_arrays(path, KEYS, needed=KEYS)
     x_train, y_train, x_test, y_test = (arrays[key] for key in KEYS)
+    parts = _as_examples(x_train), y_train, _as_examples(x_test), y_test
+    if _are_real(y_train) and _are_real(y_test):
+        made = make_real_targets(str(path), *parts)
+        return dataclasses.replace(made, name=path.stem)
     for name, y in (("y_train", y_train), ("y_test", y_test)):
         if not np.issubdtype(y.dtype, np.integer):
             raise ValueError(
@@ -55,9 +62,9 @@ def load_npz(path: str | pathlib.Path) -> Dataset:
         )
     dataset = Dataset(
         path.stem,
-        _as_examples(x_train),
+        parts[0],
         y_train.astype(np.int32),
-        _as_examples(x_test),
+        parts[2],
         y_test.astype(np.int32),
         num_classes,
     )
@@ -106,10 +113,15 @@ def _advice(y: np.ndarray) -> str:
         return "; number them by names, y = np.unique(y, return_inverse=True)"
     if y.ndim == 2:
         return "; if they are one-hot, pass y.argmax(axis=1)"
-    return (
-        "; runs classify. For real targets use objectives.gaussian_log_prob in a "
-        "training loop of your own"
-    )
+    return "; real-valued targets must be floating in both parts"
+
+
+def _are_real(y: np.ndarray) -> bool:
+    """True for floating targets that are not one-hot labels."""
+    if not np.issubdtype(y.dtype, np.floating):
+        return False
+    is_one_hot = y.ndim == 2 and y.shape[1] > 1 and np.isin(y, (0, 1)).all()
+    return not (is_one_hot and (y.sum(axis=1) == 1).all())
 
 
 def _as_examples(x: np.ndarray) -> np.ndarray:

@@ -31,6 +31,8 @@ def from_run(run: training.TrainedRun) -> TrainedModel:
       ['layer 1', 'output']
     """
     module, prefix, targets = run.model, (), "labels"
+    if run.config.objective.likelihood == "gaussian":
+        targets = "real"
     is_resnet = isinstance(module, models.WideResNet)
     convolutional = is_resnet or isinstance(module, models.ConvNet)
     normalised = is_resnet or getattr(module, "batch_norm", False)
@@ -64,7 +66,7 @@ def from_run(run: training.TrainedRun) -> TrainedModel:
         sites=() if targets == "answers" else sites,
         activation=getattr(module, "activation", None),
         targets=targets,
-        num_classes=run.dataset.num_classes,
+        num_classes=0 if targets == "real" else run.dataset.num_classes,
         prefix=prefix,
         normalised=normalised,
         convolutional=convolutional,

@@ -13,6 +13,7 @@ from noisejax.evaluators._trained_model import NotMeasuredError, TrainedModel
 
 ERRORS = {
     "labels": "error_percent",
+    "real": "unexplained_variance_percent",
     "inputs": "relative_squared_error_percent",
     "soft labels": "relative_divergence_percent",
 }
@@ -34,6 +35,8 @@ def measure_error(key: noise.Key, model: TrainedModel, amounts: Amounts) -> Foun
         log_probs = model.log_probs(outputs, x, y)
         if model.targets == "labels":
             errors = jnp.argmax(outputs, -1) != y
+        elif model.targets == "real":
+            errors = jnp.square(outputs - y).mean(-1)
         elif model.targets == "inputs":
             target = x.reshape(outputs.shape)
             errors = ((outputs - target) ** 2).sum(-1) / (target**2).sum(-1)

@@ -64,8 +64,8 @@ class TrainedModel:
       hidden: name of a hidden layer in reports -> key of its activations.
       sites: keys of the noisy activations that back-projection reproduces.
       activation: activation function φ; None if it is not known.
-      targets: kind of targets: "labels", "inputs", "soft labels", "captions" or
-        "answers".
+      targets: kind of targets: "labels", "real", "inputs", "soft labels",
+        "captions" or "answers".
       num_classes: number of classes; 0 if it is not known.
       prefix: common prefix of the parameter paths.
       normalised: True if pre-activations are normalised over the batch.
@@ -143,6 +143,11 @@ class TrainedModel:
             raise NotMeasuredError(f"{self.targets} are scored by noisejax.reproduce")
         if self.targets == "inputs":
             return objectives.gaussian_log_prob(outputs, x.reshape(outputs.shape))
+        if self.targets == "real":
+            stddev = (
+                1.0 if self.run is None else self.run.config.objective.target_stddev
+            )
+            return objectives.gaussian_log_prob(outputs, y, stddev=stddev)
         if self.targets == "soft labels":
             return objectives.soft_label_log_prob(outputs, y)
         return objectives.label_log_prob(outputs, y)

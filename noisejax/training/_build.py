@@ -12,7 +12,7 @@ from jaxtyping import Array
 
 from noisejax import activations, layers, models, noise
 from noisejax.training._config import Config, ModelConfig, NoiseConfig
-from noisejax.training._task import QUESTION_NETWORKS
+from noisejax.training._task import QUESTION_NETWORKS, Task, task_of
 
 ACTIVATIONS: dict[str, Callable[..., Any]] = {
     "relu": nn.relu,
@@ -219,6 +219,15 @@ def build_model(
             schemes[f"{site}_noise"] = build_scheme(rate, config.noise, kind)
         schemes["path_rate"] = config.noise.path_rate
     return model.clone(**schemes)
+
+
+def build_task(config: Config, *, is_training: bool = False) -> Task:
+    """Build the likelihood and the error of a run; only training smooths labels."""
+    objective = config.objective
+    stddev = objective.target_stddev if objective.likelihood == "gaussian" else None
+    smoothing = objective.label_smoothing if is_training else 0.0
+    name = config.model.name
+    return task_of(name, target_stddev=stddev, label_smoothing=smoothing)
 
 
 def steps_per_epoch(num_examples: int, batch_size: int) -> int:

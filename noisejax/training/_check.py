@@ -70,6 +70,18 @@ def rules(config: Config) -> Iterator[tuple[bool, str]]:
         "objective.label_smoothing must lie in [0, 1), and needs a network that "
         f"classifies; got {smoothing} and model.name={config.model.name}",
     )
+    regresses = config.objective.likelihood == "gaussian"
+    yield (
+        not regresses or (classifies and not smoothing),
+        "objective.likelihood=gaussian needs a network with one output per target, and "
+        f"no label smoothing; got model.name={config.model.name} and "
+        f"objective.label_smoothing={smoothing}",
+    )
+    yield (
+        regresses or config.objective.target_stddev == 1,
+        f"objective.target_stddev={config.objective.target_stddev} is for "
+        "objective.likelihood=gaussian",
+    )
     yield (
         _is_pattern(training.trainable),
         f"training.trainable={training.trainable!r} is no regular expression; see "

@@ -28,6 +28,18 @@ class ObjectiveConfig(Fields):
         "weights of the samples (equal is the control of IWSGD)",
         choices=("importance", "equal"),
     )
+    likelihood: str = field(
+        "categorical",
+        "likelihood of the targets; categorical: class labels, gaussian: real-valued "
+        "targets (other kinds of networks have their own)",
+        choices=("categorical", "gaussian"),
+    )
+    target_stddev: float = field(
+        1.0,
+        "standard deviation of the gaussian likelihood, relative to that of the "
+        "targets; it scales the log-likelihoods that weight the noise samples",
+        positive=True,
+    )
     label_smoothing: float = field(
         0.0, "share of a label spread over all classes while training", least=0
     )

@@ -43,8 +43,8 @@ def choose_examples(config: Config, dataset: data.AnyDataset) -> data.AnyDataset
         return dataset
     if not isinstance(dataset, data.Dataset):
         raise ValueError(
-            "data.classes selects labels, and soft targets and captions have none, "
-            "and questions have words; leave it empty"
+            f"data.classes selects class labels, which {dataset.name} does not have; "
+            "leave it empty"
         )
     return data.select_classes(dataset, config.data.classes)
 
@@ -55,6 +55,18 @@ def check_examples(config: Config, dataset: data.AnyDataset) -> None:
     Raises:
       ValueError: it cannot.
     """
+    is_real = isinstance(dataset, data.RealTargets)
+    if is_real and config.objective.likelihood != "gaussian":
+        raise ValueError(
+            f"{dataset.name} has real-valued targets: for regression set "
+            "objective.likelihood=gaussian; if they are class labels, store them as "
+            "integers, y.astype(int)"
+        )
+    if config.objective.likelihood == "gaussian" and not is_real:
+        raise ValueError(
+            "objective.likelihood=gaussian needs real-valued targets (an .npz file "
+            f"whose y_train and y_test are floating); got {dataset.name}"
+        )
     is_soft = isinstance(dataset, data.SoftTargets)
     if is_soft != (config.model.name == "soft_targets"):
         raise ValueError(
@@ -130,8 +142,8 @@ def split_examples(
         return split
     if not isinstance(dataset, data.Dataset):
         raise ValueError(
-            "data.validation_per_class needs classes; soft targets have none: use "
-            "data.validation"
+            "data.validation_per_class needs class labels, which "
+            f"{dataset.name} does not have; use data.validation"
         )
     part_sizes = dataset.part_sizes or (n,)
     if len(part_sizes) != len(per_class):
@@ -161,11 +173,11 @@ class Examples:
 
     Attributes:
       x: examples, [N, *shape].
-      y: labels, [N].
+      y: labels [N], or other targets [N, ...].
     """
 
     x: UInt8[Array, "..."] | Float[Array, "..."]
-    y: Int[Array, " examples"]
+    y: Int[Array, "examples ..."] | Float[Array, "examples ..."]
 
 
 class MissingData:

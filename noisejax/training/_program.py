@@ -20,6 +20,7 @@ from noisejax.training._batches import Batches, as_seen, is_streamed, to_float
 from noisejax.training._build import (
     build_model,
     build_noise_factor,
+    build_task,
     choose_strategy,
     steps_per_epoch,
 )
@@ -38,7 +39,7 @@ from noisejax.training._optimizer import build_optimizer, build_schedule
 from noisejax.training._projection import Project, check_rounds, make_project
 from noisejax.training._state import Seeds
 from noisejax.training._step import make_log_prob, make_step
-from noisejax.training._task import Task, task_of
+from noisejax.training._task import Task
 from noisejax.training._trainable import train_only
 
 EVALUATION_BATCH = 1000
@@ -168,7 +169,7 @@ def build_program(
         ("train", training.epochs, 0, batches(chosen)),
         ("retrain", training.retrain_epochs, training.epochs, batches(retrained)),
     )
-    task = task_of(config.model.name)
+    task = build_task(config)
     return Program(
         model=model,
         task=task,
@@ -234,11 +235,10 @@ def _build_phase(
     optimizer = build_optimizer(config.optimizer, schedule, batch_size=size)
     optimizer = train_only(optimizer, training.trainable)
     factor = build_noise_factor(config.noise, **length, retrains=not is_first)
-    smoothing = config.objective.label_smoothing
     step = make_step(
         model.clone(noise_factor=factor),
         optimizer,
-        task_of(config.model.name, label_smoothing=smoothing),
+        build_task(config, is_training=True),
         expected_samples=model.num_noise_sites,
         num_samples=config.objective.num_samples,
         strategy=choose_strategy(config),

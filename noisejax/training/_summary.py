@@ -8,6 +8,7 @@ import jax
 import numpy as np
 from jaxtyping import Array, PyTree
 
+from noisejax import data
 from noisejax.training._config import Config
 from noisejax.training._metrics import hash_rows
 from noisejax.training._processes import on_host
@@ -57,6 +58,12 @@ def summarise(
         half = max(len(progress.retrain_errors) // 2, 1)
         errors = np.mean(progress.retrain_errors[-half:], axis=0).tolist()
     params, best = on_host((chosen.params, seeds.best.replace(params={})))
+    targets = {}
+    if isinstance(dataset := program.prepared.dataset, data.RealTargets):
+        rmse = dataset.scale * np.sqrt(np.asarray(errors) / 100)
+        targets["test_rmse"] = spread(rmse.tolist())
+        targets["target_mean"] = dataset.mean.tolist()
+        targets["target_scale"] = dataset.scale
     skipped = on_host(seeds.state.skipped)
     shas = [
         tree_sha256(jax.tree.map(lambda leaf, i=i: leaf[i], params))
@@ -67,6 +74,7 @@ def summarise(
         validation = spread([100 * float(score) for score in best.score])
     return {
         "test_error_percent": spread(errors),
+        **targets,
         "test_loss": spread([float(loss) for loss in test["loss"]]),
         "train_error_percent": spread([100 * float(e) for e in trained_on["error"]]),
         "validation_error_percent": validation,

@@ -111,6 +111,20 @@ def _wrong_answers(
     return jnp.maximum(_is_wrong(logits, x, y[:, 0]), y[:, 0] == 0)
 
 
+def _regression(stddev: float) -> Task:
+    """log N(y; z, σ²), and the mean squared error over the outputs."""
+
+    def log_prob(outputs, x, y):
+        del x
+        return objectives.gaussian_log_prob(outputs, y, stddev=stddev)
+
+    def squared_error(outputs, x, y):
+        del x
+        return jnp.mean(jnp.square(outputs - y), axis=-1)
+
+    return Task(log_prob, squared_error)
+
+
 CLASSIFICATION = Task(_label_log_prob, _is_wrong)
 RECONSTRUCTION = Task(_gaussian_log_prob, _relative_squared_error)
 SOFT_TARGETS = Task(_soft_log_prob, _relative_divergence)
@@ -129,14 +143,19 @@ TASKS = {
 """Tasks of networks that do not classify."""
 
 
-def task_of(network: str, *, label_smoothing: float = 0.0) -> Task:
-    """The task of a network; networks that are not in `TASKS` classify.
+def task_of(
+    network: str, *, target_stddev: float | None = None, label_smoothing: float = 0.0
+) -> Task:
+    """The task of a network; networks that are not in `TASKS` classify or regress.
 
     Args:
       network: name of the network.
+      target_stddev: σ of real-valued targets, which are scaled; None: class labels.
       label_smoothing: share α of a label that is spread over all K classes:
         log p = (1 - α) log p(y) + α/K Σ_k log p(k).
     """
+    if target_stddev is not None:
+        return _regression(target_stddev)
     task = TASKS.get(network, CLASSIFICATION)
     if not label_smoothing:
         return task
