@@ -20,10 +20,19 @@ def blocks(page, language):
     )
 
 
+TUTORIALS = ("docs/own_data.md",)
+"""Pages whose examples continue each other."""
+
+
+def examples(page):
+    found = blocks(page, "python")
+    return ["".join(found)] if page in TUTORIALS else found
+
+
 EXAMPLES = [
     pytest.param(page, code, id=f"{page} {number}")
     for page in PAGES
-    for number, code in enumerate(blocks(page, "python"))
+    for number, code in enumerate(examples(page))
     if page != "docs/scaling.md"  # one device here; tests/sharded runs it on 8
 ]
 

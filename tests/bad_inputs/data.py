@@ -71,6 +71,14 @@ DATA = {
         lambda: data.load_two_stream("/nowhere/two_stream.npz"),
         "/nowhere/two_stream.npz: no such file",
     ),
+    "make_real_targets: equal targets": (
+        lambda: data.make_real_targets("own", X, X[:, 0] * 0, X, X[:, 0]),
+        "standard deviation of the training targets is 0.0",
+    ),
+    "make_real_targets: integers": (
+        lambda: data.make_real_targets("own", X, np.arange(len(X)), X, X[:, 0]),
+        "train targets must be floating numbers",
+    ),
     "select_classes: a class that does not exist": (
         lambda: data.select_classes(data.load_dataset("digits"), (3, 10)),
         r"different labels below 10 with examples in digits; got \(3, 10\)",

@@ -87,6 +87,8 @@ WRONG = {
     "objective.num_samples": [(0, "1 or more"), (2.0, "of type int")],
     "objective.strategy": [("scan", "one of fold, vmap, map, resample")],
     "objective.weighting": [("max", "one of importance, equal")],
+    "objective.likelihood": [("poisson", "one of categorical, gaussian")],
+    "objective.target_stddev": [(0.0, "a positive number")],
     "objective.label_smoothing": [(1.0, r"\[0, 1\)"), (-0.1, "0 or more")],
     "optimizer.name": [("lion", "one of sgd, adam, adamw")],
     "optimizer.learning_rate": [
