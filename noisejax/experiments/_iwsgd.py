@@ -1,6 +1,7 @@
 """Our experiment: several noise samples per example, on one network."""
 
 from noisejax.experiments import _ba2014 as ba2014
+from noisejax.experiments import _noh2017 as noh2017
 from noisejax.experiments._claims import ERROR, Claim, Contrast, better, difference
 from noisejax.experiments._experiment import Experiment, Row
 from noisejax.experiments._scales import Overrides, Scale, digits, smoke
@@ -17,10 +18,6 @@ def _row(name: str, label: str, overrides: Overrides, *, epochs_factor: int = 1)
     )
 
 
-def _samples(num_samples: int, weighting: str) -> Overrides:
-    return {"objective.num_samples": num_samples, "objective.weighting": weighting}
-
-
 EXPERIMENT = Experiment(
     name="iwsgd",
     title="Several noise samples per example: importance weights, equal weights, more "
@@ -30,10 +27,10 @@ EXPERIMENT = Experiment(
     kind="measured",
     rows=(
         _row("s_1", "S = 1", {}),
-        _row("s_4", "S = 4, importance weights", _samples(4, "importance")),
-        _row("s_4_equal", "S = 4, equal weights", _samples(4, "equal")),
-        _row("s_8", "S = 8, importance weights", _samples(8, "importance")),
-        _row("s_8_equal", "S = 8, equal weights", _samples(8, "equal")),
+        _row("s_4", "S = 4, importance weights", noh2017.samples(4, "importance")),
+        _row("s_4_equal", "S = 4, equal weights", noh2017.samples(4, "equal")),
+        _row("s_8", "S = 8, importance weights", noh2017.samples(8, "importance")),
+        _row("s_8_equal", "S = 8, equal weights", noh2017.samples(8, "equal")),
         _row("s_1_x4", "S = 1, four times the epochs", {}, epochs_factor=4),
     ),
     scales={

@@ -1,5 +1,10 @@
 """Settings shared by the experiments of Noh et al."""
 
+from collections.abc import Callable
+from typing import TypeAlias
+
+from noisejax.experiments._claims import Claim, Contrast
+from noisejax.experiments._experiment import Printed, Row
 from noisejax.experiments._scales import BFLOAT16, Overrides, Scale, smoke
 
 PAPER = "Noh, You, Mun and Han 2017"
@@ -26,6 +31,20 @@ BASE: Overrides = {
     "training.epochs": 200,
     "training.batch_size": 128,
 }
+
+FEATURES: Overrides = {
+    "data.preprocess": ("standardise",),
+    "data.validation": 0.0,
+    "noise.scheme": "dropout",
+    "noise.input_rate": 0.0,
+    "objective.strategy": "fold",
+    "optimizer.name": "adam",
+    "training.batch_size": 100,
+}
+"""Settings of tables 2 to 4, whose networks receive fixed features."""
+
+Method: TypeAlias = tuple[str, Overrides, tuple[float, ...], int]
+"""Label, overrides, printed numbers and factor on the epochs of a row."""
 
 PROTOCOL = (
     "The network is a wide residual network of depth 28 and width 10, with dropout "
@@ -76,3 +95,63 @@ def paper(cost: str) -> Scale:
       cost: cost of all rows.
     """
     return Scale(changes=(), cost=cost, overrides=BFLOAT16, num_seeds=3)
+
+
+def samples(num_samples: int, weighting: str = "importance") -> Overrides:
+    """Return the configuration fields of IWSGD."""
+    return {"objective.num_samples": num_samples, "objective.weighting": weighting}
+
+
+def controls(random_rate: float) -> dict[str, Method]:
+    """Return the methods of tables 2 to 4 that are not in the paper.
+
+    Args:
+      random_rate: level of random dropout.
+    """
+    random = {"noise.scheme": "random_dropout", "noise.hidden_rate": random_rate}
+    return {
+        "s_5_equal": ("S = 5, equal weights", samples(5, "equal"), (), 1),
+        "s_1_x5": ("S = 1, five times the epochs", {}, (), 5),
+        "random": ("random dropout, S = 1", random, (), 1),
+        "no_noise": ("no noise", {"noise.scheme": "none"}, (), 1),
+    }
+
+
+def method_row(name: str, method: Method, metrics: tuple[str, ...]) -> Row:
+    """Return the row of a method of tables 2 and 3.
+
+    Args:
+      name: name of the method.
+      method: label, overrides, printed numbers and factor on the epochs.
+      metrics: metrics of the printed numbers.
+    """
+    label, overrides, numbers, epochs_factor = method
+    return Row(
+        name,
+        label,
+        overrides,
+        dict(zip(metrics, map(Printed, numbers), strict=False)),
+        factors={"method": name},
+        epochs_factor=epochs_factor,
+        ours=not numbers,
+    )
+
+
+def questions(what: str, higher: Callable[[str, str], Contrast]) -> tuple[Claim, ...]:
+    """Return the claims about the controls of tables 2 to 4.
+
+    Args:
+      what: measured quality, such as "the accuracy".
+      higher: function of two methods; returns the contrast "the first is higher".
+    """
+    return (
+        Claim(
+            "Importance weights are better than equal weights (our question).",
+            (higher("s_5", "s_5_equal"),),
+        ),
+        Claim(
+            "Five samples are better than five times the epochs (our question).",
+            (higher("s_5", "s_1_x5"),),
+        ),
+        Claim(f"Dropout improves {what} (our question).", (higher("s_1", "no_noise"),)),
+    )
