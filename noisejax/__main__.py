@@ -1,4 +1,4 @@
-"""Lists the commands, or runs one:  noisejax train --workdir=DIR."""
+"""Run a command, such as `noisejax train --workdir=DIR`, or list all commands."""
 
 import runpy
 import sys
@@ -7,11 +7,11 @@ COMMANDS = {
     "train": "train a network with noise, or resume it",
     "reproduce": "run the rows of a paper's table or figure",
     "diagnose": "measure a trained network",
-    "project": "draw what the noise of a trained network is worth in its inputs",
+    "project": "draw inputs that have the effect of a trained network's noise",
     "plot": "draw the training curves of runs",
     "prepare_data": "prepare a data set of TFDS",
 }
-"""Name of the module -> what it does."""
+"""Purpose of each command, by name of the module."""
 
 USAGE = "\n".join(
     [
@@ -22,15 +22,15 @@ USAGE = "\n".join(
         "noisejax COMMAND --help shows the main flags, --helpfull all of them.",
         "python -m noisejax.COMMAND does the same.",
         "",
-        "Exit codes: 0 done; 1 a measurement failed; 2 a flag, a field, the data or",
-        "the folder is wrong, and nothing was done; 3 training cannot continue;",
-        "75 stopped by SIGTERM, continue with --resume; 130 interrupted by Ctrl-C.",
+        "Exit codes: 0 success; 1 a measurement failed; 2 a flag, a field, the data or",
+        "the folder is invalid, and nothing was done; 3 training cannot continue;",
+        "75 stopped by SIGTERM (continue with --resume); 130 interrupted by Ctrl-C.",
     ]
 )
 
 
 def main() -> int:
-    """Run a command; without one, print all of them.
+    """Run the command that is named on the command line, or print the usage.
 
     Returns:
       Exit code.

@@ -1,4 +1,4 @@
-"""Parts that the commands share: configuration flags and readable errors."""
+"""Helpers of all commands: configuration flags, and errors without tracebacks."""
 
 import inspect
 import os
@@ -20,22 +20,23 @@ USER_ERRORS = (ValueError, TypeError, OSError, ImportError, FloatingPointError)
 """Errors that are reported without a traceback."""
 
 EXIT_USER_ERROR = 2
-"""Nothing was done: a flag, a field, the data or the folder is wrong."""
+"""A flag, a field, the data or the folder is invalid, and nothing was done."""
 
 EXIT_TRAINING_ERROR = 3
-"""Training cannot continue: NaN, or a full disk. Its checkpoints are kept."""
+"""Training cannot continue (NaN, or a full disk). The checkpoints are kept."""
 
 EXIT_STOPPED = 75
-"""SIGTERM came, the last step is saved: try again with --resume (EX_TEMPFAIL)."""
+"""SIGTERM stopped the run, and --resume can continue it (EX_TEMPFAIL)."""
 
 EXIT_INTERRUPTED = 130
-"""Ctrl-C came: the last checkpoint is kept."""
+"""Ctrl-C interrupted the run. The last checkpoint is kept."""
 
 
 def define_config() -> flags.FlagHolder:
-    """Define the flag --config, whose fields are flags: --config.section.field=value.
+    """Define --config, and a flag --config.section.field for each field.
 
-    Defining it parses the command line, so the names of fields are checked before.
+    The definition parses the command line, so this function first checks the names of
+    the fields.
     """
     try:
         arguments = flags.FLAGS.read_flags_from_files(sys.argv[1:], force_gnu=False)
@@ -54,14 +55,14 @@ def define_config() -> flags.FlagHolder:
 def config_of(
     holder: flags.FlagHolder, *, recorded: training.Config | None = None
 ) -> training.Config:
-    """The configuration of the parsed flags, those of --flagfile included.
+    """Return the configuration of the parsed flags, including those of --flagfile.
 
     Args:
       holder: flag --config.
-      recorded: configuration to use if no flag gives a file or a field.
+      recorded: configuration to use if no flag names a file or a field.
 
     Raises:
-      ValueError: the file does not give a configuration.
+      ValueError: the file does not define a configuration.
     """
     given = any(
         flags.FLAGS[name].present
@@ -75,7 +76,7 @@ def config_of(
         reason = f"it gives {config!r}"
         try:
             getattr(config, "data", None)
-        except OSError as error:  # the flag keeps why a file could not be read
+        except OSError as error:  # the flag stores why a file could not be read
             reason = str(error.__cause__ or error)
         raise ValueError(
             "--config must name a Python file whose get_config() gives a "
@@ -87,11 +88,11 @@ def config_of(
 def run(
     main: Callable[[], int | None] | Callable[[Sequence[str]], int | None],
 ) -> None:
-    """Run a command; report errors in a line and by exit codes.
+    """Run a command, and report errors by a line and an exit code.
 
     Args:
-      main: main function of the command. If it takes an argument it gets the arguments
-        that are no flags; else there must be none.
+      main: main function of the command. If `main` has a parameter, it receives the
+        arguments that are not flags; otherwise such arguments are an error.
     """
     takes_arguments = bool(inspect.signature(main).parameters)
 
@@ -124,7 +125,7 @@ def run(
             _fail(error, EXIT_USER_ERROR)
         except KeyboardInterrupt:
             _fail(
-                "interrupted; what was finished is kept: continue with --resume "
+                "interrupted; finished work is kept, so continue with --resume "
                 "(noisejax.reproduce: with the same command)",
                 EXIT_INTERRUPTED,
             )
@@ -136,7 +137,8 @@ def check_fields(arguments: Sequence[str]) -> None:
     """Check the names of fields in a command line.
 
     Raises:
-      ValueError: --config.section.field does not exist, or --section.field is given.
+      ValueError: a --config.section.field does not exist, or a flag has the form
+        --section.field.
     """
     known = training.to_dict(training.Config())
     for argument in arguments:
@@ -148,16 +150,16 @@ def check_fields(arguments: Sequence[str]) -> None:
             raise ValueError(training.unknown_field(path))
         if argument.startswith("--") and name == path and exists:
             raise ValueError(
-                f"--{name} is no flag: fields of the configuration begin with config, "
+                f"--{name} is no flag; flags of configuration fields begin with --config, "
                 f"--config.{argument.lstrip('-')}"
             )
 
 
 def check_local(arguments: Sequence[str]) -> None:
-    """Check that no flag of a command, and no argument, is a URL.
+    """Check that no flag of a command and no argument is a URL.
 
     Raises:
-      ValueError: one is.
+      ValueError: a flag or an argument is a URL.
     """
     for module, defined in flags.FLAGS.flags_by_module_dict().items():
         if module.startswith(("absl", "jax", "tensorflow")):
@@ -173,7 +175,7 @@ def check_local(arguments: Sequence[str]) -> None:
 
 
 def use_compilation_cache() -> None:
-    """Keep compiled programs from run to run, if the user has not chosen."""
+    """Cache compiled programs on disk, unless the user has configured a cache."""
     if jax.config.jax_compilation_cache_dir is None:
         root = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
         folder = pathlib.Path(root).expanduser() / "noisejax" / "xla"
@@ -181,7 +183,7 @@ def use_compilation_cache() -> None:
 
 
 def _quieten_orbax() -> None:
-    """Orbax logs verbosely, and logs a traceback of each error that it raises."""
+    """Hide the logs of Orbax, which include a traceback of every error."""
     logging.set_verbosity(logging.WARNING)
     logging.get_absl_handler().addFilter(
         lambda record: f"{os.sep}orbax{os.sep}" not in record.pathname
@@ -189,14 +191,14 @@ def _quieten_orbax() -> None:
 
 
 def _first_cause(error: BaseException) -> BaseException:
-    """The exception that led to this one, perhaps in steps."""
+    """Return the first exception in a chain of causes."""
     while error.__cause__ or error.__context__:
         error = error.__cause__ or error.__context__
     return error
 
 
 def _describe(error: BaseException) -> str:
-    """The type, message and position of an exception."""
+    """Format the type, message and position of an exception."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
     kind = "".join(traceback.format_exception_only(error)).strip()
     return f"{kind} ({frame.filename}, line {frame.lineno})"

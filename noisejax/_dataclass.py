@@ -1,4 +1,4 @@
-"""Frozen dataclasses of arrays, whose constructors type checkers understand."""
+"""Frozen dataclasses of arrays, with constructors that type checkers understand."""
 
 from typing import TypeVar, dataclass_transform
 

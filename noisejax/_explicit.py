@@ -1,4 +1,4 @@
-"""Meshes with Explicit axes, over which the type of an array holds its sharding."""
+"""Helpers for meshes with Explicit axes, where array types include shardings."""
 
 from typing import Any
 
@@ -9,12 +9,12 @@ from jaxtyping import Array, PyTree
 
 
 def has_explicit_axes(sharding: NamedSharding) -> bool:
-    """True if the mesh has an axis over which types hold shardings."""
+    """Return True if the mesh has an Explicit axis."""
     return AxisType.Explicit in sharding.mesh.axis_types
 
 
 def explicit_part(sharding: NamedSharding | None) -> NamedSharding | None:
-    """The part of the sharding on Explicit axes, or None."""
+    """Return the part of the sharding on Explicit axes, or None."""
     if sharding is None or not has_explicit_axes(sharding):
         return None
     mesh = sharding.mesh
@@ -28,12 +28,12 @@ def explicit_part(sharding: NamedSharding | None) -> NamedSharding | None:
 
 
 def within_shard_map(x: Array) -> bool:
-    """True if `x` is one device's part of an array, along some axis of a mesh."""
+    """Return True if `x` is one device's part of an array, within `shard_map`."""
     return AxisType.Manual in jax.typeof(x).sharding.mesh.axis_types
 
 
 def has_unused_axes(x: Array) -> bool:
-    """True if `x` is sharded over one Explicit axis and replicated over another."""
+    """Return True if `x` is sharded over one Explicit axis but not over another."""
     mesh = jax.typeof(x).sharding.mesh
     kinds = zip(mesh.axis_names, mesh.axis_types, strict=True)
     explicit = {name for name, kind in kinds if kind == AxisType.Explicit}
@@ -43,13 +43,13 @@ def has_unused_axes(x: Array) -> bool:
 
 
 def explicit_spec(x: Array) -> tuple[Any, ...]:
-    """Mesh axes that each axis of `x` is sharded over, by its type; None for none."""
+    """Return the mesh axes of each axis of `x`; None for an axis without sharding."""
     spec = tuple(jax.typeof(x).sharding.spec)
     return spec + (None,) * (jnp.ndim(x) - len(spec))
 
 
 def explicit_sharding(x: Array, *spec: Any) -> NamedSharding | None:
-    """`spec` on the mesh of `x`, or None if that mesh has no Explicit axes."""
+    """Put `spec` on the mesh of `x`; None if the mesh has no Explicit axes."""
     sharding = jax.typeof(x).sharding
     if not has_explicit_axes(sharding):
         return None
@@ -57,7 +57,7 @@ def explicit_sharding(x: Array, *spec: Any) -> NamedSharding | None:
 
 
 def lay(tree: PyTree[Array], sharding: NamedSharding | None) -> PyTree[Array]:
-    """Reshard the arrays; None leaves them as they are."""
+    """Reshard the arrays; if `sharding` is None, return the arrays unchanged."""
     if sharding is None:
         return tree
     return jax.tree.map(lambda leaf: jax.sharding.reshard(leaf, sharding), tree)

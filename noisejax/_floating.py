@@ -1,4 +1,4 @@
-"""The arrays that pure functions take, and the dtype that they compute in."""
+"""Checks and dtypes of the floating arrays that pure functions accept."""
 
 import jax
 import numpy as np
@@ -22,11 +22,11 @@ def check_floating(x: ArrayLike) -> Array:
 
 
 def as_wide(x: ArrayLike) -> Array:
-    """Return a floating array in float32 at least; raise as `check_floating`."""
+    """Convert a floating array to at least float32; see `check_floating`."""
     x = check_floating(x)
     return x.astype(at_least_float32(x.dtype))
 
 
 def at_least_float32(dtype: np.dtype) -> np.dtype:
-    """The dtype to compute in: float32 for half precision, else `dtype` itself."""
+    """Return float32 for half-precision dtypes, and other dtypes unchanged."""
     return jnp.dtype(jnp.float32) if jnp.finfo(dtype).bits < 32 else dtype

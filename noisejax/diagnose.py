@@ -1,4 +1,4 @@
-"""Measures a trained run: python -m noisejax.diagnose --checkpoint=RUN --workdir=D."""
+"""Measure a trained run: python -m noisejax.diagnose --checkpoint=RUN --workdir=D."""
 
 from absl import flags
 
@@ -6,12 +6,14 @@ from noisejax import _commands, evaluators
 
 CHECKPOINT = flags.DEFINE_string("checkpoint", None, "Run directory to measure.")
 WORKDIR = flags.DEFINE_string(
-    "workdir", None, "Directory for diagnose.json, .png and .pdf; created."
+    "workdir",
+    None,
+    "Directory for diagnose.json, diagnose.png and diagnose.pdf; created if missing.",
 )
 DATA_DIR = flags.DEFINE_string(
     "data_dir", None, "TFDS data directory [~/tensorflow_datasets]."
 )
-SEED = flags.DEFINE_integer("seed", None, "Seed of the network [the first].")
+SEED = flags.DEFINE_integer("seed", None, "Seed of the network [the first seed].")
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""Draws training curves:  python -m noisejax.plot RUN... [--output=FILE.png]."""
+"""Draw training curves:  python -m noisejax.plot RUN... [--output=FILE.png]."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,9 @@ from absl import flags
 from noisejax import _commands, evaluators, figures
 
 OUTPUT = flags.DEFINE_string(
-    "output", "curves.png", "Picture to write; a .pdf is written beside it."
+    "output",
+    "curves.png",
+    "Image file to write; a .pdf of the same name is written, too.",
 )
 METRIC = flags.DEFINE_enum("metric", "error", ["error", "loss"], "Metric to draw.")
 

@@ -5,7 +5,7 @@ from absl import flags
 from noisejax import _commands, data
 
 DATASET = flags.DEFINE_string(
-    "dataset", None, f"One of {', '.join(data.preparable_names())}."
+    "dataset", None, f"Data set: one of {', '.join(data.preparable_names())}."
 )
 DATA_DIR = flags.DEFINE_string(
     "data_dir", None, "TFDS data directory [~/tensorflow_datasets]."
@@ -13,7 +13,7 @@ DATA_DIR = flags.DEFINE_string(
 
 
 def main() -> None:
-    """Prepare the data set, if it is not prepared yet."""
+    """Prepare the data set, unless it is already prepared."""
     if not DATASET.value:
         names = ", ".join(data.preparable_names())
         raise ValueError(f"--dataset must be one of {names}")

@@ -1,4 +1,4 @@
-"""Back-projection of a run: python -m noisejax.project --checkpoint=RUN --workdir=D."""
+"""Back-project a run: python -m noisejax.project --checkpoint=RUN --workdir=D."""
 
 import pathlib
 
@@ -7,22 +7,26 @@ from absl import flags
 from noisejax import _commands, evaluators
 
 CHECKPOINT = flags.DEFINE_string("checkpoint", None, "Run directory to project.")
-WORKDIR = flags.DEFINE_string("workdir", None, "Directory for the results; created.")
+WORKDIR = flags.DEFINE_string(
+    "workdir", None, "Directory for the results; created if missing."
+)
 DATA_DIR = flags.DEFINE_string(
     "data_dir", None, "TFDS data directory [~/tensorflow_datasets]."
 )
-SEED = flags.DEFINE_integer("seed", None, "Seed of the network [the first].")
-EXAMPLES = flags.DEFINE_integer("num_examples", 1000, "Test examples to measure.")
-PICTURES = flags.DEFINE_integer("num_pictures", 6, "Examples to draw.")
-MASKS = flags.DEFINE_integer("num_masks", 5, "Noise samples to draw per example.")
-STEPS = flags.DEFINE_integer("num_steps", 20, "Steps of descent.")
+SEED = flags.DEFINE_integer("seed", None, "Seed of the network [the first seed].")
+EXAMPLES = flags.DEFINE_integer(
+    "num_examples", 1000, "Number of test examples to measure."
+)
+PICTURES = flags.DEFINE_integer("num_pictures", 6, "Number of examples to draw.")
+MASKS = flags.DEFINE_integer("num_masks", 5, "Number of noise samples per example.")
+STEPS = flags.DEFINE_integer("num_steps", 20, "Number of descent steps.")
 METHOD = flags.DEFINE_string(
-    "method", "preconditioned", "preconditioned, stable or gradient_descent."
+    "method", "preconditioned", "Method: preconditioned, stable or gradient_descent."
 )
 RATES = flags.DEFINE_list(
     "learning_rates",
     ["300", "30"],
-    "Learning rates of gradient_descent, one per hidden layer [the paper's].",
+    "Learning rates of gradient_descent, one per hidden layer.",
 )
 BOUNDED = flags.DEFINE_bool("bounded", False, "Keep x* within [0, 1].")
 

@@ -8,29 +8,29 @@ from absl import flags
 from noisejax import _commands, training
 
 CONFIG = _commands.define_config()
-WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run; created.")
+WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run; created if missing.")
 DATA_DIR = flags.DEFINE_string(
     "data_dir", None, "TFDS data directory [~/tensorflow_datasets]."
 )
 RESUME = flags.DEFINE_bool(
     "resume",
     False,
-    "Continue the run in the workdir, or start it. Its configuration need not be given "
-    "again.",
+    "Continue the run in the workdir, or start a run. A run continues with the recorded "
+    "configuration if no flag --config is given.",
 )
 COORDINATOR = flags.DEFINE_string(
     "coordinator",
     None,
-    "HOST:PORT of process 0 of several processes, the same for all.",
+    "Address HOST:PORT of process 0, the same in all processes.",
 )
 NUM_PROCESSES = flags.DEFINE_integer("num_processes", None, "Number of processes.")
 PROCESS_ID = flags.DEFINE_integer(
-    "process_id", None, "Number of this process, from 0 on."
+    "process_id", None, "Number of this process, counted from 0."
 )
 DISTRIBUTED = flags.DEFINE_bool(
     "distributed",
     False,
-    "Several processes that JAX finds: under SLURM, Open MPI, Kubernetes, on TPUs.",
+    "Join the processes that JAX detects (SLURM, Open MPI, Kubernetes, or TPUs).",
 )
 JOIN_TIMEOUT = flags.DEFINE_integer(
     "join_timeout", 300, "Seconds within which all processes must join."

@@ -21,9 +21,9 @@ from noisejax.training._processes import is_first as is_first
 from noisejax.training._processes import join_processes as join_processes
 from noisejax.training._project_dataset import ProjectedDataset as ProjectedDataset
 from noisejax.training._project_dataset import project_dataset as project_dataset
-from noisejax.training._read_run import is_finished as is_finished
-from noisejax.training._read_run import read_summary as read_summary
-from noisejax.training._read_run import recorded_config as recorded_config
 from noisejax.training._record import describe_run as describe_run
+from noisejax.training._record import is_finished as is_finished
+from noisejax.training._record import read_summary as read_summary
+from noisejax.training._record import recorded_config as recorded_config
+from noisejax.training._report import show_spread as show_spread
 from noisejax.training._run import train as train
-from noisejax.training._summary import show_spread as show_spread

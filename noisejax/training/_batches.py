@@ -1,8 +1,8 @@
-"""Batches of an epoch: one iterator for examples on the device and on the host.
+"""Batches of an epoch, from examples on the device or on the host.
 
-A batch is a function of seed, epoch and step, wherever the examples are: a resumed run
-sees the batches that it would have seen. Examples on the host are prefetched by grain;
-each process reads the rows of its own devices, and no others.
+Batches depend only on seed, epoch and step, so a resumed run continues with the same
+batches. Grain prefetches examples from the host. Each process reads only the rows of
+its local devices.
 """
 
 import dataclasses
@@ -22,23 +22,23 @@ from noisejax.training._processes import gather, on_host
 from noisejax.training._state import seed_key, step_key
 
 PREFETCH = 2
-"""Calls whose batches are put on the devices ahead."""
+"""Number of calls whose batches are prefetched."""
 
 THREADS = 2
-"""Threads that read them."""
+"""Number of threads that read streamed batches."""
 
 SHARE = 0.5
-"""Share of a device's memory that examples may use before they stay on the host."""
+"""Largest fraction of a device's memory that resident examples may use."""
 
 Calls = Sequence[tuple[int, int]]
 """(first step, number of steps) of each compiled call of an epoch."""
 
 
 def is_streamed(stream: str, dataset: data.Dataset, *, mode: str) -> bool:
-    """True if examples stay on the host; only the mode "noise" can stream.
+    """Return True if examples stay on the host. Only the mode "noise" can stream.
 
-    A device that does not report its memory (a CPU) has enough. All processes stream
-    if one of them must.
+    A device that does not report its memory, such as a CPU, is assumed to have enough.
+    All processes stream if one process has too little memory.
     """
     if stream != "auto":
         return stream == "stream"
@@ -51,7 +51,7 @@ def is_streamed(stream: str, dataset: data.Dataset, *, mode: str) -> bool:
 def to_float(
     x: UInt8[Array, "..."] | Float[Array, "..."], *, inverted: bool
 ) -> Float[Array, "..."]:
-    """Convert examples to the network's input: pixels in [0, 1], perhaps inverted."""
+    """Convert examples to network inputs: pixels in [0, 1], optionally inverted."""
     if x.dtype == jnp.uint8:
         x = x.astype(jnp.float32) * (1 / 255)
     return 1.0 - x if inverted else x
@@ -66,7 +66,7 @@ def as_seen(
     inverted: bool = False,
     augment: bool = False,
 ) -> Float[Array, "batch ..."]:
-    """Convert the examples of a step to the network's input, perhaps augmented."""
+    """Convert the examples of a step to network inputs, optionally augmented."""
     examples = to_float(x, inverted=inverted)
     if augment:
         return data.augment(step_key(seed, epoch, step, "augmentation"), examples)
@@ -81,7 +81,7 @@ def epoch_rows(
     *,
     batch_size: int,
 ) -> Int[Array, "*seeds steps batch"]:
-    """Draw the examples of each step; a last, smaller batch is not trained on."""
+    """Draw the examples of each step; an incomplete last batch is dropped."""
 
     def one_seed(indices, seed):
         key = jax.random.fold_in(seed_key(seed, "order"), epoch)
@@ -96,24 +96,24 @@ def epoch_rows(
 def rows_in_order(
     indices: Int[Array, "*seeds n"], *, batch_size: int
 ) -> Int[Array, "*seeds steps batch"]:
-    """Cut examples into batches, in order; the last one is padded."""
+    """Split examples into batches, in order; the last batch is padded."""
     *seeds, n = indices.shape
     padded = jnp.pad(indices, [(0, 0)] * len(seeds) + [(0, -n % batch_size)])
     return padded.reshape(*seeds, -1, batch_size)
 
 
 def all_rows(seeds: int, n: int) -> Int[np.ndarray, "seeds n"]:
-    """All of n rows, for each seed."""
+    """Return the indices of all n rows, for each seed."""
     return np.broadcast_to(np.arange(n, dtype=np.int32), (seeds, n))
 
 
 def plan_calls(
     steps: int, steps_per_call: int, begin: int = 0
 ) -> list[tuple[int, int]]:
-    """Cut the steps of an epoch into compiled calls, from step `begin` on.
+    """Group the steps of an epoch, from step `begin`, into compiled calls.
 
-    Calls begin at multiples of `steps_per_call`, so that a run that resumes at the end
-    of a call makes the calls of an undisturbed run.
+    Calls begin at multiples of `steps_per_call`. A run that resumes at the end of a
+    call therefore makes the same calls as an uninterrupted run.
     """
     ends = [*range(0, steps, steps_per_call), steps]
     edges = [begin, *(end for end in ends if end > begin)]
@@ -122,16 +122,16 @@ def plan_calls(
 
 @dataclasses.dataclass(frozen=True)
 class Batches:
-    """Batches of the epochs of all seeds, or of one group of them (see `split`).
+    """Batches of all seeds, or of one group of seeds (see `split`).
 
     Attributes:
-      x: examples, on the device; NumPy arrays are streamed from the host.
-      y: labels, likewise.
-      indices: examples that each seed trains on.
+      x: examples on the device; NumPy arrays are streamed from the host.
+      y: labels, on the same device as x.
+      indices: indices of the examples that each seed trains on.
       seeds: seeds of the order and of the noise.
-      batch_size: examples per step.
+      batch_size: number of examples per step.
       placement: sharding of the batches and the seeds.
-      by_seed: True if x and y lead with the seeds; such examples are not streamed.
+      by_seed: True if the first axis of x and y is the seeds; not for streaming.
     """
 
     x: Array | np.ndarray
@@ -149,7 +149,7 @@ class Batches:
 
     @property
     def is_streamed(self) -> bool:
-        """True if the examples are on the host."""
+        """True if the examples are streamed from the host."""
         return isinstance(self.x, np.ndarray)
 
     def split(self) -> list["Batches"]:
@@ -184,7 +184,7 @@ def read_rows(
     sharding: NamedSharding | None = None,
     by_seed: bool = False,
 ) -> Iterator[tuple[Array, ...]]:
-    """Yield the chosen rows of each call on the devices; see `Batches`."""
+    """Yield the rows of each call as arrays on the devices; see `Batches`."""
     if isinstance(arrays[0], np.ndarray):
         yield from _stream(arrays, on_host(rows), calls, sharding)
         return
@@ -211,7 +211,7 @@ def _stream(arrays, rows, calls, sharding) -> Iterator[tuple[Array, ...]]:
 
 
 class _Source:
-    """A grain source: element i is the batches of call i, on the devices."""
+    """Grain source whose element i is the batches of call i, on the devices."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Networks, built from a configuration."""
+"""Build networks, noise schemes and activations from a configuration."""
 
 import dataclasses
 import functools
@@ -31,13 +31,13 @@ SHAPES: dict[str, Callable[..., Any]] = {
     "silu": activations.shifted_sigmoid_shape,
     "softplus": activations.shifted_sigmoid_shape,
 }
-"""Activation -> shape function of its GAAF (sigmoid has its own GAAF)."""
+"""Shape function of the GAAF of each activation, except for sigmoid."""
 
 CONSTANTS = {
     activations.shifted_sigmoid_shape: ("steepness", "offset"),
     activations.exponential_shape: ("decay",),
 }
-"""Shape function -> names of its constants."""
+"""Names of the constants of each shape function."""
 
 KERNEL_INITS: dict[str, Callable[..., Any]] = {
     "he_normal": nn.initializers.he_normal,
@@ -46,7 +46,7 @@ KERNEL_INITS: dict[str, Callable[..., Any]] = {
 }
 
 LEVEL_AXES = {"token": "token", "head": "attention"}
-"""Value of `noise.level_per` -> kind of site whose second axis has its own levels."""
+"""Kind of noise site whose second axis has separate levels, by `noise.level_per`."""
 
 SCHEMES: dict[str, Callable[[float, NoiseConfig], noise.Scheme]] = {
     "dropout": lambda rate, c: noise.Dropout(rate, c.bits, scale=c.scale),
@@ -60,7 +60,7 @@ SCHEMES: dict[str, Callable[[float, NoiseConfig], noise.Scheme]] = {
 
 
 def build_activation(config: ModelConfig) -> Callable[[Array], Array]:
-    """Build φ, with gradient acceleration if `gaaf` is set."""
+    """Build the activation function, with gradient acceleration if `gaaf` is True."""
     if not config.gaaf:
         return ACTIVATIONS[config.activation]
     if config.activation == "sigmoid":
@@ -86,12 +86,13 @@ def build_activation(config: ModelConfig) -> Callable[[Array], Array]:
 def build_scheme(
     rate: float, config: NoiseConfig, site: str = "example"
 ) -> noise.Scheme | None:
-    """Build the scheme of one noisy layer; None if it has no noise.
+    """Build the noise scheme of one layer; None if the layer has no noise.
 
     Args:
-      rate: rate or standard deviation.
-      config: noise of the run.
-      site: kind of site: "token" for [B, T, D], "attention" for [B, heads, T, T].
+      rate: rate or standard deviation of the noise.
+      config: noise configuration of the run.
+      site: kind of noise site, "token" for [B, T, D], "attention" for
+        [B, heads, T, T], or "example".
     """
     if config.scheme == "none" or rate == 0:
         return None
@@ -104,10 +105,10 @@ def build_scheme(
 def build_noise_factor(
     config: NoiseConfig, *, epochs: int, steps_per_epoch: int, retrains: bool
 ) -> layers.Schedule | None:
-    """Factor of all noise levels at each step of a phase; None if it is constant.
+    """Build the schedule of the factor of all noise levels; None if it is constant.
 
-    f(t) = end + (start - end) c(t), with c falling from 1 to 0. A retraining has the
-    factor at the end.
+    f(t) = end + (start - end) c(t), with c decreasing from 1 to 0. Retraining uses the
+    factor `end`.
     """
     if config.schedule == "constant":
         return None
@@ -123,8 +124,7 @@ def build_noise_factor(
 
 
 Outputs = int | tuple[int, int]
-"""Number of classes; (tissues, outcomes) for soft targets, (words, answers) for
-questions."""
+"""Number of classes, (tissues, outcomes) of soft targets, or (words, answers)."""
 
 
 NETWORKS: dict[str, type[nn.Module]] = {
@@ -148,12 +148,12 @@ def build_model(
     Args:
       config: configuration of the run.
       num_classes: number of outputs, see `Outputs`.
-      with_noise: False to build it without noise; shifts stay, so that the parameters
-        are the same.
+      with_noise: False to build the network without noise. The shifts remain, so the
+        parameters are the same.
 
     Raises:
-      ValueError: a rate is out of range, GAAF does not fit the activation, or the
-        number of rates is not that of the hidden layers.
+      ValueError: a rate is out of range, the activation has no GAAF, or the number of
+        rates differs from the number of hidden layers.
     """
     fields, network = config.model, NETWORKS[config.model.name]
     shift = config.noise.shift
@@ -178,7 +178,7 @@ def build_model(
     if fields.name in models.ARCHITECTURES:
         architecture = models.ARCHITECTURES[fields.name]
         arguments["architecture"] = architecture.scaled(fields.width_factor)
-    if fields.name == "wide_resnet":  # it has its own initial kernels
+    if fields.name == "wide_resnet":  # a wide_resnet has fixed initializers
         del arguments["kernel_init"]
     if fields.name == "caption_lstm":
         arguments["num_words"], arguments["width"] = num_classes, fields.widths[0]
@@ -231,10 +231,10 @@ def build_task(config: Config, *, is_training: bool = False) -> Task:
 
 
 def steps_per_epoch(num_examples: int, batch_size: int) -> int:
-    """The number of whole batches in an epoch.
+    """Return the number of complete batches in an epoch.
 
     Raises:
-      ValueError: it is 0.
+      ValueError: an epoch has no complete batch.
     """
     if batch_size > num_examples:
         raise ValueError(
@@ -245,9 +245,9 @@ def steps_per_epoch(num_examples: int, batch_size: int) -> int:
 
 
 def choose_strategy(config: Config) -> str:
-    """Strategy of a step: "vmap" for "fold" if it saves the layers before the noise."""
+    """Choose the strategy of a step: "vmap" instead of "fold" if that saves work."""
     objective, model = config.objective, config.model
-    if objective.num_samples == 1:  # ordinary noisy training, whatever the strategy
+    if objective.num_samples == 1:  # ordinary noisy training with every strategy
         return "fold"
     over_copies = (
         model.batch_norm

@@ -1,9 +1,9 @@
-"""Checkpoints: arrays saved by Orbax, beside one JSON file about them.
+"""Checkpoints: arrays saved by Orbax, and a JSON file that describes the arrays.
 
-Orbax and its storage notice files that are missing, empty or truncated, and changed
-bytes in their indices. They do not notice changed bytes in the data of an array (25 of
-25 were restored silently, Orbax 0.12.8). The JSON file therefore holds a hash of each
-file; it is written last, so that a checkpoint without it is incomplete.
+Orbax detects missing, empty and truncated files, and changed bytes in an index. Orbax
+0.12.8 does not detect changed bytes in the data of an array. The JSON file therefore
+contains a hash of each file. The JSON file is written last, so that a checkpoint
+without a JSON file is incomplete.
 """
 
 import dataclasses
@@ -14,33 +14,70 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+from absl import logging
 from jax.sharding import Sharding, SingleDeviceSharding
 from jaxtyping import Array
 from orbax.checkpoint import v1 as ocp
 
 from noisejax.training._files import finite, read_json, write_json
 from noisejax.training._processes import first_value, gather, on_host, together
-from noisejax.training._record import Progress, check_same
 
 KEEP = 2
-"""Number of checkpoints that are kept: if the newest is damaged, the other is used."""
+"""Number of checkpoints that are kept, as a fallback if the newest is damaged."""
 
 FORMAT = 3
-"""Format of a run's checkpoints; increase it if an older run must not be resumed."""
+"""Format of new checkpoints. Increase this number if old runs cannot be resumed."""
 
 READABLE = (2, FORMAT)
-"""Formats whose arrays can be loaded. (2 folds samples in another order.)"""
+"""Formats whose arrays can be loaded. (Format 2 folds samples in another order.)"""
+
+
+@dataclasses.dataclass
+class Progress:
+    """Progress of a run, as plain values.
+
+    Attributes:
+      phase: index of the phase.
+      epoch: number of finished epochs of the phase.
+      step: number of finished steps of the next epoch.
+      rows: rows of metrics.jsonl.
+      seconds: seconds spent so far, over all resumes.
+      seconds_projecting: part of `seconds` that the search for x* took.
+      retrain_errors: test errors in percent of the retraining epochs, per seed.
+    """
+
+    phase: int = 0
+    epoch: int = 0
+    step: int = 0
+    rows: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    seconds: float = 0.0
+    seconds_projecting: float = 0.0
+    retrain_errors: list[list[float]] = dataclasses.field(default_factory=list)
+
+    def __post_init__(self):
+        """Check the values, which may come from a file.
+
+        Raises:
+          ValueError: a value is invalid.
+        """
+        for field in dataclasses.fields(self):
+            value, kind = getattr(self, field.name), field.type
+            is_list = isinstance(value, list)
+            is_number = isinstance(value, int | float) and value >= 0
+            is_valid = is_number and (kind is float or isinstance(value, int))
+            if not (is_valid if kind in (int, float) else is_list):
+                raise ValueError(f"its progress.{field.name} is {value!r}")
 
 
 @dataclasses.dataclass(frozen=True)
 class Checkpoint:
-    """Arrays of a run, and what the host knows about them.
+    """Arrays of a run, and their description.
 
     Attributes:
       arrays: arrays by name.
       progress: position of the run.
-      run: sections of plain values that identify the run: configuration and data.
-      origin: versions and device, for the record.
+      run: configuration and description of the data, as sections of plain values.
+      origin: versions and device.
     """
 
     arrays: dict[str, Array]
@@ -49,16 +86,8 @@ class Checkpoint:
     origin: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
-@dataclasses.dataclass(frozen=True)
-class Rejected:
-    """A checkpoint that cannot be used, and the reason."""
-
-    number: int
-    reason: str
-
-
 def save_checkpoint(folder: pathlib.Path, checkpoint: Checkpoint) -> None:
-    """Save a checkpoint under the next number, and remove all but the newest."""
+    """Save a checkpoint under the next number, and remove old checkpoints."""
 
     def begin():
         folder.mkdir(exist_ok=True)
@@ -89,24 +118,25 @@ def restore_checkpoint(
     *,
     accept: Callable[[pathlib.Path, dict[str, Any]], None] = lambda path, info: None,
     resume: bool = True,
-) -> tuple[Checkpoint | None, list[Rejected]]:
+) -> tuple[Checkpoint | None, list[int]]:
     """Restore the newest undamaged checkpoint.
 
     Args:
       folder: folder of the checkpoints.
       sharding: sharding of the restored arrays; None: one device.
-      accept: raises a ValueError for the contents of a JSON file that belongs to
-        another run.
-      resume: True if the run is to be resumed: older formats are then an error.
+      accept: function (path, contents of the JSON file) that raises a ValueError if
+        the checkpoint belongs to another run.
+      resume: True if the run will be resumed; older formats then raise an error.
 
     Returns:
-      The checkpoint, or None; and the newer ones that are damaged.
+      The checkpoint, or None; and the numbers of newer checkpoints that are damaged.
 
     Raises:
-      ValueError: an undamaged checkpoint is of another format or run.
+      ValueError: an undamaged checkpoint has another format, or belongs to another
+        run.
     """
     sharding = sharding or SingleDeviceSharding(jax.devices()[0])
-    rejected: list[Rejected] = []
+    rejected: list[int] = []
     for number in reversed(gather(_numbers(folder))[0]):
         path = folder / str(number)
 
@@ -136,15 +166,17 @@ def restore_checkpoint(
                 ), rejected
             except Exception as error:  # Orbax raises many types
                 reason = f"{path}: {error}"
-        rejected.append(Rejected(number, reason))
+        logging.warning("ignored checkpoint %d: %s", number, reason)
+        rejected.append(number)
     return None, rejected
 
 
 def check_format(path: pathlib.Path, info: dict[str, Any]) -> None:
-    """Check that a run may be resumed from a checkpoint.
+    """Check that a run can be resumed from a checkpoint.
 
     Raises:
-      ValueError: an older version wrote it; a resumed run would end differently.
+      ValueError: an older version wrote the checkpoint, so that the resumed run would
+        end differently.
     """
     if info["layout"] != FORMAT:
         version = info["made_by"].get("versions", {}).get("noisejax", "?")
@@ -158,10 +190,10 @@ def check_format(path: pathlib.Path, info: dict[str, Any]) -> None:
 
 
 def recorded_info(folder: pathlib.Path) -> dict[str, Any] | None:
-    """Read the JSON file of the newest checkpoint whose JSON file is undamaged.
+    """Read the newest undamaged JSON file of a checkpoint; None if there is none.
 
     Raises:
-      ValueError: it is of an unknown format.
+      ValueError: the file has an unknown format.
     """
     for number in reversed(_numbers(folder)):
         try:
@@ -171,10 +203,10 @@ def recorded_info(folder: pathlib.Path) -> dict[str, Any] | None:
     return None
 
 
-def tidy(folder: pathlib.Path, rejected: list[Rejected]) -> None:
-    """Rename damaged checkpoints, and remove partial files of a killed process."""
-    for bad in rejected:
-        for path in (folder / str(bad.number), _info_path(folder, bad.number)):
+def tidy(folder: pathlib.Path, rejected: list[int]) -> None:
+    """Rename rejected checkpoints, and remove partial files of a killed process."""
+    for number in rejected:
+        for path in (folder / str(number), _info_path(folder, number)):
             aside = path.with_name(f"{path.name}.damaged")
             if aside.is_dir():
                 shutil.rmtree(aside)
@@ -187,24 +219,14 @@ def tidy(folder: pathlib.Path, rejected: list[Rejected]) -> None:
             path.unlink()
 
 
-def check_arrays(path: pathlib.Path, info: dict[str, Any], like: Any) -> None:
-    """Check that a checkpoint holds the arrays of a network, as `like` describes them.
-
-    Raises:
-      ValueError: it holds others; the message says where.
-    """
-    arrays = {k: v for k, v in info["arrays"].items() if not k.startswith("table")}
-    check_same(path, arrays, like)
-
-
 def as_arrays(tree: Any) -> dict[str, Any]:
-    """Flatten a tree to a dict, which can be read without our classes."""
+    """Flatten a tree to a dict, which can be read without the classes of the tree."""
     leaves = jax.tree_util.tree_leaves_with_path(tree)
     return {jax.tree_util.keystr(path): leaf for path, leaf in leaves}
 
 
 def describe_arrays(arrays: dict[str, Any]) -> dict[str, Any]:
-    """The shape and dtype of each array, by name."""
+    """Return the shape and dtype of each array, by name."""
     return finite(
         {
             name: {"shape": array.shape, "dtype": str(array.dtype)}
@@ -243,7 +265,7 @@ def _read_progress(info: dict[str, Any]) -> Progress:
 
 
 def _hash_files(folder: pathlib.Path) -> dict[str, str]:
-    """The SHA-256 of all files of a folder, by relative path."""
+    """Compute the SHA-256 of all files of a folder, by relative path."""
     hashes = {}
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         with path.open("rb") as file:
@@ -253,7 +275,7 @@ def _hash_files(folder: pathlib.Path) -> dict[str, str]:
 
 
 def _numbers(folder: pathlib.Path) -> list[int]:
-    """The numbers of all checkpoints: a folder, its JSON file, or both."""
+    """List the numbers of all checkpoints that have a folder or a JSON file."""
     if not folder.is_dir():
         return []
     names = {path.name.removesuffix(".json") for path in folder.iterdir()}
@@ -265,7 +287,7 @@ def _info_path(folder: pathlib.Path, number: int) -> pathlib.Path:
 
 
 def partial_table(checkpoint: Checkpoint | None) -> dict[str, Any] | None:
-    """The metrics of an unfinished epoch, if the checkpoint was saved within one."""
+    """Return the metrics of the unfinished epoch of a checkpoint, or None."""
     arrays, prefix = checkpoint.arrays if checkpoint else {}, "table."
     table = {k.removeprefix(prefix): v for k, v in arrays.items() if prefix == k[:6]}
     return on_host(table) or None

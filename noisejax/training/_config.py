@@ -15,17 +15,17 @@ from noisejax.training._sections import (
 
 @dataclasses.dataclass
 class ObjectiveConfig(Fields):
-    """Objective (Noh et al. 2017)."""
+    """Objective of training (Noh et al. 2017)."""
 
-    num_samples: int = field(1, "noise samples per example, S", least=1)
+    num_samples: int = field(1, "number of noise samples per example, S", least=1)
     strategy: str = field(
         "fold",
-        "way to run S samples (fold becomes vmap if the first layers have no noise)",
+        "strategy for S samples (fold may use vmap if the input has no noise)",
         choices=("fold", "vmap", "map", "resample"),
     )
     weighting: str = field(
         "importance",
-        "weights of the samples (equal is the control of IWSGD)",
+        "weighting of the samples (equal is the control experiment of IWSGD)",
         choices=("importance", "equal"),
     )
     likelihood: str = field(
@@ -51,7 +51,7 @@ class OptimizerConfig(Fields):
 
     name: str = field("sgd", "optimizer", choices=("sgd", "adam", "adamw"))
     learning_rate: float = field(
-        0.05, "learning rate at the start, or after the warm-up", positive=True
+        0.05, "initial learning rate, reached after the warm-up", positive=True
     )
     schedule: str = field(
         "cosine",
@@ -59,32 +59,32 @@ class OptimizerConfig(Fields):
         choices=("constant", "linear", "cosine", "steps"),
     )
     milestones: tuple[float, ...] = field(
-        (0.3, 0.6, 0.8), "shares of the epochs after which the schedule steps falls"
+        (0.3, 0.6, 0.8), "fractions of the epochs at which the schedule steps falls"
     )
     step_factor: float = field(
-        0.2, "factor of each fall of the schedule steps", positive=True
+        0.2, "factor of the learning rate at each milestone", positive=True
     )
-    warmup_epochs: float = field(0.0, "epochs of linear warm-up", least=0)
-    momentum: float = field(0.9, "momentum of sgd; b1 of adam and adamw")
-    nesterov: bool = field(True, "Nesterov's momentum")
+    warmup_epochs: float = field(0.0, "number of epochs of linear warm-up", least=0)
+    momentum: float = field(0.9, "momentum of sgd, or b1 of adam and adamw")
+    nesterov: bool = field(True, "use Nesterov's momentum")
     weight_decay: float = field(
         0.0,
-        "decay of weights (kernels): added to the gradient; decoupled with adamw",
+        "weight decay; added to the gradient, except for adamw, which decouples it",
         least=0,
     )
     decay: str = field(
         "kernels",
-        "parameters that weight_decay acts on (all: all but shifts)",
+        "parameters that weight_decay applies to (all: all except shifts)",
         choices=("kernels", "all"),
     )
     shift_decay: float = field(
         0.1,
-        "decay of shifts, added to the gradient of the batch's summed loss (Ba)",
+        "decay of shifts, added to the gradient of the loss summed over a batch (Ba)",
         least=0,
     )
     shift_rate: float = field(
         1.0,
-        "learning rate of the shifts, as a multiple of learning_rate",
+        "ratio of the shifts' learning rate to learning_rate",
         positive=True,
     )
     max_norm: float = field(
@@ -99,102 +99,103 @@ class OptimizerConfig(Fields):
 class TrainingConfig(Fields):
     """Length, seeds and checks of the training."""
 
-    epochs: int = field(100, "passes over the training part", least=1)
+    epochs: int = field(100, "number of passes over the training examples", least=1)
     batch_size: int = field(
-        100, "examples per step; a last, smaller batch is not trained on", least=1
+        100, "number of examples per step; an incomplete last batch is skipped", least=1
     )
     microbatches: int = field(
         1,
-        "parts of a batch that run one after another, to save memory: gradients are "
-        "averaged, noise is new in each, batch statistics are of each",
+        "number of parts of a batch that run one after another, to save memory; "
+        "gradients are averaged, and each part has its own noise and batch statistics",
         least=1,
     )
     steps_per_call: int = field(
         0,
-        "steps per compiled call; 1 calls the step directly, more scan it; 0: 1 on a "
-        "CPU, 32 on accelerators",
+        "number of steps per compiled call, which scans them if it is above 1; 0: 1 on "
+        "a CPU, 32 on accelerators",
         least=0,
     )
     checkpoint_steps: int = field(
         0,
-        "steps between checkpoints within an epoch, for preemptible machines; 0: "
-        "checkpoints at the end of each epoch only",
+        "steps between checkpoints within an epoch, for preemptible machines; "
+        "0: save at the end of each epoch only",
         least=0,
     )
-    seed: int = field(
-        0, "seed of the first run; the others follow, one by one", least=0
-    )
-    num_seeds: int = field(1, "runs at once, with consecutive seeds", least=1)
+    seed: int = field(0, "first seed", least=0)
+    num_seeds: int = field(1, "number of consecutive seeds that are trained", least=1)
     mode: str = field(
         "noise",
-        "way to train (back_projection trains on x and x*)",
+        "training mode (back_projection trains on x and x*, without noise)",
         choices=("noise", "back_projection"),
     )
     retrain_epochs: int = field(
         0,
-        "epochs of further training of the chosen model on train + validation",
+        "number of epochs that train the best model further, on training and "
+        "validation examples",
         least=0,
     )
     patience: int = field(
-        0, "epochs without a better one after which a seed stops; 0: never", least=0
+        0, "epochs without improvement before a seed stops; 0: never stop", least=0
     )
     on_nan: str = field(
-        "stop", "reaction to a loss that is not finite", choices=("stop", "skip")
+        "stop", "what to do if a loss is not finite", choices=("stop", "skip")
     )
     precision: str = field(
         "float32",
-        "precision of products (sums are float32)",
+        "precision of matrix products, which are summed in float32",
         choices=("float32", "bfloat16"),
     )
     gradients: bool = field(
-        False, "also write mean |gradient| of every weight matrix (Hahn, eq. 5)"
+        False, "record the mean |gradient| of every weight matrix (Hahn, eq. 5)"
     )
     init_from: str = field(
         "",
-        "directory of a finished run whose parameters the training starts from; an "
-        "output layer of another shape, or for other data.classes, is initialised",
+        "directory of a finished run whose parameters initialise the network, except "
+        "for an output layer of another shape or for other data.classes",
     )
     trainable: str = field(
         "",
-        "regular expression, searched in the names of the parameters, such as "
-        "dense_output|norm; all others are frozen (empty: none)",
+        "regular expression such as dense_output|norm; parameters whose names do not "
+        "contain a match are frozen (empty: train all)",
     )
-    tensorboard: bool = field(False, "also write event files (needs tensorboardX)")
+    tensorboard: bool = field(
+        False, "write TensorBoard event files, too (needs tensorboardX)"
+    )
 
 
 @dataclasses.dataclass
 class ProjectionConfig(Fields):
-    """Search for x* if training.mode is back_projection (Bouthillier et al.)."""
+    """Search for x*, used if training.mode is back_projection (Bouthillier et al.)."""
 
-    num_steps: int = field(20, "descent steps on the input", least=1)
+    num_steps: int = field(20, "number of descent steps on the input", least=1)
     method: str = field(
         "stable",
-        "method (stable finds its step by Lanczos' iteration; gradient_descent takes "
-        "learning_rates)",
+        "descent method (stable computes the step size by Lanczos iteration; "
+        "gradient_descent uses learning_rates)",
         choices=("stable", "preconditioned", "gradient_descent"),
     )
     learning_rates: tuple[float, ...] = field(
-        (300.0, 30.0), "rates of gradient_descent, one per hidden layer (the paper's)"
+        (300.0, 30.0), "learning rate of gradient_descent for each hidden layer"
     )
     per_layer: bool = field(
-        False, "an x* for each hidden layer, instead of a joint one"
+        False, "find an x* for each hidden layer, instead of one for all layers"
     )
     bounded: bool = field(False, "keep x* within [0, 1]")
 
 
 @dataclasses.dataclass
 class MeshConfig(Fields):
-    """Devices."""
+    """Mesh of devices."""
 
-    data: int = field(1, "devices that share a batch", least=1)
+    data: int = field(1, "number of devices that share a batch", least=1)
     samples: int = field(
-        1, "devices that share the noise samples or the seeds", least=1
+        1, "number of devices that share the noise samples or the seeds", least=1
     )
 
 
 @dataclasses.dataclass
 class Config(Fields):
-    """Configuration of a run: all that it depends on, besides the code and the data."""
+    """Configuration of a run. With the code and the data, it determines the result."""
 
     data: DataConfig = dataclasses.field(default_factory=DataConfig)
     model: ModelConfig = dataclasses.field(default_factory=ModelConfig)
@@ -207,12 +208,12 @@ class Config(Fields):
 
 
 def sections() -> dict[str, type]:
-    """The sections of a configuration, by name."""
+    """Return the classes of the sections, by name."""
     return {f.name: f.type for f in dataclasses.fields(Config)}
 
 
 def all_fields() -> dict[str, dataclasses.Field[Any]]:
-    """The fields of all sections, by path, such as "model.name"."""
+    """Return the fields of all sections, by paths such as "model.name"."""
     return {
         f"{section}.{f.name}": f
         for section, cls in sections().items()
@@ -221,7 +222,7 @@ def all_fields() -> dict[str, dataclasses.Field[Any]]:
 
 
 def describe() -> str:
-    """Describe all fields, one per line, with default and meaning."""
+    """Describe all fields, one per line, with defaults and meanings."""
     lines = []
     for section, cls in sections().items():
         lines.append(f"{section}: {cls.__doc__}")
@@ -231,7 +232,7 @@ def describe() -> str:
 
 
 def to_dict(config: Config) -> dict[str, dict[str, Any]]:
-    """Convert a configuration to plain values, as config.json holds them."""
+    """Convert a configuration to the plain values of config.json."""
     return dataclasses.asdict(config)
 
 
@@ -239,7 +240,7 @@ def from_dict(values: dict[str, dict[str, Any]]) -> Config:
     """Convert plain values back to a configuration (the inverse of `to_dict`).
 
     Raises:
-      ValueError: the values are no sections of fields, or a name is unknown.
+      ValueError: the values are not sections of fields, or a name is unknown.
     """
     config = Config()
     if not isinstance(values, dict):
@@ -258,7 +259,7 @@ def from_dict(values: dict[str, dict[str, Any]]) -> Config:
 
 
 def unknown_field(path: str) -> str:
-    """The error message for the path of a field that does not exist."""
+    """Return the error message for the path of a field that does not exist."""
     section, _, _ = path.partition(".")
     names = [name for name in all_fields() if name.startswith(f"{section}.")]
     names = names or [f"{name}.*" for name in sections()]

@@ -1,4 +1,4 @@
-"""An epoch: compiled steps, the loop over them, and the evaluation without noise."""
+"""Epochs: compiled steps, the loop over steps, and evaluation without noise."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -26,7 +26,7 @@ from noisejax.training._step import Step
 from noisejax.training._task import Task
 
 IN_FLIGHT = 2
-"""Calls on streamed batches that may wait on the device: each holds its batches."""
+"""Largest number of unfinished calls on streamed batches; it bounds the memory."""
 
 Table = dict[str, Float[np.ndarray, "seeds steps"]]
 """Metrics of the steps of an epoch."""
@@ -37,10 +37,11 @@ class Steps:
     """Compiled steps of a group of seeds.
 
     Attributes:
-      call: (states, x, y, seeds, epoch, first) -> (states, metrics [(seeds,) K]), for
-        the batches [(seeds,) K, batch, ...] of the steps `first`, `first` + 1, ... of
-        an epoch, counted over phases. It donates the states.
-      see: (x, seed, epoch, step) -> input of the network at one step of one seed.
+      call: function (states, x, y, seeds, epoch, first) -> (states, metrics [(seeds,)
+        K]) that makes the K steps from step `first` of an epoch on batches
+        [(seeds,) K, batch, ...]. The epoch is counted over phases. The states are
+        donated.
+      see: function (x, seed, epoch, step) -> network input at a step of one seed.
     """
 
     call: Callable[..., tuple[TrainState, Table]]
@@ -48,10 +49,10 @@ class Steps:
 
 
 def make_steps(step: Step, see: Callable[..., Array], placement: Placement) -> Steps:
-    """Compile K steps of a group of seeds: the step itself, or a scan of it.
+    """Compile K steps of a group of seeds.
 
-    A scan of length 1 would not do: within any loop, XLA on a CPU runs the gradients of
-    convolutions many times slower.
+    One step is compiled without a scan, because XLA on a CPU computes the gradients of
+    convolutions many times more slowly within a loop.
     """
 
     def one_seed(state, x, y, seed, epoch, first):
@@ -85,19 +86,19 @@ def run_epoch(
     check: Callable[[TrainState, Table], None] = lambda state, table: None,
     after_call: Callable[[int, Callable[[], Any]], None] | None = None,
 ) -> tuple[TrainState, Table]:
-    """Train all seeds for an epoch, without waiting for the device.
+    """Train all seeds for an epoch. The loop does not wait for the device.
 
     Args:
       steps: compiled steps.
-      state: states of all seeds; they are copied, since a call donates them.
+      state: states of all seeds, which are copied because each call donates states.
       batches: batches of the epoch.
       epoch: number of the epoch, counted over phases.
       steps_per_call: largest number of steps of a call.
-      begin: steps of this epoch that `state` has made.
-      table: metrics of those steps.
-      check: raises an error if the states or the metrics are not finite.
-      after_call: called with the number of steps made, and a function that returns
-        (state, table) so far.
+      begin: number of steps of this epoch that are already finished.
+      table: metrics of the finished steps.
+      check: function (state, table) that raises an error if a value is not finite.
+      after_call: function that is called after each call with the number of finished
+        steps and a function that returns the current (state, table).
 
     Returns:
       The states on the device, and the metrics of all steps on the host.
@@ -140,7 +141,7 @@ def append(tables: Sequence[Table]) -> Table:
 
 
 def _fetch(tables: Sequence[Sequence[Table]], placement: Placement) -> Table:
-    """Fetch the metrics of all groups and calls at once."""
+    """Fetch the metrics of all groups and calls in one transfer."""
     concatenate = jnp.concatenate
     if jax.process_count() == 1:
         tables, concatenate = on_host(tables), np.concatenate
@@ -162,9 +163,9 @@ def make_evaluate(
     """Make the evaluation without noise of all seeds.
 
     Returns:
-      evaluate(state, examples, indices=None) -> {"loss", "error"}, means over all
-      examples, or over the rows `indices` [seeds, n] of each seed. `state` has `params`
-      and `batch_stats`.
+      evaluate(state, examples, indices=None) -> {"loss", "error"}, each a mean over all
+      examples, or over the rows `indices` [seeds, n] of each seed. `state` has the
+      attributes `params` and `batch_stats`.
     """
 
     def one_seed(totals, params, batch_stats, x, y, counted):
@@ -179,7 +180,7 @@ def make_evaluate(
 
     mapped = placement.over_seeds(one_seed, (0, 0, 0, 0, 0, None))
     add = jax.jit(lambda *arguments: placement.keep_by_seed(mapped(*arguments)))
-    size = batch_size + -batch_size % placement.num_data  # each device has its share
+    size = batch_size + -batch_size % placement.num_data  # a multiple of num_data
 
     def evaluate(state, examples, indices=None):
         arrays, results = (examples.x, examples.y), []

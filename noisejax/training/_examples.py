@@ -1,4 +1,4 @@
-"""Examples of a run: loaded, checked, split, and preprocessed on the host."""
+"""Load, check, split and preprocess the examples of a run, on the host."""
 
 import dataclasses
 import os
@@ -17,24 +17,24 @@ from noisejax.training._files import RunFolder
 from noisejax.training._task import QUESTION_NETWORKS
 
 PADDING = 4
-"""Largest shift of `data.augment`, in pixels."""
+"""Largest translation by `data.augment`, in pixels."""
 
 FLAT_NETWORKS = ("mlp", "autoencoder", "soft_targets", "fusion", "caption_lstm")
 FLAT_NETWORKS += QUESTION_NETWORKS
-"""Networks whose input need not be an image."""
+"""Networks that accept inputs other than images."""
 
 
 def load_examples(
     config: Config, data_dir: str | os.PathLike[str] | None = None
 ) -> data.AnyDataset:
-    """Load the data set that a configuration names."""
+    """Load the data set of a configuration."""
     partition = config.data.test_partition
     dataset = data.load_dataset(config.data.name, data_dir, test_partition=partition)
     return choose_examples(config, dataset)
 
 
 def choose_examples(config: Config, dataset: data.AnyDataset) -> data.AnyDataset:
-    """Keep the classes that a configuration names.
+    """Select the classes of a configuration.
 
     Raises:
       ValueError: a class does not exist, or the targets are soft.
@@ -50,10 +50,10 @@ def choose_examples(config: Config, dataset: data.AnyDataset) -> data.AnyDataset
 
 
 def check_examples(config: Config, dataset: data.AnyDataset) -> None:
-    """Check that the network can take the examples.
+    """Check that the network accepts the examples.
 
     Raises:
-      ValueError: it cannot.
+      ValueError: the network does not accept the examples.
     """
     is_real = isinstance(dataset, data.RealTargets)
     if is_real and config.objective.likelihood != "gaussian":
@@ -70,25 +70,25 @@ def check_examples(config: Config, dataset: data.AnyDataset) -> None:
     is_soft = isinstance(dataset, data.SoftTargets)
     if is_soft != (config.model.name == "soft_targets"):
         raise ValueError(
-            "model.name=soft_targets goes with data of soft targets, and they with it "
-            "(data.name=splicing_stand_in, or an .npz file of x, y, partition); got "
+            "model.name=soft_targets and data with soft targets (splicing_stand_in, or "
+            "an .npz file with x, y, partition) must be used together; got "
             f"model.name={config.model.name} and {dataset.name}"
         )
     is_captions = isinstance(dataset, data.Captions)
     if is_captions != (config.model.name == "caption_lstm"):
         raise ValueError(
-            "model.name=caption_lstm goes with data.name=captions, and they with it; "
+            "model.name=caption_lstm and data.name=captions must be used together; "
             f"got model.name={config.model.name} and {dataset.name}"
         )
     if isinstance(dataset, data.Questions) != (config.model.name in QUESTION_NETWORKS):
         raise ValueError(
-            f"model.name={' and '.join(QUESTION_NETWORKS)} go with data.name=questions,"
-            f" and they with it; got model.name={config.model.name} and {dataset.name}"
+            f"model.name={' or '.join(QUESTION_NETWORKS)} and data.name=questions must "
+            f"be used together; got model.name={config.model.name} and {dataset.name}"
         )
     if is_captions and config.data.validation:
         raise ValueError(
-            "captions have validation images: data.test_partition=1 tests on them; set "
-            f"data.validation=0, got {config.data.validation}"
+            "data.validation must be 0 for captions, which have validation images "
+            f"(test on these by data.test_partition=1); got {config.data.validation}"
         )
     is_flat = len(dataset.shape) != 3 or "pca" in config.data.preprocess
     if config.model.name not in FLAT_NETWORKS and is_flat:
@@ -126,7 +126,7 @@ def split_examples(
     """Split the training part into training and validation examples, for each seed.
 
     Raises:
-      ValueError: a part would be empty, or the data have too few examples.
+      ValueError: a part is empty, or a class has too few examples.
     """
     n, per_class = len(dataset.train_x), config.data.validation_per_class
     if not per_class:
@@ -136,8 +136,8 @@ def split_examples(
         if needed and not len(split[0][1]):
             raise ValueError(
                 "training.retrain_epochs and training.patience choose an epoch by its "
-                f"validation error: data.validation={validation} of {n} examples is "
-                "none"
+                "validation error, which needs validation examples; got "
+                f"data.validation={validation} of {n} examples"
             )
         return split
     if not isinstance(dataset, data.Dataset):
@@ -169,7 +169,7 @@ def _describe(config: Config, dataset: data.Dataset) -> str:
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Examples:
-    """Arrays on the device; NumPy arrays if they are streamed.
+    """Arrays on the device, or NumPy arrays if the examples are streamed.
 
     Attributes:
       x: examples, [N, *shape].
@@ -181,10 +181,10 @@ class Examples:
 
 
 class MissingData:
-    """Stands for data that are not at hand; any use of them is an error."""
+    """Placeholder for data that are not available; any access raises an error."""
 
     def __init__(self, reason: str):
-        """Remember why the data are missing."""
+        """Store the reason why the data are missing."""
         self._reason = reason
 
     def __getattr__(self, name: str) -> Any:
@@ -199,11 +199,12 @@ class Prepared:
     """Preparation of a run's examples, from files to the device.
 
     Attributes:
-      dataset: data set, preprocessed.
-      inverted: True if examples are still to be inverted on the device.
-      pictures: inverse of the preparation, from network inputs [N, ...] to images in
-        [0, 1]; None if a step of the preprocessing has no inverse.
-      convert: preparation of raw examples [N, ...], apart from `inverted`.
+      dataset: preprocessed data set.
+      inverted: True if the device inverts the examples.
+      pictures: function from network inputs [N, ...] to images in [0, 1]; None if a
+        preprocessing step has no inverse.
+      convert: function from raw examples [N, ...] to preprocessed examples; `inverted`
+        is applied later.
       fitted: fitted preprocessing steps.
     """
 
@@ -215,10 +216,10 @@ class Prepared:
 
 
 def fit_examples(config: Config, dataset: data.Dataset) -> data.Preprocessing:
-    """Fit the preprocessing of a run on its training examples.
+    """Fit the preprocessing of a run on the training and validation examples.
 
-    Validation examples are included (labels play no part), so that runs of several
-    seeds share their data.
+    Validation examples are included so that all seeds share the preprocessed data.
+    Labels are not used.
     """
     x = dataset.train_x
     if config.data.preprocess and config.data.inverted:
@@ -249,7 +250,7 @@ def prepare_examples(
     dataset: data.AnyDataset | MissingData,
     shape: tuple[int, ...],
 ) -> Prepared:
-    """Apply the fitted preprocessing of a run; `shape` is that of a raw example."""
+    """Apply the fitted preprocessing; `shape` is the shape of a raw example."""
     inverted, inverse = config.data.inverted, fitted.inverse
     if not fitted.steps:
 

@@ -1,4 +1,4 @@
-"""Files of a run: its folder with a lock, atomic writes, JSON with a checksum."""
+"""Files of a run: locked folder, atomic writes, and JSON with checksums."""
 
 import errno
 import fcntl
@@ -24,7 +24,7 @@ class RunFolder:
     """
 
     def __init__(self, path: str | os.PathLike[str]):
-        """Change nothing on disk.
+        """Compute the paths; nothing on disk is read or changed.
 
         Raises:
           ValueError: the path is a URL.
@@ -37,7 +37,7 @@ class RunFolder:
         self.preprocessing_path = self.path / "preprocessing.npz"
 
     def finished_summary(self) -> dict[str, Any] | None:
-        """Read summary.json, if it and the metrics that it sums up are undamaged."""
+        """Read summary.json; return None if this file or metrics.jsonl is damaged."""
         if not self.summary_path.exists():
             return None
         try:
@@ -53,12 +53,12 @@ class RunFolder:
 
 
 class Workdir(RunFolder):
-    """A folder that is locked by this process."""
+    """Run folder that this process has locked."""
 
     def __init__(self, path: str | os.PathLike[str]):
-        """Create the folder and lock it; the lock dies with the process.
+        """Create and lock the folder.
 
-        As a context manager it releases the lock at its end.
+        The lock is released when the context manager or the process ends.
 
         Raises:
           ValueError: the folder cannot be written or locked, or another process holds
@@ -94,10 +94,10 @@ class Workdir(RunFolder):
         self._lock.close()
 
     def check_free(self) -> None:
-        """Check that the folder holds no run, nor parts of one.
+        """Check that the folder contains no file of another run.
 
         Raises:
-          ValueError: it does.
+          ValueError: the folder contains such a file.
         """
         parts = (
             self.config_path,
@@ -114,7 +114,7 @@ class Workdir(RunFolder):
 
 
 def write_bytes(path: pathlib.Path, content: bytes) -> None:
-    """Write a file atomically; it is on disk when this returns."""
+    """Write a file atomically, and wait until the disk has stored the content."""
     partial = path.with_name(f".{path.name}.partial")
     with partial.open("wb") as file:
         file.write(content)
@@ -124,21 +124,21 @@ def write_bytes(path: pathlib.Path, content: bytes) -> None:
 
 
 def write_arrays(path: pathlib.Path, arrays: dict[str, np.ndarray]) -> None:
-    """Write an .npz file, which holds checksums."""
+    """Write an .npz file, a format with checksums."""
     content = io.BytesIO()
     np.savez(content, **arrays)
     write_bytes(path, content.getvalue())
 
 
 def write_json(path: pathlib.Path, value: dict[str, Any]) -> None:
-    """Write a JSON object with a checksum: JSON does not notice a changed digit."""
+    """Write a JSON object with a checksum, which detects changed digits."""
     value = finite(value)
     sealed = {**value, "checksum": _checksum(value)}
     write_bytes(path, json.dumps(sealed, indent=2).encode() + b"\n")
 
 
 def read_json(path: pathlib.Path) -> dict[str, Any]:
-    """Read what `write_json` wrote, without its checksum.
+    """Read a file of `write_json`, and remove the checksum.
 
     Raises:
       ValueError: the file is missing or damaged.
@@ -148,14 +148,14 @@ def read_json(path: pathlib.Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError) as error:
         raise ValueError(f"{path} cannot be read: {error}") from error
     if not isinstance(value, dict):
-        raise ValueError(f"{path} holds no JSON object")
+        raise ValueError(f"{path} is not a JSON object")
     if value.pop("checksum", None) != _checksum(value):
         raise ValueError(f"{path} has changed since it was written")
     return value
 
 
 def finite(value: Any) -> Any:
-    """Replace NaN and infinity by None, as JSON has neither."""
+    """Replace NaN and infinity, which JSON cannot represent, by None."""
     if isinstance(value, dict):
         return {key: finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

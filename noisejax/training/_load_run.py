@@ -1,20 +1,23 @@
-"""Trained runs, read back from their folders, which are neither locked nor changed."""
+"""Load trained runs. The run folders are neither locked nor changed."""
 
 import dataclasses
 import os
 import pathlib
+import re
 from typing import Any
 
 import jax
 import numpy as np
 from absl import logging
 from flax import linen as nn
+from flax import traverse_util
 from jax import numpy as jnp
 from jaxtyping import Array, Float, PyTree, UInt8
 
 from noisejax import data
 from noisejax.training._batches import to_float
 from noisejax.training._build import build_model
+from noisejax.training._checkpoint import Checkpoint, recorded_info
 from noisejax.training._config import Config
 from noisejax.training._examples import (
     Examples,
@@ -28,31 +31,32 @@ from noisejax.training._examples import (
     load_fitted,
     prepare_examples,
 )
+from noisejax.training._files import RunFolder
 from noisejax.training._mesh import ONE_DEVICE
 from noisejax.training._program import put_examples
-from noisejax.training._read_run import chosen_part, restore_run
-from noisejax.training._record import DATASET, check_same
+from noisejax.training._record import DATASET, check_same, restore_run
+from noisejax.training._state import OUTPUT
 
 
 @dataclasses.dataclass(frozen=True)
 class TrainedRun:
-    """A trained network and its data.
+    """Trained network and the data of the run.
 
-    If the data are not at hand, the network can be used all the same; `dataset`,
-    `train`, `test` and `prepared.dataset` then raise a FileNotFoundError when used.
+    If the data are not available, the network can still be used, but any access to
+    `dataset`, `train`, `test` or `prepared.dataset` raises a FileNotFoundError.
 
     Attributes:
       path: path of the run's folder.
       config: configuration of the run.
-      dataset: data set as it was loaded.
-      train: training examples, preprocessed; validation examples included.
-      test: test examples, preprocessed.
+      dataset: data set before preprocessing.
+      train: preprocessed training examples, including validation examples.
+      test: preprocessed test examples.
       prepared: preparation of the examples.
       model: network, called as model.apply(variables, x, train=...) -> (outputs,
         activations).
-      variables: {"params": ..., "batch_stats": ...} of one seed, at the epoch that its
-        test error is reported for.
-      seed: that seed.
+      variables: {"params": ..., "batch_stats": ...} of one seed, at the epoch whose
+        test error is reported.
+      seed: seed of the variables.
     """
 
     path: pathlib.Path
@@ -68,7 +72,7 @@ class TrainedRun:
     def prepare(
         self, x: UInt8[np.ndarray, "batch ..."] | Float[np.ndarray, "batch ..."]
     ) -> Float[Array, "batch ..."]:
-        """Convert raw examples [B, ...] to network inputs, as fitted in training."""
+        """Convert raw examples [B, ...] to network inputs, as in training."""
         return self.inputs(jnp.asarray(self.prepared.convert(np.asarray(x))))
 
     def inputs(
@@ -81,19 +85,18 @@ class TrainedRun:
         """Convert network inputs [B, ...] to images [B, height, width, channels].
 
         Raises:
-          ValueError: the examples are no images, or a step of the preprocessing has no
+          ValueError: the examples are not images, or a preprocessing step has no
             inverse.
         """
         if len(self.dataset.shape) != 3:
             raise ValueError(
-                f"the examples of {self.dataset.name} are no images: their shape is "
+                f"the examples of {self.dataset.name} are not images; their shape is "
                 f"{self.dataset.shape}"
             )
         if self.prepared.pictures is None:
             raise ValueError(
-                f"data.preprocess={self.config.data.preprocess} has no way back to "
-                "images: gcn and zca lose what they take away; pca and standardise can "
-                "be undone"
+                f"data.preprocess={self.config.data.preprocess} cannot be inverted to "
+                "images; only pca and standardise have an inverse"
             )
         return self.prepared.pictures(np.asarray(x))
 
@@ -105,21 +108,23 @@ def load_run(
     dataset: data.AnyDataset | None = None,
     seed: int | None = None,
 ) -> TrainedRun:
-    """Load the network of a run's best epoch, or of its last retrained one.
+    """Load the network of a run.
 
-    Examples are preprocessed as they were in training. Without the data of the run its
-    network is loaded alone, with a warning.
+    The network is that of the best epoch, or of the last epoch of retraining. Examples
+    are preprocessed as in training. If the data are not available, only the network is
+    loaded, with a warning.
 
     Args:
-      path: run folder, as `train` wrote it.
+      path: run folder written by `train`.
       data_dir: TFDS data directory.
-      dataset: data set to use; None: the one that the configuration names.
-      seed: seed of the network; None: the first.
+      dataset: data set; None: load the data set that the configuration names.
+      seed: seed of the network; None: the first seed.
 
     Raises:
-      FileNotFoundError: the folder holds no run; or an older run without its data.
-      ValueError: the run has no undamaged checkpoint or no such seed, or the named data
-        have changed since it was trained.
+      FileNotFoundError: the folder contains no run, or an old run whose data are not
+        available.
+      ValueError: the run has no undamaged checkpoint or no such seed, or the data have
+        changed since the training.
     """
     folder, config, checkpoint = restore_run(path)
     path = folder.path
@@ -134,8 +139,8 @@ def load_run(
     fitted, is_missing = load_fitted(folder, config), isinstance(dataset, MissingData)
     if is_missing and not ("shape" in described and fitted):
         raise FileNotFoundError(
-            f"{path} can be loaded only with its data: it is of an older version, or "
-            "has lost its preprocessing"
+            f"{path} can be loaded only with its data, because the run is of an older "
+            "version, or its preprocessing.npz is missing or damaged"
         )
     if not is_missing:
         check_examples(config, dataset)
@@ -173,7 +178,7 @@ def _find_dataset(
     data_dir: str | os.PathLike[str] | None,
     dataset: data.AnyDataset | None,
 ) -> data.AnyDataset | MissingData:
-    """Load the data of a run, and compare them with those that it was trained on."""
+    """Load the data of a run, and compare them with the data of the training."""
     given = dataset is not None
     if given:
         dataset = choose_examples(config, dataset)
@@ -197,9 +202,13 @@ def _find_dataset(
 
 
 def _variables(
-    path: pathlib.Path, model: nn.Module, example: np.ndarray, checkpoint, index: int
+    path: pathlib.Path,
+    model: nn.Module,
+    example: np.ndarray,
+    checkpoint: Checkpoint,
+    index: int,
 ) -> dict[str, PyTree[Array]]:
-    """Choose the reported parameters of one seed out of a checkpoint."""
+    """Extract the reported parameters of one seed from a checkpoint."""
     which = chosen_part(checkpoint)
     key = jax.random.key(0)
     like = jax.eval_shape(lambda: model.init(key, example, train=False))
@@ -220,3 +229,51 @@ def _variables(
         "params": variables["params"],
         "batch_stats": variables.get("batch_stats", {}),
     }
+
+
+def chosen_part(checkpoint: Checkpoint) -> str:
+    """Return the part of a checkpoint that contains the reported parameters."""
+    return ".state" if checkpoint.progress.phase else ".best"
+
+
+def load_sources(
+    config: Config, folder: RunFolder
+) -> list[dict[str, PyTree[Array]]] | None:
+    """Load the variables of every seed of the run that `training.init_from` names.
+
+    If that run has other `data.classes`, the output layer is omitted.
+
+    Args:
+      config: configuration of the new run.
+      folder: folder of the new run.
+
+    Returns:
+      {"params", "batch_stats"} of each seed; None if no run is named, or if `folder`
+      contains a checkpoint.
+
+    Raises:
+      FileNotFoundError, ValueError: see `load_run`.
+    """
+    path = config.training.init_from
+    if not path or recorded_info(folder.checkpoints_path) is not None:
+        return None
+    try:
+        _, source, checkpoint = restore_run(path)
+    except (FileNotFoundError, ValueError) as error:
+        raise type(error)(f"training.init_from={path}: {error}") from error
+    names = {}
+    for collection in ("params", "batch_stats"):
+        prefix = f"{chosen_part(checkpoint)}.{collection}["
+        for name in checkpoint.arrays:
+            is_output = f"['{OUTPUT}']" in name
+            if is_output and source.data.classes != config.data.classes:
+                continue
+            if name.startswith(prefix):
+                names[collection, *re.findall(r"\['(.*?)'\]", name)] = name
+    return [
+        {"params": {}, "batch_stats": {}}
+        | traverse_util.unflatten_dict(
+            {path: checkpoint.arrays[name][i] for path, name in names.items()}
+        )
+        for i in range(source.training.num_seeds)
+    ]

@@ -1,5 +1,6 @@
-"""The epochs of a phase, on the host: trained, measured, checked, saved and shown."""
+"""Loop over the epochs of a phase: train, evaluate, check and save."""
 
+import contextlib
 import dataclasses
 import functools
 import time
@@ -10,15 +11,15 @@ import jax
 import numpy as np
 from jaxtyping import Bool, Float
 
-from noisejax.training._checkpoint import Checkpoint, as_arrays, save_checkpoint
+from noisejax.training._checkpoint import (
+    Checkpoint,
+    Progress,
+    as_arrays,
+    save_checkpoint,
+)
 from noisejax.training._epoch import Table, append, run_epoch
 from noisejax.training._files import RunFolder
-from noisejax.training._metrics import (
-    MetricsLog,
-    Row,
-    describe_progress,
-    make_rows,
-)
+from noisejax.training._metrics import MetricsLog, Row, make_rows
 from noisejax.training._nonfinite import describe_nonfinite
 from noisejax.training._processes import (
     TrainingError,
@@ -27,8 +28,7 @@ from noisejax.training._processes import (
     together,
 )
 from noisejax.training._program import Phase, Program
-from noisejax.training._progress import EpochProgress
-from noisejax.training._record import Progress
+from noisejax.training._report import EpochProgress, describe_progress
 from noisejax.training._state import (
     Seeds,
     TrainState,
@@ -48,11 +48,12 @@ class Run:
     Attributes:
       program: program of the run.
       folder: folder of its results.
-      log: log of its metrics; None in all processes but the first.
-      identity: configuration and data that its checkpoints belong to.
+      log: log of the metrics in process 0; None in other processes.
+      identity: configuration and data, which are recorded in the checkpoints.
       origin: versions and device.
-      stop_requested: True if the run shall stop; every call counts (`stop_on_sigterm`).
-      progress: position of the run; it is advanced.
+      stop_requested: function that returns True once the run must stop, see
+        `stop_on_sigterm`.
+      progress: progress of the run, updated in place.
     """
 
     program: Program
@@ -71,7 +72,7 @@ def run_phase(run: Run, phase: Phase, seeds: Seeds, table: Table | None) -> Seed
       run: run of the phase.
       phase: phase to continue.
       seeds: states and best epochs.
-      table: metrics of the finished steps of the next epoch, if there are any.
+      table: metrics of the finished steps of the next epoch, or None.
     """
     program, progress, stride = run.program, run.progress, 1 + run.program.passes
     retraining = phase.name == "retrain"
@@ -81,9 +82,10 @@ def run_phase(run: Run, phase: Phase, seeds: Seeds, table: Table | None) -> Seed
     examples = (
         len(program.seed_numbers) * phase.batches.steps * phase.batches.batch_size
     )
-    with EpochProgress(
+    bar = EpochProgress(
         phase.name, epochs=phase.epochs, done=progress.epoch, examples=examples
-    ) as bar:
+    )
+    with contextlib.closing(bar):
         while progress.epoch < phase.epochs:
             stopped = on_host(seeds.best.stopped) & (not retraining)
             if stopped.all():
@@ -126,9 +128,10 @@ def _train(
     stopped: Bool[np.ndarray, " seeds"],
     began: float,
 ) -> tuple[TrainState, Means]:
-    """Train for an epoch; with back-projection for a round, saved as a whole.
+    """Train for an epoch, or for a round with back-projection.
 
-    A round finds x*, and trains for an epoch on x and for one on each x*.
+    A round finds x*, then trains for an epoch on x and for an epoch on each x*. No
+    checkpoint is saved within a round.
     """
     program, progress, state, tables = run.program, run.progress, seeds.state, []
     epoch, passes, residuals = progress.epoch + 1, [(phase.steps, phase.batches)], {}
@@ -158,12 +161,12 @@ def _train(
 
 
 def _save_within(run, phase, seeds, stopped, began, step, reached) -> None:
-    """Save within an epoch if a checkpoint is due, or the run shall stop."""
+    """Save a checkpoint within an epoch if one is due, or if the run must stop."""
     progress, every = run.progress, run.program.save_steps
     stop = run.stop_requested()
     due = every and step // every > progress.step // every
     if step == phase.batches.steps or not (stop or due):
-        return  # a checkpoint is saved at the end of the epoch, if at all
+        return  # the end of an epoch always saves a checkpoint
     state, table = reached()
     progress.step, progress.seconds = step, time.perf_counter() - began
     state = jax.jit(freeze_stopped)(stopped, seeds.state, state)
@@ -173,7 +176,7 @@ def _save_within(run, phase, seeds, stopped, began, step, reached) -> None:
 
 
 def _means(steps: dict[str, np.ndarray]) -> Means:
-    """The means over the steps of an epoch that were not skipped."""
+    """Average the metrics over the steps of an epoch that were not skipped."""
     finite = np.isfinite(steps["loss"])
     count = np.maximum(finite.sum(1), 1)
     return {
@@ -196,7 +199,7 @@ def _check_finite(run: Run, phase: Phase, *arguments: Any, **options: Any) -> No
     """Check the states and the metrics of an epoch (see `describe_nonfinite`).
 
     Raises:
-      TrainingError: a value is not finite; the message says where it came from.
+      TrainingError: a value is not finite; the message names the source.
     """
     problem = describe_nonfinite(run.program, phase, *arguments, **options)
     if problem is None:
@@ -218,7 +221,7 @@ def _save(
     rows: Sequence[Row] = (),
     table: Table | None = None,
 ) -> None:
-    """Save the rows and the checkpoint of an epoch, or of a part of it."""
+    """Save a checkpoint, after the rows of the epoch, if there are any."""
     epoch = phase.offset + run.progress.epoch
     arrays = as_arrays(seeds) | {f"table.{k}": v for k, v in (table or {}).items()}
     try:
@@ -229,8 +232,8 @@ def _save(
             Checkpoint(arrays, run.progress, run.identity, run.origin),
         )
     except jax.errors.JaxRuntimeError:
-        raise  # another process: not the disk
-    except Exception as error:  # a full disk: Orbax raises types of its own
+        raise  # the error of another process, not of the disk
+    except Exception as error:  # Orbax raises many types for a full disk
         raise TrainingError(
             f"epoch {run.progress.epoch} ({phase.name}) cannot be written to "
             f"{run.folder.path}: {error}; the checkpoints before it are kept: make "

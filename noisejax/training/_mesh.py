@@ -1,8 +1,8 @@
-"""Devices of a run: shardings of batches, noise samples and seeds.
+"""Shardings of batches, noise samples and seeds over the devices of a run.
 
-The program is the same on one device and on many: it constrains shardings, and the
-compiler inserts the communication. Masks are functions of keys alone, so that they do
-not depend on the mesh; sums over a batch depend on it to the order of the additions.
+The same program runs on one device and on many. The program constrains shardings, and
+the compiler inserts the communication. Masks depend only on keys, not on the mesh. The
+mesh changes sums over a batch only by rounding.
 """
 
 import dataclasses
@@ -26,7 +26,7 @@ class Placement:
     """Shardings of a run's arrays.
 
     Attributes:
-      mesh: mesh with the axes "data" and "samples"; None: one device.
+      mesh: mesh with the axes "data" and "samples"; None for one device.
       splits_seeds: True if the axis "samples" shards the seeds, not the noise samples.
     """
 
@@ -40,12 +40,12 @@ class Placement:
 
     @property
     def seed_sharding(self) -> NamedSharding | None:
-        """Sharding of arrays that lead with the seeds; None: one device."""
+        """Sharding of arrays whose first axis is the seeds; None for one device."""
         return self.mesh and NamedSharding(self.mesh, self._seeds)
 
     @property
     def batch_sharding(self) -> NamedSharding | None:
-        """Sharding of a group's batches [(seeds,) steps, batch, ...]; or None."""
+        """Sharding of batches [(seeds,) steps, batch, ...]; None for one device."""
         seeds = [] if self.one_by_one else [SAMPLES if self.splits_seeds else None]
         return self.mesh and NamedSharding(self.mesh, PartitionSpec(*seeds, None, DATA))
 
@@ -54,25 +54,25 @@ class Placement:
         return self._put(tree, PartitionSpec())
 
     def put_by_seed(self, tree: PyTree[Array]) -> PyTree[Array]:
-        """Put arrays that lead with the seeds on the devices of their seeds."""
+        """Put arrays on the devices; the first axis is the seeds."""
         return self._put(tree, self._seeds)
 
     def keep_by_seed(self, tree: PyTree[Array]) -> PyTree[Array]:
-        """Constrain arrays that lead with the seeds, within a compiled function."""
+        """Constrain arrays whose first axis is the seeds, in a compiled function."""
         return self._constrain(tree, self._seeds)
 
     def batch(self, tree: PyTree[Array]) -> PyTree[Array]:
-        """Shard a batch [batch, ...], within a compiled function."""
+        """Constrain a batch [batch, ...], in a compiled function."""
         return self._constrain(tree, PartitionSpec(DATA))
 
     def copies(self, tree: PyTree[Array]) -> PyTree[Array]:
-        """Shard a batch of S copies of each example, which are beside each other."""
+        """Constrain a batch of S adjacent copies of each example."""
         if self.splits_seeds:
             return self.batch(tree)
         return self._constrain(tree, PartitionSpec((DATA, SAMPLES)))
 
     def samples(self, keys: PyTree[Array]) -> PyTree[Array]:
-        """Shard arrays that lead with the S noise samples, in a compiled function."""
+        """Constrain arrays whose first axis is the S noise samples."""
         return (
             keys if self.splits_seeds else self._constrain(keys, PartitionSpec(SAMPLES))
         )
@@ -88,7 +88,7 @@ class Placement:
         if sharding.is_fully_addressable:
             return jax.device_put(tree, sharding)
 
-        def put(leaf):  # every process has the whole array, and cuts out its part
+        def put(leaf):  # every process has the whole array, and uses its part
             host = np.asarray(leaf)
             return jax.make_array_from_callback(
                 host.shape, sharding, lambda index: host[index]
@@ -103,10 +103,10 @@ class Placement:
 
     @property
     def one_by_one(self) -> bool:
-        """True if seeds run one after another, each by the program of a single seed.
+        """True if seeds run one after another, each with the program of one seed.
 
-        This is so on a CPU: vmap gains nothing there, and XLA fuses a program of
-        several seeds differently, which changes last bits.
+        On a CPU, vmap over seeds saves no time, and XLA fuses the program of several
+        seeds differently, which changes the last bits.
         """
         return not self.splits_seeds and jax.default_backend() == "cpu"
 
@@ -120,15 +120,15 @@ class Placement:
         return jax.vmap(function, in_axes, spmd_axis_name=name)
 
     def split(self, tree: PyTree[Array]) -> list[PyTree[Array]]:
-        """Split arrays that lead with the seeds into the groups that run together.
+        """Split arrays whose first axis is the seeds into groups that run together.
 
-        A group is one seed, without its axis (a program that drops and restores the
-        axis copies its state at each step), or all seeds.
+        A group is either one seed, without the axis of seeds, or all seeds. (A program
+        that removed and restored the axis would copy the state at each step.)
         """
         return _unstack(tree) if self.one_by_one else [tree]
 
     def join(self, groups: Sequence[PyTree[Array]]) -> PyTree[Array]:
-        """Join the groups that `split` has made."""
+        """Join the groups of `split`."""
         return _stack(self, groups) if self.one_by_one else groups[0]
 
 
@@ -151,8 +151,8 @@ def build_placement(config: Config) -> Placement:
     """Build the mesh of a run.
 
     Raises:
-      ValueError: the machine has fewer devices, or the batch, the samples or the seeds
-        do not divide among them.
+      ValueError: the machine has too few devices, or the devices do not divide the
+        batch, the samples or the seeds.
     """
     data, samples = config.mesh.data, config.mesh.samples
     if data * samples == 1 and jax.process_count() == 1:
@@ -171,7 +171,7 @@ def build_placement(config: Config) -> Placement:
 
 
 def _rules(config: Config, devices: int, processes: int) -> Iterator[tuple[bool, str]]:
-    """All rules of a mesh: (holds, message)."""
+    """Yield all rules of a mesh, as (holds, message)."""
     data, samples = config.mesh.data, config.mesh.samples
     training, objective = config.training, config.objective
     batch, parts = training.batch_size, training.microbatches

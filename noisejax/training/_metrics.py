@@ -1,4 +1,4 @@
-"""metrics.jsonl and event files: one row per measurement, each once."""
+"""Metrics of a run: rows in metrics.jsonl, event files, and metric writers."""
 
 import contextlib
 import hashlib
@@ -18,10 +18,10 @@ Row = dict[str, Any]
 
 
 class MetricWriter(Protocol):
-    """Receives the rows of each epoch after they stand in metrics.jsonl.
+    """Function that receives the rows of each epoch, once metrics.jsonl has them.
 
-    It is called in the first process only. A resumed run calls it for the epochs that
-    are still to come. If it has a method `close`, that is called at the end.
+    Only process 0 calls the writer. A resumed run calls the writer for the remaining
+    epochs. If the writer has a method `close`, the run calls `close` at the end.
     """
 
     def __call__(self, rows: list[Row], epoch: int) -> None:
@@ -30,7 +30,7 @@ class MetricWriter(Protocol):
         Args:
           rows: a row per split and seed with phase, split, epoch, seed, loss,
             error_percent and further measurements.
-          epoch: number of the epoch, counted over all phases, from 1 on.
+          epoch: number of the epoch, counted over all phases from 1.
         """
 
 
@@ -39,7 +39,7 @@ class TensorBoardWriter:
 
     Args:
       folder: folder of the event files.
-      first_epoch: next epoch; older events from it on are hidden.
+      first_epoch: next epoch; TensorBoard hides older events from this epoch on.
 
     Raises:
       ValueError: tensorboardX is not installed.
@@ -67,7 +67,7 @@ class TensorBoardWriter:
 
 
 class MetricsLog:
-    """Appends rows to metrics.jsonl, and hands them to other writers."""
+    """Appends rows to metrics.jsonl, and passes the rows to metric writers."""
 
     def __init__(
         self,
@@ -75,13 +75,13 @@ class MetricsLog:
         rows: list[Row],
         writers: Sequence[MetricWriter] = (),
     ):
-        """Write the rows of a checkpoint, so that no row is lost or doubled.
+        """Write the rows of a checkpoint, so that no row is missing or repeated.
 
         Args:
           path: path of the log.
-          rows: rows so far.
-          writers: receive the rows of each further epoch. One that fails is left out
-            from then on, with a warning.
+          rows: rows up to the checkpoint.
+          writers: metric writers for the following epochs. A writer that fails is not
+            called again.
         """
         content = encode_rows(rows)
         existing = path.read_bytes() if path.is_file() else b""
@@ -100,9 +100,9 @@ class MetricsLog:
         for writer in tuple(self._writers):
             try:
                 writer([dict(row) for row in rows], epoch)
-            except Exception as error:  # a tracker must not cost the training
+            except Exception as error:  # a failing tracker must not stop the training
                 logging.warning(
-                    "the metric writer %r failed and is left out from epoch %d on: %s",
+                    "the metric writer %r failed in epoch %d and is now skipped: %s",
                     *(writer, epoch, error),
                 )
                 self._writers.remove(writer)
@@ -123,7 +123,7 @@ def make_rows(
     seeds: Sequence[int],
     measured: dict[str, dict[str, np.ndarray]],
 ) -> list[Row]:
-    """Make one row per split and seed, from measurements by split and seed."""
+    """Make one row per split and seed."""
     return [
         {
             "phase": phase,
@@ -139,21 +139,13 @@ def make_rows(
     ]
 
 
-def describe_progress(measured: dict[str, dict[str, np.ndarray]]) -> str:
-    """The loss and the error that a progress bar shows."""
-    judged = "validation" if "validation" in measured else "test"
-    loss = float(np.mean(measured["train"]["loss"]))
-    error = 100 * float(np.mean(measured[judged]["error"]))
-    return f"loss {loss:.4f}, {judged} error {error:.2f} %"
-
-
 def encode_rows(rows: list[Row]) -> bytes:
     """Encode rows as the lines of metrics.jsonl."""
     return b"".join(json.dumps(finite(row)).encode() + b"\n" for row in rows)
 
 
 def hash_rows(rows: list[Row]) -> str:
-    """The SHA-256 of the lines of metrics.jsonl."""
+    """Compute the SHA-256 of rows, encoded as in metrics.jsonl."""
     return hashlib.sha256(encode_rows(rows)).hexdigest()
 
 
@@ -173,7 +165,7 @@ def read_metrics(path: pathlib.Path) -> list[Row]:
 
 
 def require_tensorboard() -> None:
-    """Check that event files can be written.
+    """Check that tensorboardX is installed.
 
     Raises:
       ValueError: tensorboardX is not installed.
@@ -186,10 +178,10 @@ def require_tensorboard() -> None:
 
 
 def check_writers(writers: Sequence[MetricWriter]) -> None:
-    """Check that metric writers can be called.
+    """Check that all metric writers are callable.
 
     Raises:
-      TypeError: one cannot.
+      TypeError: a writer is not callable.
     """
     for writer in writers:
         if not callable(writer):

@@ -1,4 +1,4 @@
-"""Search for the first value that is NaN or infinite, once a step has gone wrong."""
+"""Search for the first NaN or infinite value, after a step was not finite."""
 
 import jax
 import numpy as np
@@ -13,13 +13,13 @@ from noisejax.training._state import TrainState, step_key
 from noisejax.training._step import split_batch
 
 SHOWN = 5
-"""Number of examples that a message names."""
+"""Largest number of examples that an error message lists."""
 
 
 @jax.jit
 @jax.vmap
 def all_finite(state: TrainState) -> Bool[Array, " seeds"]:
-    """True for seeds whose parameters and running averages are all finite."""
+    """Return True for seeds whose parameters and running averages are all finite."""
     leaves = jax.tree.leaves((state.params, state.batch_stats))
     return jnp.all(jnp.asarray([jnp.isfinite(leaf).all() for leaf in leaves]))
 
@@ -37,10 +37,11 @@ def describe_nonfinite(
     epoch: int,
     begin: int,
 ) -> str | None:
-    """Say where NaN or infinity came from, if a seed that has not stopped reached it.
+    """Describe the first non-finite value of a seed that has not stopped.
 
-    `before` are the states at step `begin` of an epoch of the phase, `after` those now,
-    and `table` the metrics of all its steps so far.
+    `before` contains the states at step `begin` of the epoch, `after` the current
+    states, and `table` the metrics of all finished steps of the epoch. Returns None if
+    all values are finite.
     """
     finite = np.isfinite(table["loss"])
     losses_are_good = finite.any(1) if program.skips else finite.all(1)
@@ -68,9 +69,9 @@ def _find_step(
     begin: int,
     i: int,
 ) -> tuple[int, str] | None:
-    """Repeat the epoch of seed i step by step, up to the first value that is bad.
+    """Repeat the epoch of seed i step by step, up to the first non-finite value.
 
-    Returns the index of the step and a description of the value, if there is one.
+    Returns the index of the step and a description of the value, or None.
     """
     placement = program.placement
     group = i if placement.one_by_one else 0
@@ -117,7 +118,7 @@ def _first_nonfinite(
     y: Array,
     rows: Int[Array, " batch"],
 ) -> str | None:
-    """Describe the first value of a forward pass that is not finite, if any."""
+    """Describe the first non-finite value of a forward pass, or return None."""
     variables = {"params": state.params, "batch_stats": state.batch_stats}
     (outputs, activations), _ = program.model.apply(
         variables,

@@ -1,7 +1,7 @@
-"""Multi-process runs: joining, one exchange of values, and agreement on errors.
+"""Helpers for multi-process runs, on top of `jax.distributed`.
 
-Each process runs the same program over its own devices. Process 0 writes files. An
-error in one process is raised in all, so that none of them waits forever.
+Each process runs the same program on its local devices. Process 0 writes files. An
+error in one process is raised in all processes, so that no process waits forever.
 """
 
 import contextlib
@@ -22,19 +22,19 @@ T = TypeVar("T")
 
 
 class TrainingError(RuntimeError):
-    """Training cannot continue; the last checkpoint is kept."""
+    """Training cannot continue. The last checkpoint is kept."""
 
 
 class ProcessLost(TrainingError):
-    """Another process ended: the run cannot continue or shut down cleanly."""
+    """Another process ended, so the run can neither continue nor shut down cleanly."""
 
 
 class TrainingStopped(TrainingError):
-    """Training stopped on SIGTERM; its checkpoint is saved."""
+    """SIGTERM stopped the training, after a checkpoint was saved."""
 
 
 ERRORS = (TrainingStopped, TrainingError, FileNotFoundError, TypeError, ValueError)
-"""Error types that are re-raised on every process; any other becomes a ValueError."""
+"""Error types that every process raises again; other errors become ValueErrors."""
 
 
 def join_processes(
@@ -44,19 +44,20 @@ def join_processes(
     *,
     timeout: int = 300,
 ) -> None:
-    """Join this process to a multi-process run, before anything is computed.
+    """Join this process to a multi-process run.
 
-    Without arguments JAX finds them: under SLURM, Open MPI, Kubernetes, on TPUs.
+    Call this function before JAX computes anything. Without arguments, JAX detects the
+    cluster (SLURM, Open MPI, Kubernetes, or TPUs).
 
     Args:
-      coordinator: "host:port" of process 0, the same for all.
+      coordinator: address "host:port" of process 0, the same in all processes.
       num_processes: number of processes.
-      process_id: number of this process, from 0 on.
+      process_id: number of this process, counted from 0.
       timeout: seconds within which all processes must join.
 
     Raises:
-      ValueError: the address, number or id is impossible, the port is in use, or JAX
-        finds no cluster.
+      ValueError: an argument is invalid, the port is in use, or JAX detects no
+        cluster.
       TimeoutError: the coordinator or another process did not join in time.
 
     Example:
@@ -72,7 +73,8 @@ def join_processes(
 
     def join():
         try:
-            # JAX's own timeout ends the process with a stack trace, so ours is shorter.
+            # At JAX's timeout the process ends with a stack trace, so `timeout` is
+            # shorter.
             jax.distributed.initialize(
                 coordinator,
                 num_processes,
@@ -97,24 +99,25 @@ def join_processes(
 def wait_on_cpus(values: PyTree[Array]) -> None:
     """Wait for arrays if several processes run on CPUs.
 
-    A CPU may run two programs with collectives at once. If each process runs them in
-    another order, they wait for each other forever.
+    A CPU may run two programs with collectives at the same time. If two processes run
+    the programs in different orders, the processes deadlock.
     """
     if jax.process_count() > 1 and jax.default_backend() == "cpu":
         jax.block_until_ready(values)
 
 
 def is_first() -> bool:
-    """True in process 0, which writes files and prints."""
+    """Return True in process 0, which writes files and prints."""
     return jax.process_index() == 0
 
 
 @contextlib.contextmanager
 def stop_on_sigterm() -> Iterator[Callable[[], bool]]:
-    """Catch SIGTERM; yield a function that returns True if the run shall stop.
+    """Catch SIGTERM, and yield a function that returns True once the run must stop.
 
     All processes must call the function equally often, so that all stop at the same
-    call. With several processes JAX catches the signal. Only the main thread can.
+    call. With several processes, JAX catches the signal. With one process, only the
+    main thread can catch the signal; in other threads the function returns False.
     """
     if jax.process_count() > 1:
         calls = itertools.count()
@@ -128,13 +131,13 @@ def stop_on_sigterm() -> Iterator[Callable[[], bool]]:
     try:
         yield lambda: bool(signals)
     finally:
-        # None: the handler before was installed by C code, which Python cannot restore.
+        # Python cannot restore a handler that C code has installed (None).
         signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
 
 
 @contextlib.contextmanager
 def notice_lost() -> Iterator[None]:
-    """Convert errors of JAX at run time: a lost process, or a full device memory."""
+    """Convert run-time errors of JAX to a TrainingError or a ProcessLost."""
     try:
         yield
     except jax.errors.JaxRuntimeError as error:
@@ -153,7 +156,7 @@ def notice_lost() -> Iterator[None]:
 
 
 def on_host(tree: PyTree[Array]) -> PyTree[np.ndarray]:
-    """Fetch arrays, perhaps sharded over several processes, as NumPy arrays."""
+    """Fetch arrays as NumPy arrays, including arrays sharded over processes."""
 
     def gather_shards(leaf):
         if isinstance(leaf, jax.Array) and not (
@@ -166,9 +169,10 @@ def on_host(tree: PyTree[Array]) -> PyTree[np.ndarray]:
 
 
 def together(function: Callable[[], T], *, first_only: bool = False) -> T | None:
-    """Call a function in all processes, or in process 0; it fails in all or in none.
+    """Call a function in all processes, or in process 0 only.
 
-    A process that did not fail raises an error of `ERRORS` with another's message.
+    If the call fails in one process, every process raises an error of `ERRORS` with
+    the message of the failed process.
     """
     if jax.process_count() == 1:
         return function()
@@ -190,7 +194,7 @@ def together(function: Callable[[], T], *, first_only: bool = False) -> T | None
 
 
 def first_value(function: Callable[[], T]) -> T:
-    """Call a function in process 0, and return its JSON-like value in all processes."""
+    """Call a function in process 0, and return its JSON-like value everywhere."""
     return gather(together(function, first_only=True))[0]
 
 
@@ -208,7 +212,11 @@ def gather(value: Any) -> list[Any]:
 
 
 def check_agreed(run: dict[str, dict[str, Any]]) -> None:
-    """Check that all processes are asked for the same run, as sections of fields."""
+    """Check that all processes have the same configuration and the same command.
+
+    Raises:
+      ValueError: two processes differ.
+    """
     if jax.process_count() == 1:
         return
     counts = gather(jax.local_device_count())
@@ -250,13 +258,13 @@ def _check_address(coordinator, num_processes, process_id, timeout) -> None:
         )
     if not 0 <= process_id < num_processes:
         raise ValueError(
-            f"process_id must lie in [0, num_processes), got {process_id} of "
+            f"process_id must be in [0, num_processes), got {process_id} of "
             f"{num_processes}"
         )
 
 
 def _check_port(coordinator: str) -> None:
-    """Check that process 0 can listen; if it cannot, JAX may crash (0.10.2)."""
+    """Check that process 0 can listen on the port; otherwise JAX 0.10.2 may crash."""
     port = int(coordinator.rpartition(":")[2])
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

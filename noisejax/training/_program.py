@@ -1,6 +1,6 @@
-"""The builder: from a configuration and a data set to all that a run computes with.
+"""Build the program of a run from a configuration and a data set.
 
-Configurations end here: the functions below take plain arguments.
+Functions that this module calls to make steps take plain arguments, not configurations.
 """
 
 import dataclasses
@@ -35,34 +35,33 @@ from noisejax.training._examples import (
     split_examples,
 )
 from noisejax.training._mesh import Placement, build_placement
-from noisejax.training._optimizer import build_optimizer, build_schedule
+from noisejax.training._optimizer import build_optimizer, build_schedule, train_only
 from noisejax.training._projection import Project, check_rounds, make_project
 from noisejax.training._state import Seeds
 from noisejax.training._step import make_log_prob, make_step
 from noisejax.training._task import Task
-from noisejax.training._trainable import train_only
 
 EVALUATION_BATCH = 1000
 
 INDEPENDENT = 16
-"""Number of examples of the check that examples are independent."""
+"""Number of examples that `check_independence` uses."""
 
 STEPS_PER_CALL = 32
-"""Default on accelerators, where the launch of each call limits small networks."""
+"""Default on accelerators, where launching calls dominates for small networks."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Phase:
-    """Epochs on the same examples under one learning-rate schedule.
+    """Group of epochs with the same examples and one learning-rate schedule.
 
     Attributes:
       name: "train" or "retrain".
       epochs: number of epochs.
-      offset: number of epochs of the phases before.
+      offset: number of epochs of earlier phases.
       batches: batches of an epoch.
       optimizer: optimizer of this phase.
       steps: compiled steps on examples.
-      star_steps: compiled steps on x*, which are neither inverted nor augmented.
+      star_steps: compiled steps on x*, which is neither inverted nor augmented.
     """
 
     name: str
@@ -76,28 +75,29 @@ class Phase:
 
 @dataclasses.dataclass(frozen=True)
 class Program:
-    """All that a run computes with.
+    """Network, data, compiled functions and constants of a run.
 
     Attributes:
       model: network.
-      task: likelihood and error of its outputs.
-      seeds: int32 [seeds], on the device.
-      seed_numbers: the same numbers on the host.
+      task: likelihood and error of the outputs.
+      seeds: seeds on the device, int32 [seeds].
+      seed_numbers: seeds on the host.
       train: training examples, validation included.
       test: test examples.
-      validation: [seeds, m], indices of the validation examples; m may be 0.
+      validation: indices of the validation examples, [seeds, m]; m may be 0.
       phases: phases, in order.
-      evaluate: evaluation, see `make_evaluate`.
-      project: search for x*, see `make_project`; None: train on the examples only.
-      passes: epochs on x* in a round, besides one on x; 0 without a search.
+      evaluate: function of `make_evaluate`.
+      project: search for x*, see `make_project`; None to train on examples only.
+      passes: number of epochs on x* per round; 0 without a search for x*.
       prepared: preparation of the examples.
       placement: sharding of the arrays.
       steps_per_call: largest number of steps of a compiled call.
-      microbatches: parts of a batch.
-      save_steps: steps between checkpoints within an epoch; 0: none.
-      patience: epochs without a better one after which a seed stops; 0: never.
-      centres: True to start learned shifts at minus the mean activities.
-      skips: True if steps whose values are not finite are skipped.
+      microbatches: number of parts of a batch.
+      save_steps: number of steps between checkpoints within an epoch; 0: no such
+        checkpoints.
+      patience: epochs without improvement before a seed stops; 0: never stop.
+      centres: True to initialise learned shifts with minus the mean activities.
+      skips: True to skip steps with values that are not finite.
     """
 
     model: nn.Module
@@ -126,10 +126,15 @@ def build_program(
     dataset: data.AnyDataset,
     fitted: data.Preprocessing | None = None,
 ) -> Program:
-    """Build the program of a run; `fitted` is its preprocessing, if it was fitted.
+    """Build the program of a run.
+
+    Args:
+      config: configuration of the run.
+      dataset: data set, not preprocessed.
+      fitted: fitted preprocessing; None: fit the preprocessing on the data set.
 
     Raises:
-      ValueError: the configuration, the data and the devices do not fit together.
+      ValueError: the configuration does not match the data or the devices.
     """
     training = config.training
     check_examples(config, dataset)
@@ -207,7 +212,7 @@ def build_program(
 def put_examples(
     config: Config, dataset: data.Dataset, placement: Placement
 ) -> tuple[Examples, Examples]:
-    """Put training and test examples on the devices, if they are not streamed."""
+    """Put training and test examples on the devices, unless they are streamed."""
     train = Examples(dataset.train_x, dataset.train_y)
     parts = train, Examples(dataset.test_x, dataset.test_y)
     if is_streamed(config.data.stream, dataset, mode=config.training.mode):
@@ -224,7 +229,7 @@ def _build_phase(
     offset: int,
     batches: Batches,
 ) -> Phase:
-    """Build a phase: its optimizer, and its compiled steps."""
+    """Build the optimizer and the compiled steps of a phase."""
     training, placement = config.training, batches.placement
     size, is_first = training.batch_size, offset == 0
     length = {
@@ -263,10 +268,10 @@ def _build_phase(
 
 
 def check_independence(program: Program, seeds: Seeds) -> None:
-    """Check that the examples of a batch are independent, as resampling needs it.
+    """Check that the network treats examples independently, as `resample` requires.
 
     Raises:
-      ValueError: they are not.
+      ValueError: an output depends on other examples.
     """
     x = program.train.x[:INDEPENDENT]
     if jax.process_count() > 1 or (x == x[:1]).all():

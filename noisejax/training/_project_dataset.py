@@ -1,4 +1,4 @@
-"""Back-projection of a whole data set, on the host: batches, progress, errors."""
+"""Back-projection of a data set in batches, with results on the host."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -13,20 +13,21 @@ from tqdm import tqdm
 from noisejax import backprojection, noise
 
 TargetsFn = Callable[[Any, noise.Key, Array], Sequence[Array]]
-"""(params, key, x [B, ...]) -> noisy activations, as `back_project` takes them."""
+"""Function (params, key, x [B, ...]) -> noisy activations for `back_project`."""
 
 SHOWN = 64
-"""Number of diverged examples on which the largest stable step is measured."""
+"""Largest number of diverged examples that determine the largest stable step."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ProjectedDataset:
-    """x* and residuals of N examples for L layers, on the host.
+    """Inputs x* and residuals of N examples for L layers, on the host.
 
     Attributes:
       x_star: inputs x*, [N, ...]; with `per_layer` [L, N, ...].
       residual_before: residuals Σ (f - target)² / Σ target² at x, [L, N].
-      residual_after: residuals at x*, [L, N]; with `per_layer`, at the layer's x*.
+      residual_after: residuals at x*, [L, N]; with `per_layer`, at the x* of each
+        layer.
     """
 
     x_star: Float[np.ndarray, "..."]
@@ -49,32 +50,32 @@ def project_dataset(
     batch_size: int = 1000,
     progress: bool = True,
 ) -> ProjectedDataset:
-    """Find x* for every example, in batches that limit the memory.
+    """Find x* for every example, in batches to limit the memory.
 
     `num_steps`, `method`, `layer_weights`, `per_layer` and `bounds` are arguments of
     `backprojection.back_project`.
 
     Args:
-      features_fn: (params, x [B, ...]) -> L noise-free activations.
+      features_fn: function (params, x [B, ...]) -> L noise-free activations.
       params: parameters of the network.
       x: examples, [N, ...], on the host or the device.
-      targets_fn: (params, key, x [B, ...]) -> L noisy activations.
-      key: key of all draws; batch i uses jax.random.fold_in(key, i).
+      targets_fn: function (params, key, x [B, ...]) -> L noisy activations.
+      key: random key; batch i uses jax.random.fold_in(key, i).
       num_steps: number of descent steps.
       method: descent method; None: `stable_descent()`.
       layer_weights: weights of the layers; None: all 1.
       per_layer: True to find an x* for each layer.
-      bounds: bounds (lo, hi) of every number of x*; x must lie within.
-      batch_size: number of examples of a batch.
+      bounds: bounds (lo, hi) of every element of x*; x must satisfy the bounds.
+      batch_size: number of examples per batch.
       progress: True to show a progress bar.
 
     Returns:
-      x* and residuals of all examples.
+      Inputs x* and residuals of all examples.
 
     Raises:
-      TypeError, ValueError: an argument is one that `back_project` rejects, or examples
-        are not finite or lie outside the bounds.
-      FloatingPointError: an x* is not finite, or an objective ends above its start.
+      TypeError, ValueError: `back_project` rejects an argument, an example is not
+        finite, or an example violates the bounds.
+      FloatingPointError: an x* is not finite, or an objective increased.
 
     Example:
       >>> import jax, numpy as np
@@ -124,7 +125,7 @@ def project_dataset(
     with tqdm(total=total, desc="x*", unit="example", disable=not progress) as bar:
         for i, begin in enumerate(range(0, total, size)):
             count = min(size, total - begin)
-            # The last batch is padded, so that it has the same compiled program.
+            # The last batch is padded to reuse the compiled program.
             rows = np.minimum(np.arange(begin, begin + size), total - 1)
             batch = jnp.asarray(x[rows])
             result = project(params, method, jax.random.fold_in(key, i), batch)
@@ -153,13 +154,12 @@ def advise(
     x: Float[Array, "batch ..."],
     method: backprojection.Method,
 ) -> str:
-    """Say which learning rates would be stable, and what to change."""
+    """Suggest stable learning rates, or another method."""
     rates = getattr(method, "learning_rates", None)
     if rates is None:
         return (
-            f"with {type(method).__name__}: use stable_descent(), whose steps are "
-            "taken back where they fail, and look for numbers that are not finite in "
-            "the network"
+            f"with {type(method).__name__}; use stable_descent(), which undoes steps "
+            "that fail, and check that all parameters of the network are finite"
         )
     largest = float(
         jnp.max(backprojection.curvature(features_fn, params, x, layer_weights=rates))

@@ -1,7 +1,7 @@
-"""Training on back-projected inputs instead of under noise (Bouthillier et al. 2015).
+"""Training on back-projected inputs instead of noise (Bouthillier et al. 2015, 5.2).
 
-Section 5.2: for every training example an x* is result from the parameters at the start
-of a round. The network then trains, without noise, for an epoch on x and one on x*.
+At the start of a round, an x* is computed for every training example. The network then
+trains without noise, for an epoch on x and for an epoch on x*.
 """
 
 import dataclasses
@@ -22,7 +22,7 @@ from noisejax.training._project_dataset import SHOWN, advise
 from noisejax.training._state import TrainState, step_key
 
 CHUNK = 512
-"""Number of examples that are projected at once."""
+"""Number of examples that are projected together."""
 
 Residuals = dict[str, Float[np.ndarray, " seeds"]]
 
@@ -30,10 +30,10 @@ Project = Callable[[TrainState, Batches, int], tuple[list[Batches], Residuals]]
 
 
 def check_rounds(field: str, epochs: int, passes: int) -> None:
-    """Check that the epochs of a phase are whole rounds.
+    """Check that the epochs of a phase are complete rounds.
 
     Raises:
-      ValueError: they are not.
+      ValueError: the last round is incomplete.
     """
     stride = 1 + passes
     if epochs % stride:
@@ -56,14 +56,14 @@ def make_project(
     inverted: bool,
     placement: Placement,
 ) -> Project:
-    """Make the search for the x* of all training examples of all seeds.
+    """Make the search for x* for all training examples of all seeds.
 
-    `model` has no noise. `noisy` is the network of the targets: the same network with
-    noise at each hidden layer, but not on the input (eq. 6).
+    `model` is the network without noise. `noisy` is the same network with noise on each
+    hidden layer, but not on the input (eq. 6). The targets are activations of `noisy`.
 
     Returns:
       project(state, batches, epoch) -> (batches of each x*, mean residuals of each
-      seed). It raises a TrainingError if x* diverges.
+      seed). `project` raises a TrainingError if x* diverges.
     """
     layers = [f"noisy_{i}" for i in range(model.num_hidden_places)]
 

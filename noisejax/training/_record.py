@@ -1,6 +1,5 @@
-"""Record of a run as plain values: configuration, versions, device and progress."""
+"""Record of a run in its folder: configuration, versions, device and summary."""
 
-import dataclasses
 import json
 import os
 import pathlib
@@ -9,17 +8,25 @@ import subprocess
 from typing import Any
 
 import jax
+from absl import logging
 
 from noisejax import data
 from noisejax._version import __version__
+from noisejax.training._check import check_config
+from noisejax.training._checkpoint import (
+    Checkpoint,
+    check_format,
+    recorded_info,
+    restore_checkpoint,
+)
 from noisejax.training._config import Config, from_dict, to_dict
-from noisejax.training._files import finite, read_json
+from noisejax.training._files import RunFolder, finite, read_json, write_json
 
 SCHEMA = 1
 """Format of config.json and summary.json."""
 
 DATASET = "dataset"
-"""Section of a run's identity beside those of the configuration."""
+"""Section that describes the data, next to the sections of the configuration."""
 
 MAY_CHANGE = (
     "mesh.data",
@@ -28,54 +35,22 @@ MAY_CHANGE = (
     "training.steps_per_call",
     "training.checkpoint_steps",
 )
-"""Fields that may change when a run is resumed: it stays the same, up to rounding."""
-
-
-@dataclasses.dataclass
-class Progress:
-    """Position of a run, as plain values.
-
-    Attributes:
-      phase: index of the phase.
-      epoch: number of finished epochs of the phase.
-      step: number of finished steps of the next epoch.
-      rows: rows of metrics.jsonl.
-      seconds: seconds spent so far, over all resumes.
-      seconds_projecting: seconds spent on finding x*, of these.
-      retrain_errors: test errors in percent of the retraining epochs, per seed.
-    """
-
-    phase: int = 0
-    epoch: int = 0
-    step: int = 0
-    rows: list[dict[str, Any]] = dataclasses.field(default_factory=list)
-    seconds: float = 0.0
-    seconds_projecting: float = 0.0
-    retrain_errors: list[list[float]] = dataclasses.field(default_factory=list)
-
-    def __post_init__(self):
-        """Check the values that a file holds.
-
-        Raises:
-          ValueError: a value is impossible.
-        """
-        for field in dataclasses.fields(self):
-            value, kind = getattr(self, field.name), field.type
-            is_list = isinstance(value, list)
-            is_number = isinstance(value, int | float) and value >= 0
-            is_valid = is_number and (kind is float or isinstance(value, int))
-            if not (is_valid if kind in (int, float) else is_list):
-                raise ValueError(f"its progress.{field.name} is {value!r}")
+"""Fields that may change when a run is resumed; they affect only rounding."""
 
 
 def check_same(path: pathlib.Path, recorded: Any, requested: dict[str, Any]) -> None:
-    """Check that the run recorded in a file is the requested one.
+    """Check that the recorded run and the requested run have the same fields.
 
-    Both are sections of fields. A field that is newer than the file had its default.
-    The requested run may be longer, if no schedule depends on its length.
+    A field that the record lacks counts as recorded with its default. The requested
+    run may have more epochs if no schedule depends on the number of epochs.
+
+    Args:
+      path: file or folder that is named in the error message.
+      recorded: sections of recorded fields.
+      requested: sections of requested fields.
 
     Raises:
-      ValueError: they differ; the message says where.
+      ValueError: fields differ; the message lists the fields.
     """
     requested = json.loads(json.dumps(finite(requested)))
     recorded = recorded if isinstance(recorded, dict) else {}
@@ -109,13 +84,13 @@ def check_same(path: pathlib.Path, recorded: Any, requested: dict[str, Any]) -> 
 
 
 def is_longer(recorded: dict[str, Any], requested: dict[str, Any]) -> bool:
-    """Return True if a run is requested with more epochs than were recorded."""
+    """Return True if the requested run has more epochs than the recorded one."""
     old, new = (run.get("training", {}).get("epochs") for run in (recorded, requested))
     return isinstance(old, int) and isinstance(new, int) and new > old
 
 
 def _fields_that_follow_epochs(config: dict[str, Any]) -> list[str]:
-    """Fields whose value makes the first epochs depend on the number of epochs."""
+    """List the fields that make the first epochs depend on the number of epochs."""
     found = {
         name: config.get(section, {}).get(field)
         for section, field, name in (
@@ -130,7 +105,7 @@ def _fields_that_follow_epochs(config: dict[str, Any]) -> list[str]:
 
 
 def describe_run(config: Config) -> dict[str, Any]:
-    """Describe a configuration and everything else that its results may depend on."""
+    """Describe the configuration, the versions, the device and the commit of a run."""
     device = jax.devices()[0]
     return {
         "schema": SCHEMA,
@@ -146,7 +121,7 @@ def describe_run(config: Config) -> dict[str, Any]:
 
 
 def _commit() -> str | None:
-    """The commit of the sources, if they are a git checkout."""
+    """Return the commit of the source code, or None outside of a git checkout."""
     command = ["git", "-C", str(pathlib.Path(__file__).parent), "rev-parse", "HEAD"]
     try:
         result = subprocess.run(command, capture_output=True, text=True, timeout=10)
@@ -156,10 +131,10 @@ def _commit() -> str | None:
 
 
 def read_config(path: pathlib.Path) -> dict[str, Any]:
-    """Read the configuration in a run's config.json, as plain values.
+    """Read the configuration in a config.json, as plain values.
 
     Raises:
-      ValueError: the file is damaged, or of another format.
+      ValueError: the file is damaged, or has another format.
     """
     run = read_json(path)
     if run.get("schema") != SCHEMA:
@@ -168,12 +143,12 @@ def read_config(path: pathlib.Path) -> dict[str, Any]:
             f"layout {SCHEMA}"
         )
     if not isinstance(run.get("config"), dict):
-        raise ValueError(f"{path} holds no configuration")
+        raise ValueError(f"{path} contains no configuration")
     return run["config"]
 
 
 def with_absolute_paths(config: Config) -> Config:
-    """Return a copy whose paths do not depend on the working directory.
+    """Return a copy of the configuration with absolute paths.
 
     Raises:
       ValueError: a path is a URL.
@@ -189,3 +164,111 @@ def with_absolute_paths(config: Config) -> Config:
 
 def _absolute(path: str, name: str) -> str:
     return os.path.abspath(data.local_path(path, name))
+
+
+def find_finished(
+    folder: RunFolder, config: Config, resume: bool
+) -> dict[str, Any] | None:
+    """Check that a run may start or resume; return the summary of a finished run.
+
+    Raises:
+      ValueError: the folder contains another run, or a run that cannot be resumed.
+    """
+    if not resume:
+        folder.check_free()
+        return None
+    requested = to_dict(config)
+    info = recorded_info(folder.checkpoints_path)
+    if info is not None:
+        recorded = {k: v for k, v in info["run"].items() if k != DATASET}
+        check_same(folder.path, recorded, requested)
+    if folder.config_path.exists():
+        try:
+            recorded = read_config(folder.config_path)
+            if info is not None:
+                check_same(folder.config_path, recorded, requested)
+        except ValueError as error:  # damaged: the run writes this file again
+            logging.warning("ignored %s: %s", folder.config_path, error)
+            folder.config_path.unlink()
+        else:
+            check_same(folder.path, recorded, requested)
+    summary = folder.finished_summary()
+    if summary is not None:
+        check_same(folder.summary_path, summary["config"], requested)
+        if is_longer(summary["config"], requested):
+            return None
+        if not folder.config_path.exists():
+            origin = {k: summary.get(k) for k in describe_run(config)}
+            write_json(folder.config_path, origin)
+    elif info is not None:
+        check_format(folder.checkpoints_path, info)
+    return summary
+
+
+def restore_run(path: str | os.PathLike[str]) -> tuple[RunFolder, Config, Checkpoint]:
+    """Restore the newest undamaged checkpoint of a run."""
+    folder = RunFolder(path)
+    path = folder.path
+    if not folder.config_path.is_file():
+        raise FileNotFoundError(
+            f"{path} holds no run (no config.json); make one with: python -m "
+            f"noisejax.train --workdir={path}"
+        )
+    config = from_dict(read_config(folder.config_path))
+    check_config(config)
+    checkpoint, rejected = restore_checkpoint(
+        folder.checkpoints_path, None, resume=False
+    )
+    if checkpoint is None or not (
+        checkpoint.progress.rows or checkpoint.progress.epoch
+    ):
+        raise ValueError(
+            f"{path} has no checkpoint yet; continue it with: python -m noisejax.train "
+            f"--workdir={path} --resume"
+        )
+    return folder, config, checkpoint
+
+
+def recorded_config(workdir: str | os.PathLike[str]) -> Config | None:
+    """Read the configuration of a run; None if the folder contains no run.
+
+    Raises:
+      ValueError: config.json is damaged, and no checkpoint contains a copy.
+    """
+    folder = RunFolder(workdir)
+    info = recorded_info(folder.checkpoints_path)
+    if info is not None:
+        return from_dict({k: v for k, v in info["run"].items() if k != DATASET})
+    if folder.config_path.exists():
+        return from_dict(read_config(folder.config_path))
+    return None
+
+
+def is_finished(workdir: str | os.PathLike[str]) -> bool:
+    """Return True if the folder contains a finished run with undamaged metrics."""
+    return RunFolder(workdir).finished_summary() is not None
+
+
+def read_summary(workdir: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read the summary of a finished run, as `train` returned it.
+
+    Raises:
+      ValueError: the folder contains no finished run, or the run is damaged.
+
+    Example:
+      >>> import tempfile
+      >>> from noisejax import training
+      >>> config = training.Config()
+      >>> config.training.epochs = 1
+      >>> with tempfile.TemporaryDirectory() as folder:
+      ...     made = training.train(config, folder)
+      ...     training.read_summary(folder) == made
+      True
+    """
+    summary = RunFolder(workdir).finished_summary()
+    if summary is None:
+        raise ValueError(
+            f"{workdir} contains no finished run: summary.json is missing or damaged; "
+            f"finish it with: python -m noisejax.train --workdir={workdir} --resume"
+        )
+    return summary

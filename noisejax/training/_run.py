@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
-from absl import logging
 
 from noisejax import data
 from noisejax._version import __version__
@@ -14,17 +13,14 @@ from noisejax.training._batches import to_float
 from noisejax.training._check import check_config
 from noisejax.training._checkpoint import (
     Checkpoint,
-    Rejected,
+    Progress,
     as_arrays,
-    check_arrays,
-    check_format,
     describe_arrays,
     partial_table,
-    recorded_info,
     restore_checkpoint,
     tidy,
 )
-from noisejax.training._config import Config
+from noisejax.training._config import Config, to_dict
 from noisejax.training._examples import (
     choose_examples,
     describe_dataset,
@@ -38,6 +34,7 @@ from noisejax.training._files import (
     write_arrays,
     write_json,
 )
+from noisejax.training._load_run import load_sources
 from noisejax.training._loop import Run, run_phase
 from noisejax.training._metrics import (
     MetricsLog,
@@ -58,24 +55,20 @@ from noisejax.training._program import (
     build_program,
     check_independence,
 )
-from noisejax.training._progress import announce
-from noisejax.training._read_run import load_sources
 from noisejax.training._record import (
     DATASET,
-    Progress,
     check_same,
     describe_run,
+    find_finished,
     is_longer,
     read_config,
-    to_dict,
     with_absolute_paths,
 )
-from noisejax.training._state import Seeds, init_seeds
-from noisejax.training._summary import summarise
-from noisejax.training._trainable import start_from
+from noisejax.training._report import announce, summarise
+from noisejax.training._state import Seeds, init_seeds, start_from
 
 CENTRED = 1000
-"""Number of examples whose mean activities learned shifts start at."""
+"""Number of examples whose mean activities initialise the learned shifts."""
 
 
 def train(
@@ -87,29 +80,30 @@ def train(
     resume: bool = False,
     metric_writers: Sequence[MetricWriter] = (),
 ) -> dict[str, Any]:
-    """Train, and write a run folder.
+    """Train a network, and write a run folder.
 
     Args:
       config: configuration of the run.
-      workdir: folder of the run; created. config.json, metrics.jsonl, checkpoints/ and
-        summary.json are written there.
+      workdir: folder of the run, created if missing. `train` writes config.json,
+        metrics.jsonl, checkpoints/ and summary.json to this folder.
       data_dir: TFDS data directory.
-      dataset: data set; None: the one that the configuration names.
-      resume: True to continue the run in the folder, if it holds one. Damaged files
-        are ignored with a warning; the result is that of an undisturbed run. With more
-        epochs it goes on after its end, if no schedule depends on their number.
+      dataset: data set; None: load the data set that the configuration names.
+      resume: True to continue a run in the folder, if there is one. Damaged files are
+        ignored with a warning, and the result equals that of an uninterrupted run. A
+        finished run continues if `config` has more epochs and no schedule depends on
+        the number of epochs.
       metric_writers: functions (rows, epoch) that receive the rows of metrics.jsonl
-        after each epoch, such as `TensorBoardWriter(folder)` or your tracker's.
+        after each epoch, such as `TensorBoardWriter(folder)`.
 
     Returns:
-      The summary, as in summary.json.
+      The contents of summary.json.
 
     Raises:
       ValueError, TypeError, FileNotFoundError: the configuration, the data or the
-        folder are wrong; nothing was overwritten.
+        folder are invalid; nothing was overwritten.
       TrainingError: a loss, a gradient or a parameter is not finite, or the disk is
         full.
-      TrainingStopped: SIGTERM came; the last step is saved.
+      TrainingStopped: SIGTERM stopped the run, and the last step is saved.
       ProcessLost: another process of the run ended; the last checkpoint is kept.
     """
     request = {"workdir": str(workdir), "resume": resume, "noisejax": __version__}
@@ -123,7 +117,7 @@ def train(
         locked = together(lambda: Workdir(workdir), first_only=True)
         locked = locked or contextlib.nullcontext(RunFolder(workdir))
         with locked as folder, stop_on_sigterm() as stop_requested:
-            summary = first_value(lambda: _find_finished(folder, config, resume))
+            summary = first_value(lambda: find_finished(folder, config, resume))
             if summary is not None:
                 return summary
             if dataset is None:
@@ -196,54 +190,22 @@ def _train(
     return first_value(finish)
 
 
-def _find_finished(
-    folder: Workdir, config: Config, resume: bool
-) -> dict[str, Any] | None:
-    """Check that the run may start or resume; return its summary if it is finished.
-
-    Raises:
-      ValueError: the folder holds another run, or one that cannot be resumed.
-    """
-    if not resume:
-        folder.check_free()
-        return None
-    requested = to_dict(config)
-    info = recorded_info(folder.checkpoints_path)
-    if info is not None:
-        recorded = {k: v for k, v in info["run"].items() if k != DATASET}
-        check_same(folder.path, recorded, requested)
-    if folder.config_path.exists():
-        try:
-            recorded = read_config(folder.config_path)
-            if info is not None:
-                check_same(folder.config_path, recorded, requested)
-        except ValueError as error:  # damaged: it is written again
-            logging.warning("ignored %s: %s", folder.config_path, error)
-            folder.config_path.unlink()
-        else:
-            check_same(folder.path, recorded, requested)
-    summary = folder.finished_summary()
-    if summary is not None:
-        check_same(folder.summary_path, summary["config"], requested)
-        if is_longer(summary["config"], requested):
-            return None
-        if not folder.config_path.exists():
-            origin = {k: summary.get(k) for k in describe_run(config)}
-            write_json(folder.config_path, origin)
-    elif info is not None:
-        check_format(folder.checkpoints_path, info)
-    return summary
-
-
 def newest_state(
     program: Program,
     folder: RunFolder,
     identity: dict[str, Any],
     sources: list[dict[str, Any]] | None = None,
-) -> tuple[Seeds, Checkpoint | None, list[Rejected]]:
+) -> tuple[Seeds, Checkpoint | None, list[int]]:
     """Restore the newest undamaged checkpoint, or initialise the networks.
 
-    Networks start from the variables `sources` of another run, if there are any.
+    Args:
+      program: program of the run.
+      folder: folder of the run.
+      identity: configuration and data that the checkpoint must have.
+      sources: variables of another run, which initialise the networks, or None.
+
+    Returns:
+      (seeds, checkpoint or None, numbers of damaged checkpoints).
 
     Raises:
       ValueError: a checkpoint belongs to another run.
@@ -270,13 +232,12 @@ def newest_state(
 
     def accept(path, info):
         check_same(path, info["run"], identity)
-        check_arrays(path, info, describe_arrays(as_arrays(like)))
+        arrays = {k: v for k, v in info["arrays"].items() if not k.startswith("table")}
+        check_same(path, arrays, describe_arrays(as_arrays(like)))
 
     checkpoint, rejected = restore_checkpoint(
         folder.checkpoints_path, placement.seed_sharding, accept=accept
     )
-    for bad in rejected:
-        logging.warning("ignored checkpoint %d: %s", bad.number, bad.reason)
     if checkpoint is None:
         init = jax.jit(init, out_shardings=placement.seed_sharding)
         return init(program.seeds, example, sources), None, rejected

@@ -19,14 +19,14 @@ def field(
     least: float | None = None,
     positive: bool = False,
 ) -> Any:
-    """A field.
+    """Declare a field.
 
     Args:
       default: default value.
-      doc: description, to which the choices are appended.
-      choices: possible values.
-      least: smallest value of a finite number.
-      positive: True for a positive, finite number.
+      doc: description; the choices are appended.
+      choices: possible values; (): any.
+      least: smallest allowed value; the value must be finite.
+      positive: True if the value must be positive and finite.
     """
     doc += f": {', '.join(map(str, choices))}" if choices else ""
     rules = {"doc": doc, "choices": choices, "least": least, "positive": positive}
@@ -34,7 +34,7 @@ def field(
 
 
 class Fields:
-    """Base class of the sections, which rejects the assignment of an unknown field."""
+    """Base class of the sections; an unknown field cannot be assigned."""
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Set a field.
@@ -52,7 +52,7 @@ class Fields:
 
 
 def unknown(path: str, known: Sequence[str]) -> str:
-    """The error message for the path of a field that does not exist."""
+    """Return the error message for a field that does not exist."""
     return f"there is no field {path!r}; there are {', '.join(known)}"
 
 
@@ -104,38 +104,40 @@ class DataConfig(Fields):
         "x_test, y_test, or, for soft targets, with x, y, partition",
     )
     classes: tuple[int, ...] = field(
-        (), "labels of the classes to use, which become 0, 1, ...; (): all"
+        (), "labels of the classes to use, renumbered from 0; (): all classes"
     )
-    inverted: bool = field(False, "invert the encoding: x becomes 1 - x")
+    inverted: bool = field(False, "invert the examples: x becomes 1 - x")
     validation: float = field(
-        0.1, "share of the training part held out, in [0, 1); or number of it", least=0
+        0.1,
+        "fraction (below 1) or number of training examples that are held out",
+        least=0,
     )
     validation_per_class: tuple[int, ...] = field(
         (),
-        "number held out per class, instead of validation: one for each part of the "
-        "training data, such as (400, 200) for svhn_cropped_extra",
+        "number of examples held out per class, used instead of validation; one number "
+        "per part of the training data, such as (400, 200) for svhn_cropped_extra",
     )
     test_partition: int = field(
         0,
-        "partition of soft targets, or split of two_stream, to test on; 1 tests "
-        "captions on validation images",
+        "partition of soft targets or split of two_stream that is tested on; with 1, "
+        "captions are tested on the validation images",
         least=0,
     )
     preprocess: tuple[str, ...] = field(
-        (), "steps, in order, fitted on the training part: gcn, zca, pca, standardise"
+        (), "preprocessing steps, fitted on training data: gcn, zca, pca, standardise"
     )
     components: int = field(
-        781, "principal components that the step pca keeps", least=1
+        781, "number of principal components kept by the step pca", least=1
     )
     stream: str = field(
         "auto",
-        "memory that holds the examples; resident: every device, stream: the host, "
-        "prefetched by grain, auto: the host if they need more than half of a device's "
-        "memory; batches are the same",
+        "memory that holds the examples: every device (resident), or the host with "
+        "prefetching by grain (stream); auto streams if the examples need more than "
+        "half of a device's memory; the batches do not depend on it",
         choices=("auto", "resident", "stream"),
     )
     augment: bool = field(
-        False, "random flips and 4-pixel crops of training images, on the device"
+        False, "flip and crop training images randomly by up to 4 pixels, on the device"
     )
 
 
@@ -145,34 +147,38 @@ class ModelConfig(Fields):
 
     name: str = field(
         "mlp",
-        "network (a learning rate near 0.001 suits autoencoder; soft_targets is an mlp "
-        "with a distribution per tissue; cnn to four_conv are convolutional)",
+        "network (use a learning rate near 0.001 for autoencoder; soft_targets is an "
+        "mlp that predicts a distribution per tissue; cnn to four_conv are ConvNets)",
         choices=("mlp", "autoencoder", "soft_targets", "wide_resnet", "cnn")
         + ("maxout_cifar", "maxout_svhn", "vgg", "four_conv", "vit", "fusion")
         + ("caption_lstm", "stacked_attention", "question_lstm"),
     )
     widths: tuple[int, ...] = field(
         (1000, 1000),
-        "units of the hidden layers of mlp, autoencoder, soft_targets, fusion, or one "
-        "number for caption_lstm, stacked_attention and question_lstm",
+        "numbers of units of the hidden layers of mlp, autoencoder, soft_targets and "
+        "fusion; one number for caption_lstm, stacked_attention and question_lstm",
     )
-    depth: int = field(28, "depth of a wide_resnet: 6 n + 4", least=10)
+    depth: int = field(28, "depth of a wide_resnet, 6 n + 4", least=10)
     width_factor: float = field(
         1.0,
         "width factor of a wide_resnet; multiple of the published widths of a "
         "convolutional network",
         positive=True,
     )
-    blocks: int = field(4, "blocks of a vit", least=1)
-    token_width: int = field(64, "units of a vit's tokens", least=1)
-    heads: int = field(4, "attention heads of a vit", least=1)
+    blocks: int = field(4, "number of blocks of a vit", least=1)
+    token_width: int = field(64, "number of units of a vit's tokens", least=1)
+    heads: int = field(4, "number of attention heads of a vit", least=1)
     patch: int = field(
-        4, "side of a vit's patches, in pixels (2 suits digits)", least=1
+        4, "side of a vit's patches in pixels (use 2 for digits)", least=1
     )
-    pooling: str = field("token", "source of a vit's output", choices=("token", "mean"))
+    pooling: str = field(
+        "token",
+        "token or mean over tokens that a vit's output is computed from",
+        choices=("token", "mean"),
+    )
     batch_norm: bool = field(False, "normalise pre-activations over the batch")
     pieces: int = field(
-        1, "linear pieces of an mlp's maxout units; 1: activation", least=1
+        1, "number of linear pieces of an mlp's maxout units; 1: no maxout", least=1
     )
     activation: str = field(
         "relu",
@@ -184,12 +190,12 @@ class ModelConfig(Fields):
     )
     shape_constants: tuple[float, ...] = field(
         (),
-        "constants of gaaf's shape function: decay (tanh), steepness and offset (relu "
-        "and its like); (): 1 and 1, 3",
+        "constants of gaaf's shape function: (decay,) for tanh, (steepness, offset) "
+        "for relu, gelu, silu and softplus; (): (1,) and (1, 3)",
     )
     kernel_init: str = field(
         "lecun_normal",
-        "initial kernels (a wide_resnet has its own)",
+        "initializer of the kernels (a wide_resnet ignores it)",
         choices=("he_normal", "glorot_uniform", "lecun_normal"),
     )
 
@@ -200,37 +206,37 @@ class NoiseConfig(Fields):
 
     scheme: str = field(
         "dropout",
-        "noise scheme (the rates of gaussian_noise are standard deviations)",
+        "noise scheme (for gaussian_noise, each rate is a standard deviation)",
         choices=("none", "dropout", "random_dropout", "random_dropout_per_batch")
         + ("gaussian_dropout", "gaussian_noise"),
     )
-    input_rate: float = field(0.2, "rate on the input")
-    hidden_rate: float = field(0.5, "rate on the hidden layers")
+    input_rate: float = field(0.2, "noise rate on the input")
+    hidden_rate: float = field(0.5, "noise rate on the hidden layers")
     hidden_rates: tuple[float, ...] = field(
-        (), "rates of the single hidden layers, instead of hidden_rate"
+        (), "noise rate of each hidden layer, used instead of hidden_rate"
     )
     recurrent_rate: float = field(
-        0.0, "rate on a caption_lstm's recurrent state, one factor for all words"
+        0.0, "noise rate on a caption_lstm's state, with one sample for all words"
     )
-    embedding_rate: float = field(0.0, "rate on a vit's embedded patches")
-    attention_rate: float = field(0.0, "rate on a vit's attention weights")
+    embedding_rate: float = field(0.0, "noise rate on a vit's embedded patches")
+    attention_rate: float = field(0.0, "noise rate on a vit's attention weights")
     residual_rate: float = field(
-        0.0, "rate on the outputs of a vit's attention and dense layers"
+        0.0, "noise rate on the outputs of a vit's attention and dense layers"
     )
     path_rate: float = field(
         0.0,
-        "rate of drop path in a vit's last block, whatever the scheme; rates rise "
+        "drop-path rate in a vit's last block, for every scheme; the rates increase "
         "linearly with depth",
     )
     level_per: str = field(
         "example",
-        "unit of random_dropout's levels: one per example, per token of a vit, or per "
-        "head on its attention weights",
+        "what shares one level of random_dropout: an example, a token of a vit, or an "
+        "attention head of a vit",
         choices=("example", "token", "head"),
     )
     schedule: str = field(
         "constant",
-        "factor of all rates and standard deviations over the steps",
+        "schedule of a factor that multiplies all rates and standard deviations",
         choices=("constant", "linear", "cosine"),
     )
     start_factor: float = field(1.0, "factor at the first step", least=0)
@@ -240,15 +246,15 @@ class NoiseConfig(Fields):
     )
     shift: str = field(
         "none",
-        "shifts of invariant dropout (Ba); running_average is the baseline that "
-        "subtracts it everywhere",
+        "layers with shifts of invariant dropout (Ba); running_average is the baseline "
+        "that subtracts a running average at all layers",
         choices=("none", "input", "hidden", "both", "running_average"),
     )
     shift_start: str = field(
         "zero",
-        "value of learned shifts before training (minus_mean: minus the mean activity "
-        "on the first 1,000 training examples)",
+        "initial value of learned shifts (minus_mean: minus the mean activity on the "
+        "first 1,000 training examples)",
         choices=("zero", "minus_mean"),
     )
     bits: int = field(32, "random bits per unit", choices=(32, 8))
-    scale: bool = field(True, "scale kept units by 1 / (1 - rate) while training")
+    scale: bool = field(True, "scale kept units by 1 / (1 - rate) in training")

@@ -1,27 +1,33 @@
-"""State of a network in training, and its best epoch so far."""
+"""State of the networks in training, and their best epochs."""
 
 import functools
+from collections.abc import Sequence
+from typing import Any
 
 import jax
 import optax
 from flax import linen as nn
+from flax import traverse_util
 from jax import numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from noisejax import layers
 from noisejax._dataclass import dataclass
 
+OUTPUT = "dense_output"
+"""Layer that is initialised if the other run has none, or one of another shape."""
+
 
 @dataclass
 class TrainState:
-    """Network of one seed in training.
+    """State of the training of one seed.
 
     Attributes:
       params: parameters of the network.
       batch_stats: running averages of the network, {} if it has none.
       opt_state: state of the optimizer.
       step: number of steps in this phase.
-      skipped: number of steps that were skipped since a value was not finite.
+      skipped: number of steps skipped because a value was not finite.
     """
 
     params: PyTree[Array]
@@ -33,15 +39,15 @@ class TrainState:
 
 @dataclass
 class Best:
-    """Best epoch of one seed so far, by its validation error.
+    """Best epoch of one seed so far, by validation error.
 
     Attributes:
       params: parameters after that epoch.
       batch_stats: running averages after that epoch.
       score: validation error of that epoch; infinite before the first epoch.
-      epoch: number of that epoch, from 1 on.
-      stale: epochs since the score last improved.
-      stopped: True once patience has run out; then nothing changes any more.
+      epoch: number of that epoch, counted from 1.
+      stale: number of epochs since the score last improved.
+      stopped: True if the seed has stopped because patience ran out.
     """
 
     params: PyTree[Array]
@@ -61,7 +67,7 @@ class Seeds:
 
 
 def seed_key(seed: Int[Array, ""], purpose: str) -> Array:
-    """The key of a seed for one purpose; epochs and steps are folded into it."""
+    """Return the key of a seed for one purpose; `step_key` folds epoch and step in."""
     purposes = ("parameters", "order", "noise", "augmentation", "projection")
     return jax.random.split(jax.random.key(seed), len(purposes))[
         purposes.index(purpose)
@@ -74,7 +80,7 @@ def step_key(
     step: Int[Array, ""],
     purpose: str = "noise",
 ) -> Array:
-    """The key of a step of an epoch, counted over phases, for one purpose."""
+    """Return the key of a step for one purpose; epochs are counted over phases."""
     key = jax.random.fold_in(seed_key(seed, purpose), epoch)
     return jax.random.fold_in(key, step)
 
@@ -92,9 +98,9 @@ def init_seeds(
     Args:
       model: network.
       optimizer: optimizer of its parameters.
-      x: inputs; only their shape matters, unless `centres`.
+      x: inputs, of which only the shape is used unless `centres` is True.
       seeds: seeds.
-      centres: True to start learned shifts at minus the mean activities on x.
+      centres: True to initialise learned shifts with minus the mean activities on x.
     """
 
     def one_seed(seed):
@@ -125,7 +131,7 @@ def init_seeds(
 def start_shifts(
     model: nn.Module, variables: PyTree[Array], x: Float[Array, "batch ..."]
 ) -> PyTree[Array]:
-    """Set every learned shift to minus the mean of its input, first layer first.
+    """Set each learned shift to minus the mean input of its layer, in layer order.
 
     Args:
       model: network.
@@ -133,7 +139,7 @@ def start_shifts(
       x: inputs of the network.
 
     Returns:
-      The parameters with these shifts.
+      The parameters with the new shifts.
     """
 
     def set_shift(next_fun, args, kwargs, context):
@@ -154,7 +160,7 @@ def start_shifts(
 
 
 def restart(seeds: Seeds, optimizer: optax.GradientTransformation) -> TrainState:
-    """Start a new phase from the best epochs, with a fresh optimizer."""
+    """Start a new phase from the best epochs, with a new optimizer state."""
 
     def one_seed(state, best):
         return TrainState(
@@ -171,7 +177,7 @@ def restart(seeds: Seeds, optimizer: optax.GradientTransformation) -> TrainState
 def freeze_stopped(
     stopped: Bool[Array, " seeds"], before: TrainState, after: TrainState
 ) -> TrainState:
-    """Choose the state `before` for seeds that have stopped, else `after`."""
+    """Return the state `before` of seeds that have stopped, and `after` of others."""
     choose = jax.vmap(lambda s, b, a: jax.tree.map(lambda *x: jnp.where(s, *x), b, a))
     return choose(stopped, before, after)
 
@@ -184,19 +190,21 @@ def judge(
     epoch: Int[Array, ""],
     patience: int,
 ) -> Seeds:
-    """Keep the better of the best epoch so far and the new one; stop stale seeds.
+    """Update the best epoch of each seed, and stop seeds whose patience ran out.
 
     Args:
-      seeds: seeds before the epoch; those that have stopped stay as they are.
+      seeds: states and best epochs before the epoch. Stopped seeds do not change.
       state: states after the epoch.
-      score: validation errors of the epoch; minus its number if no examples are held
-        out, so that the last epoch is the best.
+      score: validation errors of the epoch. Without validation examples, minus the
+        number of the epoch, so that the last epoch is the best.
       epoch: number of the epoch.
-      patience: epochs without a better one after which a seed stops; 0: never.
+      patience: epochs without improvement before a seed stops; 0: never stop.
     """
 
     def one_seed(best, state, score):
-        better = (score <= best.score) & ~best.stopped  # of equals the longer trained
+        better = (
+            score <= best.score
+        ) & ~best.stopped  # on a tie, prefer the later epoch
         new = (state.params, state.batch_stats, score, epoch)
         old = (best.params, best.batch_stats, best.score, best.epoch)
         chosen = jax.tree.map(lambda n, o: jnp.where(better, n, o), new, old)
@@ -215,3 +223,46 @@ def judge(
     if patience:
         state = freeze_stopped(seeds.best.stopped, seeds.state, state)
     return Seeds(state=state, best=best)
+
+
+def start_from(
+    params: PyTree[Array], sources: Sequence[dict[str, Any]]
+) -> PyTree[Array]:
+    """Replace initial parameters or batch statistics by those of another run.
+
+    Args:
+      params: initial parameters, [seeds, ...].
+      sources: parameters of each seed of the other run, which are used in turn.
+
+    Returns:
+      The parameters of the other run. An output layer of another shape keeps the
+      initial parameters.
+
+    Raises:
+      ValueError: any other layer differs; the message lists the differences.
+    """
+    flatten = traverse_util.flatten_dict
+    if not params and not sources[0]:
+        return params
+    initial, sources = flatten(params), [flatten(source) for source in sources]
+    needed = {name: leaf.shape[1:] for name, leaf in initial.items()}
+    given = {name: leaf.shape for name, leaf in sources[0].items()}
+    differ = [n for n in needed | given if needed.get(n) != given.get(n)]
+    wrong = [
+        f"{'/'.join(name)} is {needed.get(name, 'missing')} here and "
+        f"{given.get(name, 'missing')} there"
+        for name in differ
+        if OUTPUT not in name
+    ]
+    if wrong:
+        raise ValueError(
+            f"training.init_from must hold the same network: {'; '.join(wrong)}. Give "
+            "that run's model and noise.shift; only the number of outputs may differ"
+        )
+    count = len(next(iter(initial.values())))
+    turns = [sources[i % len(sources)] for i in range(count)]
+    chosen = {
+        name: leaf if name in differ else jnp.stack([s[name] for s in turns])
+        for name, leaf in initial.items()
+    }
+    return traverse_util.unflatten_dict(chosen)

@@ -1,4 +1,4 @@
-"""One training step: a pure function of state, batch and key."""
+"""Training step: a pure function of state, batch and key."""
 
 import functools
 from collections.abc import Callable
@@ -13,13 +13,12 @@ from jaxtyping import Array, Float, Int, PyTree, Shaped
 
 from noisejax import layers, noise, objectives
 from noisejax.training._mesh import ONE_DEVICE, Placement
-from noisejax.training._optimizer import clip_norms
+from noisejax.training._optimizer import clip_norms, merge_params, split_params
 from noisejax.training._state import TrainState
 from noisejax.training._task import Task
-from noisejax.training._trainable import merge_params, split_params
 
 PER_SAMPLE = ("vmap", "map")
-"""Strategies with one forward pass per sample, so with batch statistics per sample."""
+"""Strategies with a forward pass and batch statistics for each sample."""
 
 Metrics = dict[str, Float[Array, ""]]
 
@@ -45,30 +44,30 @@ def make_step(
     mean_gradients: bool = False,
     placement: Placement = ONE_DEVICE,
 ) -> Step:
-    """Make a step of IWSGD; with one noise sample, of ordinary noisy training.
+    """Make a step of IWSGD, which with one noise sample is ordinary noisy training.
 
     Args:
       model: network, called as model(*task.inputs(x, y), train=...) -> (outputs,
         activations).
-      optimizer: optimizer of its trained parameters.
-      task: likelihood and error of its outputs.
-      expected_samples: number of noise samples that a forward pass must apply; 0: the
-        network trains without noise.
-      num_samples: S, noise samples per example.
+      optimizer: optimizer of the trained parameters.
+      task: likelihood and error of the outputs.
+      expected_samples: number of noise samples that a forward pass must apply; 0 for
+        a network without noise.
+      num_samples: number S of noise samples per example.
       strategy: strategy of `objectives.iwsgd`.
       weighting: weighting of the samples, "importance" or "equal".
-      microbatches: M, parts of a batch that run one after another.
-      trainable: pattern of the trained parameters, see `split_params`.
+      microbatches: number M of parts of a batch, which run one after another.
+      trainable: pattern for the names of trained parameters, see `split_params`.
       max_norm: largest norm of a unit's incoming weights; 0: no limit.
       skip_nonfinite: True to skip steps whose loss or gradient is not finite.
       mean_gradients: True to measure mean |gradient| of each kernel.
-      placement: sharding of the batch and of its copies.
+      placement: sharding of the batch and of the copies of each example.
 
     Returns:
       step(state, x, y, key) -> (state, metrics), with the scalar metrics
         loss: minus the mean over examples of the bound (Noh et al. 2017, eq. 4).
         error: error of the noisy network, mean over samples and examples.
-        loss_at_1, if S > 1: loss of one sample, on which `loss` improves.
+        loss_at_1, if S > 1: loss with one sample, an upper bound of `loss`.
         effective_samples, if S > 1: 1 / Σ w², mean over examples.
         gradient/layer/kernel, if measured: mean |∂E/∂W| (Hahn, eq. 5).
 
@@ -78,7 +77,7 @@ def make_step(
     """
     folded = num_samples > 1 and strategy == "fold"
     shard = placement.copies if folded else placement.batch
-    if strategy == "resample":  # it sees one example at a time
+    if strategy == "resample":  # each call has one example
         shard = None
     log_prob = make_log_prob(model, task, expected_samples, shard)
 
@@ -98,7 +97,7 @@ def make_step(
         gradient_fn = jax.value_and_grad(loss_fn, has_aux=True)
         (loss, aux), gradients = gradient_fn(params, key, x, y)
         error, batch_stats = aux.user_aux
-        if strategy in PER_SAMPLE:  # running averages take the mean over samples
+        if strategy in PER_SAMPLE:  # average the running averages over samples
             batch_stats = jax.tree.map(lambda leaf: jnp.mean(leaf, axis=0), batch_stats)
         metrics = {"loss": loss, "error": jnp.mean(error)}
         if num_samples > 1:
@@ -150,13 +149,13 @@ def make_log_prob(
     expected_samples: int,
     shard: Callable[[PyTree[Array]], PyTree[Array]] | None = None,
 ) -> Callable[..., Any]:
-    """Make the log-likelihood of a step.
+    """Make the log-likelihood function of a step.
 
     Args:
       model: network of the step.
-      task: likelihood and error of its outputs.
-      expected_samples: number of noise samples that it must apply.
-      shard: sharding of the batch (x, y) within a compiled function.
+      task: likelihood and error of the outputs.
+      expected_samples: number of noise samples that the network must apply.
+      shard: function that constrains the sharding of the batch (x, y), or None.
 
     Returns:
       log_prob(batch_stats, params, key, x, y) -> (log-likelihoods [B], (errors [B],
@@ -190,16 +189,18 @@ def make_log_prob(
 def accumulate(
     gradients_of: Callable[..., Any], microbatches: int
 ) -> Callable[..., Any]:
-    """Run a gradient function on M parts of a batch one after another.
+    """Average a gradient function over M parts of a batch, one part after another.
 
-    g = (1/M) Σ g_m, and likewise the metrics. Parts have the same size, so that without
-    noise and batch statistics g is the gradient of the batch. Part m takes the noise of
-    split(key, M)[m]. Running averages pass from part to part.
+    g = (1/M) Σ g_m, and the metrics are averaged in the same way. All parts have the
+    same size, so g is the gradient of the batch if there are no noise and no batch
+    statistics. Part m uses the key split(key, M)[m]. Each part updates the running
+    averages of the part before.
 
     Args:
-      gradients_of: (params, batch_stats, x [B, ...], y [B], key) -> (gradients,
-        batch_stats, metrics []), means over B.
-      microbatches: M, divides B.
+      gradients_of: function (params, batch_stats, x [B, ...], y [B], key) ->
+        (gradients, batch_stats, metrics []), where gradients and metrics are means over
+        B.
+      microbatches: number M of parts, which must divide B.
     """
 
     def accumulated(params, batch_stats, x, y, key):
@@ -233,7 +234,7 @@ def accumulate(
 def split_batch(
     tree: PyTree[Shaped[Array, "batch ..."]], microbatches: int
 ) -> PyTree[Shaped[Array, "microbatches part ..."]]:
-    """Put every M-th example into a part, so that each device has a share of each."""
+    """Make parts of every M-th example, so that all devices share each part."""
 
     def split(leaf):
         return leaf.reshape(-1, microbatches, *leaf.shape[1:]).swapaxes(0, 1)

@@ -1,4 +1,4 @@
-"""Tasks of networks: the log-likelihood of an example, and its error."""
+"""Tasks of networks: log-likelihoods and errors of examples."""
 
 import dataclasses
 from collections.abc import Callable
@@ -13,12 +13,12 @@ from noisejax import data, objectives
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """Comparison of outputs with examples.
+    """Functions that compare outputs with examples.
 
     Attributes:
-      log_prob: (outputs [B, K], x [B, ...], y [B]) -> log-likelihoods [B].
-      error: (outputs, x, y) -> errors [B]; runs report 100 times their mean.
-      inputs: (x, y) -> inputs of the network.
+      log_prob: function (outputs [B, K], x [B, ...], y [B]) -> log-likelihoods [B].
+      error: function (outputs, x, y) -> errors [B]. Runs report the mean in percent.
+      inputs: function (x, y) -> inputs of the network.
     """
 
     log_prob: Callable[[Array, Array, Array], Float[Array, " batch"]]
@@ -44,7 +44,7 @@ def _is_wrong(
 def _gaussian_log_prob(
     outputs: Float[Array, "batch inputs"], x: Array, y: Array
 ) -> Float[Array, " batch"]:
-    """-½ Σ (x̂ - x)²: a Gaussian of unit variance, up to a constant."""
+    """Compute -½ Σ (x̂ - x)², a Gaussian of unit variance up to a constant."""
     del y
     return -0.5 * jnp.sum((outputs - x.reshape(outputs.shape)) ** 2, axis=-1)
 
@@ -62,7 +62,7 @@ def _soft_log_prob(
     x: Array,
     y: Float[Array, "batch tissues outcomes"],
 ) -> Float[Array, " batch"]:
-    """Σ y log softmax(z), over tissues and outcomes."""
+    """Compute Σ y log softmax(z), summed over tissues and outcomes."""
     del x
     return jnp.sum(y * jax.nn.log_softmax(logits), axis=(-2, -1))
 
@@ -72,7 +72,7 @@ def _relative_divergence(
     x: Array,
     y: Float[Array, "batch tissues outcomes"],
 ) -> Float[Array, " batch"]:
-    """KL(y ‖ prediction) / ln K; a uniform guess of one outcome has ln K."""
+    """Compute KL(y ‖ prediction) / ln K, averaged over tissues."""
     entropy = -jnp.sum(jax.scipy.special.xlogy(y, y), axis=(-2, -1))
     divergence = -_soft_log_prob(logits, x, y) - entropy
     return divergence / (logits.shape[1] * jnp.log(float(logits.shape[2])))
@@ -81,7 +81,7 @@ def _relative_divergence(
 def _caption_log_prob(
     logits: Float[Array, "batch length words"], x: Array, y: Int[Array, "batch length"]
 ) -> Float[Array, " batch"]:
-    """Σ_t log p(y_t | y_<t, x), over the words and the end."""
+    """Compute Σ_t log p(y_t | y_<t, x), over the words and the end token."""
     del x
     return objectives.sequence_log_prob(logits, y, y != data.PADDING)
 
@@ -89,7 +89,7 @@ def _caption_log_prob(
 def _wrong_words(
     logits: Float[Array, "batch length words"], x: Array, y: Int[Array, "batch length"]
 ) -> Float[Array, " batch"]:
-    """Share of the words that are not the most likely ones, given those before."""
+    """Compute the fraction of words that are not predicted, given the words before."""
     del x
     counts = y != data.PADDING
     wrong = (jnp.argmax(logits, axis=-1) != y) & counts
@@ -99,7 +99,7 @@ def _wrong_words(
 def _answer_log_prob(
     logits: Float[Array, "batch answers"], x: Array, y: Int[Array, "batch length"]
 ) -> Float[Array, " batch"]:
-    """log p(answer | question, x); 0 for an answer that is no class."""
+    """Compute log p(answer | question, x), or 0 if the answer is not a class."""
     log_probs = _label_log_prob(logits, x, y[:, 0])
     return jnp.where(y[:, 0] == 0, 0.0, log_probs)
 
@@ -107,7 +107,7 @@ def _answer_log_prob(
 def _wrong_answers(
     logits: Float[Array, "batch answers"], x: Array, y: Int[Array, "batch length"]
 ) -> Float[Array, " batch"]:
-    """1 if the likeliest answer is wrong, or if the answer is no class."""
+    """Return 1 if the predicted answer is wrong or the true answer is not a class."""
     return jnp.maximum(_is_wrong(logits, x, y[:, 0]), y[:, 0] == 0)
 
 
@@ -132,7 +132,7 @@ CAPTIONING = Task(_caption_log_prob, _wrong_words, lambda x, y: (x, y))
 ANSWERING = Task(_answer_log_prob, _wrong_answers, lambda x, y: (x, y[:, 1:]))
 
 QUESTION_NETWORKS = ("stacked_attention", "question_lstm")
-"""Networks that answer questions, with and without the image."""
+"""Networks that answer questions, with the image and without."""
 
 TASKS = {
     "autoencoder": RECONSTRUCTION,
@@ -140,18 +140,19 @@ TASKS = {
     "caption_lstm": CAPTIONING,
     **dict.fromkeys(QUESTION_NETWORKS, ANSWERING),
 }
-"""Tasks of networks that do not classify."""
+"""Tasks of the networks that are not classifiers."""
 
 
 def task_of(
     network: str, *, target_stddev: float | None = None, label_smoothing: float = 0.0
 ) -> Task:
-    """The task of a network; networks that are not in `TASKS` classify or regress.
+    """Return the task of a network; networks not in `TASKS` classify or regress.
 
     Args:
       network: name of the network.
-      target_stddev: σ of real-valued targets, which are scaled; None: class labels.
-      label_smoothing: share α of a label that is spread over all K classes:
+      target_stddev: standard deviation σ of the scaled, real-valued targets; None for
+        class labels.
+      label_smoothing: fraction α of a label that is spread over all K classes:
         log p = (1 - α) log p(y) + α/K Σ_k log p(k).
     """
     if target_stddev is not None:

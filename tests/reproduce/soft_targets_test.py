@@ -83,12 +83,12 @@ def test_partitions_are_tested_on_one_by_one():
 
 
 def test_networks_and_targets_must_fit(tmp_path, stand_in):
-    with pytest.raises(ValueError, match="model.name=soft_targets goes with data of"):
+    with pytest.raises(ValueError, match="model.name=soft_targets and data with soft"):
         training.train(config(), tmp_path, dataset=stand_in)
-    with pytest.raises(ValueError, match="goes with data of soft targets.*digits"):
+    with pytest.raises(ValueError, match="must be used together.*digits"):
         training.train(config(**{**FIELDS, "data__name": "digits"}), tmp_path)
     wrong = config(**FIELDS, data__validation_per_class=(1,))
-    with pytest.raises(ValueError, match="soft targets have none: use data.validation"):
+    with pytest.raises(ValueError, match="soft targets have none; use data.validation"):
         training.train(wrong, tmp_path, dataset=stand_in)
 
 

@@ -83,9 +83,9 @@ def test_scores_are_those_of_a_person_or_lower():
 @pytest.mark.parametrize(
     ("section", "field", "value", "match"),
     [
-        ("data", "name", "digits", "goes with data.name=captions"),
-        ("model", "name", "mlp", "goes with data.name=captions"),
-        ("data", "validation", 0.1, "captions have validation images"),
+        ("data", "name", "digits", "data.name=captions must be used together"),
+        ("model", "name", "mlp", "data.name=captions must be used together"),
+        ("data", "validation", 0.1, "captions, which have validation images"),
         ("data", "classes", (0, 1), "soft targets and captions have none"),
         ("model", "widths", (8, 8), "must be one number"),
         ("noise", "shift", "hidden", "no shifts"),

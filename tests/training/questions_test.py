@@ -147,8 +147,8 @@ def test_choices_restrict_the_answers():
 @pytest.mark.parametrize(
     ("section", "field", "value", "match"),
     [
-        ("data", "name", "digits", "go with data.name=questions"),
-        ("model", "name", "mlp", "go with data.name=questions"),
+        ("data", "name", "digits", "data.name=questions must be used together"),
+        ("model", "name", "mlp", "data.name=questions must be used together"),
         ("data", "classes", (0, 1), "questions have words"),
         ("data", "validation_per_class", (1,), "needs classes"),
         ("model", "widths", (8, 8), "must be one number"),

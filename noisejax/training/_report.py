@@ -1,30 +1,111 @@
-"""Summary of a run: test errors with their spread, and their provenance."""
+"""Reports of a run: progress on the terminal, and the summary."""
 
+import datetime
 import hashlib
 import math
+import sys
+import time
 from typing import Any
 
 import jax
 import numpy as np
 from jaxtyping import Array, PyTree
+from tqdm import tqdm
 
 from noisejax import data
+from noisejax.training._checkpoint import Progress
 from noisejax.training._config import Config
 from noisejax.training._metrics import hash_rows
-from noisejax.training._processes import on_host
+from noisejax.training._processes import is_first, on_host
 from noisejax.training._program import Program
-from noisejax.training._record import Progress, describe_run
+from noisejax.training._record import describe_run
 from noisejax.training._state import Seeds
+
+SECONDS = 10.0
+"""Shortest time between two lines if stderr is not a terminal."""
+
+
+def announce(config: Config, program: Program, seeds: Seeds) -> None:
+    """Print the network, the data, the noise and the devices to stderr."""
+    if not is_first():
+        return
+    count = sum(a[0].size for a in jax.tree.leaves(seeds.state.params))
+    rates = f"input {config.noise.input_rate:g}, hidden {config.noise.hidden_rate:g}"
+    noise = config.noise.scheme
+    if noise != "none":
+        noise = f"{noise} ({rates}), S = {config.objective.num_samples}"
+    if config.noise.path_rate:
+        noise += f", drop path {config.noise.path_rate:g}"
+    steps = " + ".join(f"{p.epochs} x {p.batches.steps}" for p in program.phases)
+    devices = config.mesh.data * config.mesh.samples
+    kind = jax.devices()[0].device_kind
+    print(
+        f"train {config.model.name}, {count:,} parameters, on {config.data.name}; "
+        f"noise: {noise}; seeds: {len(program.seed_numbers)}; epochs x steps: {steps}; "
+        f"devices: {devices} x {kind}",
+        file=sys.stderr,
+        flush=True,
+    )
+
+
+class EpochProgress:
+    """Progress bar on a terminal; otherwise a line at most every ten seconds."""
+
+    def __init__(self, name: str, *, epochs: int, done: int, examples: int):
+        """Start the display of a phase.
+
+        Args:
+          name: name of the phase.
+          epochs: number of its epochs.
+          done: number of finished epochs.
+          examples: number of examples of an epoch, summed over seeds.
+        """
+        self._name, self._epochs, self._done = name, epochs, done
+        self._examples, self._since, self._trained = examples, time.monotonic(), 0
+        self._bar: Any = None
+        self._shows = is_first()
+        if self._shows and sys.stderr.isatty():
+            self._bar = tqdm(total=epochs, initial=done, desc=name, unit="epoch")
+
+    def update(self, epochs: int, text: str) -> None:
+        """Show that `epochs` more epochs are finished; `text` has loss and error."""
+        self._done, self._trained = self._done + epochs, self._trained + epochs
+        if self._bar is not None:
+            self._bar.set_postfix_str(text)
+            self._bar.update(epochs)
+            return
+        seconds = time.monotonic() - self._since
+        is_due = seconds >= SECONDS or self._done >= self._epochs
+        if not (self._shows and is_due):
+            return
+        speed = self._trained * self._examples / max(seconds, 1e-9)
+        line = f"{self._name}: epoch {self._done}/{self._epochs}, {text}"
+        line += f", {speed:,.0f} examples/s"
+        left = (self._epochs - self._done) * seconds / self._trained
+        if left > 0:
+            line += f", {datetime.timedelta(seconds=round(left))} left"
+        print(line, file=sys.stderr, flush=True)
+        self._since, self._trained = time.monotonic(), 0
+
+    def close(self) -> None:
+        """Close the bar."""
+        if self._bar is not None:
+            self._bar.close()
+
+
+def describe_progress(measured: dict[str, dict[str, np.ndarray]]) -> str:
+    """Format the loss and the error for a progress bar."""
+    judged = "validation" if "validation" in measured else "test"
+    loss = float(np.mean(measured["train"]["loss"]))
+    error = 100 * float(np.mean(measured[judged]["error"]))
+    return f"loss {loss:.4f}, {judged} error {error:.2f} %"
 
 
 def spread(values: list[float]) -> dict[str, Any]:
-    """The mean, its standard error, and the values.
+    """Return {"mean", "standard_error" (None for one seed), "per_seed"}.
 
     Args:
       values: values, one per seed.
-
-    Returns:
-      {"mean", "standard_error" (None for one seed), "per_seed"}.
     """
     error = None
     if len(values) > 1:
@@ -47,7 +128,7 @@ def show_spread(values: dict[str, Any], unit: str = "%") -> str:
 def summarise(
     config: Config, program: Program, seeds: Seeds, progress: Progress
 ) -> dict[str, Any]:
-    """The contents of summary.json."""
+    """Make the contents of summary.json."""
     retrained = len(program.phases) > 1
     chosen = seeds.state if retrained else seeds.best
     test = program.evaluate(chosen, program.test)
@@ -96,7 +177,7 @@ def summarise(
 
 
 def _last_effective_samples(config: Config, progress: Progress) -> dict[str, Any]:
-    """Effective number of samples, 1 / Σ w², in the last epoch of each seed; S > 1."""
+    """Return the effective number of samples, 1 / Σ w², of the last epoch, if S > 1."""
     if config.objective.num_samples == 1:
         return {}
     rows = [row for row in progress.rows if row.get("effective_samples") is not None]
@@ -105,7 +186,7 @@ def _last_effective_samples(config: Config, progress: Progress) -> dict[str, Any
 
 
 def _seconds_apart(config: Config, progress: Progress) -> dict[str, float]:
-    """Seconds spent on finding x* and on training, in back-projection mode."""
+    """Return the seconds of finding x* and of training, in back-projection mode."""
     if config.training.mode != "back_projection":
         return {}
     return {
@@ -115,7 +196,7 @@ def _seconds_apart(config: Config, progress: Progress) -> dict[str, float]:
 
 
 def tree_sha256(tree: PyTree[Array]) -> str:
-    """The SHA-256 of all arrays of a tree, in order, with their shapes and dtypes."""
+    """Compute the SHA-256 of all arrays of a tree, including shapes and dtypes."""
     digest = hashlib.sha256()
     for leaf in jax.tree.leaves(tree):
         array = np.ascontiguousarray(jax.device_get(leaf))
