@@ -15,8 +15,8 @@ DATA_DIR = flags.DEFINE_string(
 RESUME = flags.DEFINE_bool(
     "resume",
     False,
-    "Continue the run in the workdir, or start a run. A run continues with the recorded "
-    "configuration if no flag --config is given.",
+    "Continue the run in the workdir, or start a run. Without a flag --config, the run "
+    "continues with its recorded configuration.",
 )
 COORDINATOR = flags.DEFINE_string(
     "coordinator",

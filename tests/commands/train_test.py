@@ -116,7 +116,7 @@ def test_ctrl_c(runner, tmp_path):
         kill_with=signal.SIGINT,
     )
     assert result.status == 130
-    assert "interrupted; what was finished is kept" in result.error
+    assert "interrupted; finished work is kept" in result.error
 
 
 def test_a_folder_in_use(runner, tmp_path):
