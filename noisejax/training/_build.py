@@ -158,18 +158,10 @@ def build_model(
     fields, network = config.model, NETWORKS[config.model.name]
     shift = config.noise.shift
     average = "running_average" if shift == "running_average" else False
-    arguments: dict[str, Any] = {
+    arguments: dict[str, Any] = dataclasses.asdict(fields) | {
+        "name": None,
         "num_outputs": num_classes,
-        "widths": fields.widths,
-        "depth": fields.depth,
-        "width_factor": fields.width_factor,
-        "pieces": fields.pieces,
-        "batch_norm": fields.batch_norm,
-        "blocks": fields.blocks,
         "width": fields.token_width,
-        "heads": fields.heads,
-        "patch": fields.patch,
-        "pooling": fields.pooling,
         "kernel_init": KERNEL_INITS[fields.kernel_init](),
         "activation": build_activation(fields),
         "input_shift": average or shift in ("input", "both"),

@@ -3,7 +3,7 @@
 import dataclasses
 import os
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -196,23 +196,35 @@ class MissingData:
 
 @dataclasses.dataclass(frozen=True)
 class Prepared:
-    """Preparation of a run's examples, from files to the device.
+    """Data set of a run after preprocessing, and conversions of further examples.
 
     Attributes:
       dataset: preprocessed data set.
-      inverted: True if the device inverts the examples.
-      pictures: function from network inputs [N, ...] to images in [0, 1]; None if a
-        preprocessing step has no inverse.
-      convert: function from raw examples [N, ...] to preprocessed examples; `inverted`
-        is applied later.
       fitted: fitted preprocessing steps.
+      shape: shape of a raw example.
+      inverts: True if the run inverts examples, on the host or on the device.
     """
 
-    dataset: data.Dataset
-    inverted: bool
-    pictures: Callable[[np.ndarray], np.ndarray] | None
-    convert: Callable[[np.ndarray], np.ndarray] = np.asarray
-    fitted: data.Preprocessing = data.Preprocessing(())
+    dataset: data.AnyDataset | MissingData
+    fitted: data.Preprocessing
+    shape: tuple[int, ...]
+    inverts: bool
+
+    @property
+    def inverted(self) -> bool:
+        """True if the device inverts the examples, after `convert`."""
+        return self.inverts and not self.fitted.steps
+
+    def convert(self, x: np.ndarray) -> np.ndarray:
+        """Preprocess raw examples [N, ...]."""
+        if not self.fitted.steps:
+            return np.asarray(x)
+        return self.fitted.transform(_invert(x) if self.inverts else np.asarray(x))
+
+    def pictures(self, x: np.ndarray) -> np.ndarray:
+        """Convert network inputs [N, ...] to images in [0, 1]; needs an inverse."""
+        images = np.asarray(self.fitted.inverse(np.asarray(x))).reshape(-1, *self.shape)
+        return 1 - images if self.inverts else images
 
 
 def fit_examples(config: Config, dataset: data.Dataset) -> data.Preprocessing:
@@ -251,30 +263,12 @@ def prepare_examples(
     shape: tuple[int, ...],
 ) -> Prepared:
     """Apply the fitted preprocessing; `shape` is the shape of a raw example."""
-    inverted, inverse = config.data.inverted, fitted.inverse
-    if not fitted.steps:
-
-        def pictures(x):
-            x = np.asarray(x).reshape(-1, *shape)
-            return 1 - x if inverted else x
-
-        return Prepared(dataset, inverted, pictures)
-
-    def convert(x):
-        return fitted.transform(_invert(x) if inverted else np.asarray(x))
-
-    def invert_preprocessing(x):
-        images = np.asarray(inverse(np.asarray(x))).reshape(-1, *shape)
-        return 1 - images if inverted else images
-
-    if not isinstance(dataset, MissingData):
-        dataset = dataclasses.replace(
-            dataset,
-            train_x=convert(dataset.train_x),
-            test_x=convert(dataset.test_x),
-        )
-    pictures = None if inverse is None else invert_preprocessing
-    return Prepared(dataset, False, pictures, convert, fitted)
+    prepared = Prepared(dataset, fitted, shape, config.data.inverted)
+    if isinstance(dataset, MissingData) or not fitted.steps:
+        return prepared
+    train_x, test_x = map(prepared.convert, (dataset.train_x, dataset.test_x))
+    dataset = dataclasses.replace(dataset, train_x=train_x, test_x=test_x)
+    return dataclasses.replace(prepared, dataset=dataset)
 
 
 def _invert(x: np.ndarray) -> np.ndarray:

@@ -93,7 +93,7 @@ class TrainedRun:
                 f"the examples of {self.dataset.name} are not images; their shape is "
                 f"{self.dataset.shape}"
             )
-        if self.prepared.pictures is None:
+        if self.prepared.fitted.inverse is None:
             raise ValueError(
                 f"data.preprocess={self.config.data.preprocess} cannot be inverted to "
                 "images; only pca and standardise have an inverse"

@@ -36,7 +36,7 @@ from noisejax.training._examples import (
 )
 from noisejax.training._mesh import Placement, build_placement
 from noisejax.training._optimizer import build_optimizer, build_schedule, train_only
-from noisejax.training._projection import Project, check_rounds, make_project
+from noisejax.training._projection import Project, make_project
 from noisejax.training._state import Seeds
 from noisejax.training._step import make_log_prob, make_step
 from noisejax.training._task import Task
@@ -160,8 +160,13 @@ def build_program(
     passes, project, inverted = 0, None, prepared.inverted
     if projects:
         passes = model.num_hidden_places if config.projection.per_layer else 1
-        check_rounds("training.epochs", training.epochs, passes)
-        check_rounds("training.retrain_epochs", training.retrain_epochs, passes)
+        for field in ("epochs", "retrain_epochs"):
+            if getattr(training, field) % (1 + passes):
+                raise ValueError(
+                    f"training.{field} must be a multiple of {1 + passes}, got "
+                    f"{getattr(training, field)}; a round of training.mode="
+                    f"back_projection has one epoch on x and {passes} on x*"
+                )
         project = make_project(
             noisy.clone(input_noise=None),
             model,

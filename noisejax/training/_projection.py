@@ -29,21 +29,6 @@ Residuals = dict[str, Float[np.ndarray, " seeds"]]
 Project = Callable[[TrainState, Batches, int], tuple[list[Batches], Residuals]]
 
 
-def check_rounds(field: str, epochs: int, passes: int) -> None:
-    """Check that the epochs of a phase are complete rounds.
-
-    Raises:
-      ValueError: the last round is incomplete.
-    """
-    stride = 1 + passes
-    if epochs % stride:
-        raise ValueError(
-            f"training.mode=back_projection counts {stride} epochs a round, one on x "
-            f"and {passes} on x*: {field} must be a multiple of {stride}, got "
-            f"{epochs}"
-        )
-
-
 def make_project(
     noisy: nn.Module,
     model: nn.Module,

@@ -91,17 +91,13 @@ def is_longer(recorded: dict[str, Any], requested: dict[str, Any]) -> bool:
 
 def _fields_that_follow_epochs(config: dict[str, Any]) -> list[str]:
     """List the fields that make the first epochs depend on the number of epochs."""
-    found = {
+    names = ("optimizer.schedule", "noise.schedule", "training.retrain_epochs")
+    values = {
         name: config.get(section, {}).get(field)
-        for section, field, name in (
-            ("optimizer", "schedule", "optimizer.schedule"),
-            ("noise", "schedule", "noise.schedule"),
-        )
+        for name in names
+        for section, field in [name.split(".")]
     }
-    follow = [f"{k}={v}" for k, v in found.items() if v not in (None, "constant")]
-    if config.get("training", {}).get("retrain_epochs"):
-        follow.append(f"training.retrain_epochs={config['training']['retrain_epochs']}")
-    return follow
+    return [f"{k}={v}" for k, v in values.items() if v not in (None, "constant", 0)]
 
 
 def describe_run(config: Config) -> dict[str, Any]:
@@ -155,15 +151,11 @@ def with_absolute_paths(config: Config) -> Config:
     """
     copy = from_dict(to_dict(config))
     if copy.data.name.endswith(".npz"):
-        copy.data.name = _absolute(copy.data.name, "data.name")
+        copy.data.name = os.path.abspath(data.local_path(copy.data.name, "data.name"))
     if copy.training.init_from:
-        source = _absolute(copy.training.init_from, "training.init_from")
-        copy.training.init_from = source
+        source = data.local_path(copy.training.init_from, "training.init_from")
+        copy.training.init_from = os.path.abspath(source)
     return copy
-
-
-def _absolute(path: str, name: str) -> str:
-    return os.path.abspath(data.local_path(path, name))
 
 
 def find_finished(
