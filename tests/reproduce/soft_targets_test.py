@@ -88,7 +88,7 @@ def test_networks_and_targets_must_fit(tmp_path, stand_in):
     with pytest.raises(ValueError, match="must be used together.*digits"):
         training.train(config(**{**FIELDS, "data__name": "digits"}), tmp_path)
     wrong = config(**FIELDS, data__validation_per_class=(1,))
-    with pytest.raises(ValueError, match="soft targets have none; use data.validation"):
+    with pytest.raises(ValueError, match="does not have; use data.validation"):
         training.train(wrong, tmp_path, dataset=stand_in)
 
 
