@@ -1,7 +1,8 @@
 """Figures of measurements and errors, from arrays.
 
-Every function draws one figure, 8 cm wide, or into a part of a page, and returns it;
-`save` writes PNG and PDF. A scheme has the same colour in all figures.
+Each function draws one figure, 8 cm wide, and returns it. With the argument `figure` it
+draws on a part of a page. `save` writes PNG and PDF files. A noise scheme has the same
+colour in all figures.
 """
 
 from noisejax.figures._back_projection import back_projections as back_projections
@@ -14,14 +15,14 @@ from noisejax.figures._curves import bound_curve as bound_curve
 from noisejax.figures._curves import shapes as shapes
 from noisejax.figures._curves import training_curves as training_curves
 from noisejax.figures._densities import correlations as correlations
+from noisejax.figures._densities import dropped_share as dropped_share
 from noisejax.figures._densities import net_values as net_values
 from noisejax.figures._densities import slopes as slopes
-from noisejax.figures._dropped_share import dropped_share as dropped_share
 from noisejax.figures._errors import errors as errors
 from noisejax.figures._errors import estimates as estimates
+from noisejax.figures._errors import reliability as reliability
 from noisejax.figures._page import page as page
 from noisejax.figures._page import save as save
-from noisejax.figures._reliability import reliability as reliability
 from noisejax.figures._shifts import input_shift as input_shift
 from noisejax.figures._shifts import shift_images as shift_images
 from noisejax.figures._shifts import shifts_against_activity as shifts_against_activity

@@ -1,4 +1,4 @@
-"""Back-projections as images, and their residuals (Bouthillier et al. 2015)."""
+"""Figures of back-projections and residuals (Bouthillier et al. 2015)."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -24,19 +24,19 @@ def back_projections(
     """Draw inputs and their back-projections (Bouthillier 2015, figures 2 and 5).
 
     Args:
-      originals: x, one per row; grey, or with a last axis of 1 or of 3 colours.
-      projected: x* of each, under several noise samples.
-      titles: titles of the columns; (): "x" and "x*, mask 1", ...
+      originals: inputs x. Images are grey, or have a last axis of size 1 or 3.
+      projected: back-projections x* of each input under several noise samples.
+      titles: titles of the columns. The default is "x", "x*, mask 1", ...
       title: title of the figure.
-      figure: figure or part of a page to draw in; None: a new one.
+      figure: figure or subfigure to draw on. The default is a new figure.
 
     Returns:
-      The figure: a row per example, x first, then each x*. All have the greys of the
-      originals, and values outside their range are clipped.
+      The figure, with one row per example: x, then each x*. The grey scale is that of
+      the originals, and values outside their range are clipped.
 
     Raises:
-      ValueError: there are no images, their numbers or sizes differ, or there is not
-        one title per column.
+      ValueError: there are no images, their numbers or sizes differ, or the number of
+        titles is not that of columns.
 
     Example:
       >>> import numpy as np
@@ -54,8 +54,8 @@ def back_projections(
     titles = list(titles) or ["x", *(f"x*, mask {i + 1}" for i in range(masks))]
     if not fits or len(titles) != 1 + masks:
         raise ValueError(
-            "projected must hold the same images as originals, under several masks, "
-            f"and each column one title; got shapes {originals.shape}, "
+            "projected must contain the images of originals, under several masks, and "
+            f"each column needs one title; got shapes {originals.shape}, "
             f"{projected.shape} and {len(titles)} titles"
         )
     low, high = originals.min(), originals.max()
@@ -78,22 +78,23 @@ def units_shut_off(
     names: Sequence[str] = (),
     figure: style.Canvas | None = None,
 ) -> Figure:
-    """Draw what shutting off a unit does to the input (Bouthillier 2015, figure 3).
+    """Draw the effect of shutting off a unit on the input (Bouthillier 2015, figure 3).
 
     Args:
-      original: x.
-      projected: x* with each of some hidden units shut off alone.
+      original: input x.
+      projected: back-projections x*, each with one hidden unit shut off.
       filters: incoming weights of the units, as images.
-      names: names of the units; (): "unit 1", ...
-      figure: figure or part of a page to draw in; None: a new one.
+      names: names of the units. The default is "unit 1", ...
+      figure: figure or subfigure to draw on. The default is a new figure.
 
     Returns:
-      The figure, a column per unit: x*, its difference from x, the filter. Differences
-      share a scale that is symmetric about 0, and so do filters.
+      The figure, with one column per unit: x*, the difference from x, and the filter.
+      All differences share one colour scale, and all filters share another. Both scales
+      are symmetric about 0.
 
     Raises:
-      ValueError: there are no images, their numbers or sizes differ, or there is not
-        one name per unit.
+      ValueError: there are no images, their numbers or sizes differ, or the number of
+        names is not that of units.
 
     Example:
       >>> import numpy as np
@@ -110,8 +111,8 @@ def units_shut_off(
     fits = projected.shape == filters.shape and projected.shape[1:] == original.shape
     if not fits or len(names) != len(projected):
         raise ValueError(
-            "projected and filters must be an image per unit, like the original, and "
-            f"each unit must have one name; got shapes {original.shape}, "
+            "projected and filters must contain one image per unit, of the size of the "
+            f"original, and each unit needs one name; got shapes {original.shape}, "
             f"{projected.shape}, {filters.shape} and {len(names)} names"
         )
     with _grid(figure, 3, 1 + len(names), True) as (fig, axes):
@@ -127,12 +128,12 @@ def units_shut_off(
             for ax, image in zip(row[1:], images, strict=True):
                 show_signed(ax, image, largest)
                 ax.spines[:].set_visible(False)
-            row[0].axis("off")  # holds the scale
+            row[0].axis("off")  # the colour bar is drawn here
             look = {"location": "left", "fraction": 0.3, "aspect": 8}
             bar = fig.colorbar(row[1].images[0], ax=row[0], **look)
             bar.set_label(text, fontsize=6)
             bar.ax.tick_params(labelsize=5)
-            if images.ndim == 4:  # colours have no scale
+            if images.ndim == 4:  # the scale does not apply to colours
                 bar.ax.set_yticks([])
         fig.suptitle("Back-projections x* with one hidden unit off", fontsize=7)
         return fig
@@ -144,16 +145,16 @@ def residuals(
     *,
     figure: style.Canvas | None = None,
 ) -> Figure:
-    """Draw relative residuals before and after back-projection, layer by layer.
+    """Draw the relative residuals of each layer before and after back-projection.
 
     Args:
-      before: Σ (f - target)² / Σ target² at x, as `backprojection` returns them.
-      after: the same at x*.
-      figure: figure or part of a page to draw in; None: a new one.
+      before: residuals Σ (f - target)² / Σ target² at x, from `backprojection`.
+      after: residuals at x*.
+      figure: figure or subfigure to draw on. The default is a new figure.
 
     Returns:
-      The figure: median, quartiles, and 5 to 95 percent of the examples whose residual
-      is finite.
+      The figure, with median, quartiles, and the range of 5 to 95 percent of the
+      examples. Residuals that are not finite are ignored.
 
     Raises:
       ValueError: the shapes differ, or there are no examples.
@@ -168,7 +169,7 @@ def residuals(
     before, after = (np.asarray(a, np.float64) for a in (before, after))
     if before.ndim != 2 or before.shape != after.shape or not before.size:
         raise ValueError(
-            "residuals are [layers, examples], before and after alike, got shapes "
+            "before and after must have the same shape [layers, examples]; got shapes "
             f"{before.shape} and {after.shape}"
         )
     with style.panels(figure) as (fig, [ax]):
@@ -205,7 +206,7 @@ def residuals(
 def _grid(
     figure: style.Canvas | None, rows: int, columns: int, titled: bool
 ) -> Iterator[tuple[style.Canvas, np.ndarray]]:
-    """Make a grid of images that fill the width, or are 2 cm high."""
+    """Make a grid of images that fill the width, at most 2 cm high."""
     height = rows * (min(style.WIDTH_CM / columns, 2.0) + 0.1) + 0.7 + 0.4 * titled
     with style.canvas(figure, height) as figure:
         yield figure, figure.subplots(rows, columns, squeeze=False)
@@ -218,7 +219,7 @@ def _show(ax: Axes, image: np.ndarray, low: float, high: float) -> None:
 
 
 def show_image(axes: Axes, image: np.ndarray, **look: Any) -> AxesImage:
-    """Show an image without ticks or grid; `look` are options of `imshow`."""
+    """Show an image without ticks or grid, with options `look` of `imshow`."""
     axes.set_xticks([])
     axes.set_yticks([])
     axes.grid(False)
@@ -226,8 +227,8 @@ def show_image(axes: Axes, image: np.ndarray, **look: Any) -> AxesImage:
 
 
 def show_signed(axes: Axes, image: np.ndarray, largest: float) -> AxesImage:
-    """Show an image whose scale of colours is symmetric about 0."""
+    """Show an image with a colour scale that is symmetric about 0."""
     largest = max(float(largest), 1e-12)
-    if image.ndim == 3:  # in colours, grey is 0
+    if image.ndim == 3:  # in a coloured image, 0 is grey
         return show_image(axes, 0.5 + 0.5 * image / largest)
     return show_image(axes, image, cmap="PuOr", vmin=-largest, vmax=largest)

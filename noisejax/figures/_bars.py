@@ -1,4 +1,4 @@
-"""Bar charts of numbers, and of variances with their parts."""
+"""Bar charts of numbers and of variances."""
 
 from collections.abc import Mapping
 
@@ -15,14 +15,14 @@ def net_variance(
     num_examples: int | None = None,
     figure: style.Canvas | None = None,
 ) -> Figure:
-    """Draw variances of pre-activations and their parts (Hahn and Choi 2018, table 3).
+    """Draw the noise variance of pre-activations (Hahn and Choi 2018, table 3).
 
     Args:
-      layers: layer -> {"measured", "conditional", "passed_on"}, means over examples and
-        units; the parts may be None.
-      num_draws: number of draws of all masks, for the title.
-      num_examples: number of examples, for the title.
-      figure: figure or part of a page to draw in; None: a new one.
+      layers: layer -> {"measured", "conditional", "passed_on"}, with means over
+        examples and units. The last two, the parts of the variance, may be None.
+      num_draws: number of draws of all masks, shown in the title.
+      num_examples: number of examples, shown in the title.
+      figure: figure or subfigure to draw on. The default is a new figure.
 
     Returns:
       The figure, with the measured variance next to the sum of its parts.
@@ -72,14 +72,16 @@ def bars(
     """Draw numbers as bars, such as those of table 1 of Hahn and Choi (2018).
 
     Args:
-      panels: title -> label, such as "dropout" -> name, such as a layer -> number.
-      xlabel: words for the names.
-      ylabel: words for the numbers, with their unit.
-      scale: "linear", "log", or "symlog" for counts, logarithmic above 1.
-      figure: figure or part of a page to draw in; None: a new one.
+      panels: title -> label -> name -> number. A label is a colour, such as "dropout",
+        and a name is a group of bars, such as a layer.
+      xlabel: label of the horizontal axis.
+      ylabel: label of the vertical axis, with the unit.
+      scale: scale of the vertical axis: "linear", "log", or "symlog", which is
+        logarithmic above 1.
+      figure: figure or subfigure to draw on. The default is a new figure.
 
     Returns:
-      The figure, a panel per title, on the same axis.
+      The figure, with one panel per title and a shared vertical axis.
 
     Raises:
       ValueError: there is no panel, no label, or no name.
@@ -114,5 +116,5 @@ def bars(
         if scale != "log":
             axes[0].set_ylim(bottom=0)
         if max(map(len, panels.values())) > 1:
-            style.legend_below(fig, columns=3)
+            style.shared_legend(fig, columns=3)
         return fig

@@ -1,4 +1,4 @@
-"""Curves: training, the bound, activations and their shapes."""
+"""Figures of curves: training, the bound, and functions."""
 
 from collections.abc import Mapping
 
@@ -15,10 +15,10 @@ SPLITS = {"train": ":", "validation": "--", "test": "-"}
 """Split -> dash pattern of its line."""
 
 Curves = Mapping[str, Mapping[str, Float[np.ndarray, "seeds epochs"]]]
-"""Run -> split -> values per seed and epoch, NaN if there is none."""
+"""Run -> split -> values per seed and epoch. Missing values are NaN."""
 
 Points = tuple[Float[np.ndarray, " points"], Float[np.ndarray, " points"]]
-"""x and y of a curve."""
+"""Coordinates (x, y) of a curve."""
 
 
 def training_curves(
@@ -29,21 +29,22 @@ def training_curves(
     title: str = "",
     figure: style.Canvas | None = None,
 ) -> Figure:
-    """Draw errors, and losses, against epochs (Ba et al. 2014, figure 1, left).
+    """Draw errors, and optionally losses, by epoch (Ba et al. 2014, figure 1, left).
 
     Args:
-      errors: run, such as "dropout" -> split -> errors in percent, [seeds, epochs],
-        from epoch 1 on. Training errors are those under noise.
-      losses: losses in nats, in the same form, for a second panel; None: no panel.
-      ylabel: words for the values of the first panel.
+      errors: run -> split -> errors in percent, [seeds, epochs], from epoch 1. Training
+        errors are noisy.
+      losses: run -> split -> losses in nats, for a second panel.
+      ylabel: label of the errors, with the unit.
       title: title of the first panel.
-      figure: figure or part of a page to draw in; None: a new one.
+      figure: figure or subfigure to draw on. The default is a new figure.
 
     Returns:
-      The figure; bands are standard errors over seeds.
+      The figure, with standard errors over seeds as bands.
 
     Raises:
-      ValueError: there is no run or no split, or values are not [seeds, epochs].
+      ValueError: there is no run or no split, or the shape of a curve is not [seeds,
+        epochs].
 
     Example:
       >>> import numpy as np
@@ -74,7 +75,7 @@ def training_curves(
                 ax.yaxis.set_minor_formatter("")
             style.label_axes(ax, "Epoch", label)
         axes[0].set_title(title)
-        style.legend_below(fig, _legend(errors), columns=3)
+        style.shared_legend(fig, _legend(errors), columns=3)
         return fig
 
 
@@ -86,7 +87,7 @@ def _check(curves: Curves) -> None:
             shape = np.shape(values)
             if len(shape) != 2 or 0 in shape:
                 raise ValueError(
-                    f"{run}, {split}: a curve is [seeds, epochs], got shape {shape}"
+                    f"{run}, {split}: curves must be [seeds, epochs], got shape {shape}"
                 )
 
 
@@ -100,7 +101,7 @@ def _spans_much(curves: Curves) -> bool:
 
 
 def _legend(curves: Curves) -> list[Line2D | Patch]:
-    """Return handles: a colour per run, a dash pattern per split, and the band."""
+    """Return handles for the colours of runs, the dashes of splits, and the band."""
     handles: list[Line2D | Patch] = []
     most = 1
     for run, colour in zip(curves, style.colours_of(curves), strict=True):
@@ -125,15 +126,15 @@ def bound_curve(
     num_examples: int | None = None,
     figure: style.Canvas | None = None,
 ) -> Figure:
-    """Draw L(S) against S, and the effective samples (Noh et al. 2017, eq. 4).
+    """Draw the bound L(S) and the effective samples (Noh et al. 2017, eq. 4).
 
     Args:
       num_samples: numbers of noise samples S.
-      bound: L(S), mean over examples.
+      bound: bound L(S) for each S, as a mean over examples.
       standard_error: standard error of L(S) over examples, drawn as a band.
-      effective_samples: 1 / Σ w² at each S, in a second panel; None: no panel.
-      num_examples: number of examples, for the title.
-      figure: figure or part of a page to draw in; None: a new one.
+      effective_samples: effective samples 1 / Σ w² for each S, for a second panel.
+      num_examples: number of examples, shown in the title.
+      figure: figure or subfigure to draw on. The default is a new figure.
 
     Returns:
       The figure.
@@ -192,15 +193,15 @@ def acceleration(
     """Draw g(x) = (xK - ⌊xK⌋ - 0.5) / K  (Hahn and Choi 2018, eq. 7, figure 4).
 
     Args:
-      frequency: K.
-      periods: number of periods of g, around 0.
-      figure: figure or part of a page to draw in; None: a new one.
+      frequency: frequency K of g.
+      periods: number of periods of g, centred at 0.
+      figure: figure or subfigure to draw on. The default is a new figure.
 
     Returns:
-      The figure; dotted where g steps.
+      The figure, with dotted lines at the steps of g.
 
     Raises:
-      ValueError: the frequency is not above 0, or there are fewer than 1 period.
+      ValueError: `frequency` is not positive, or `periods` is below 1.
 
     Example:
       >>> from noisejax import figures
@@ -236,13 +237,14 @@ def shapes(
     """Draw functions, such as slopes and shape functions (Hahn and Choi, figure 5).
 
     Args:
-      curves: title, such as "tanh" -> label, such as "shape s" -> (x, y).
-      xlabel: words for x.
-      ylabel: words for y; "": the label, if a panel has one curve.
-      figure: figure or part of a page to draw in; None: a new one.
+      curves: title of a panel -> label of a curve -> (x, y).
+      xlabel: label of x.
+      ylabel: label of y. The default is the label of the curves if all have the same
+        label, and "Value" otherwise.
+      figure: figure or subfigure to draw on. The default is a new figure.
 
     Returns:
-      The figure, a panel per title.
+      The figure, with one panel per title.
 
     Raises:
       ValueError: there is nothing to draw, or lengths differ.
@@ -265,5 +267,5 @@ def shapes(
             alone = labels[0] if len(labels) == 1 else "Value"
             style.label_axes(ax, xlabel, ylabel or alone, title)
         if len(labels) > 1:
-            style.legend_below(fig)
+            style.shared_legend(fig)
         return fig

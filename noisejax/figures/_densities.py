@@ -1,4 +1,4 @@
-"""Densities: correlations, pre-activations and their slopes."""
+"""Figures of densities: correlations, pre-activations, slopes and dropped units."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from noisejax.figures import _style as style
 
 Layers = Mapping[str, Int[np.ndarray, "..."] | Sequence[int]]
-"""Layer -> counts."""
+"""Layer -> counts in bins."""
 
 Histogram = Mapping[str, object]
 """{"counts", "low", "high", "below", "above"}, the fields of
@@ -24,12 +24,12 @@ def correlations(
     """Draw the densities of Pearson's coefficient (Hahn and Choi 2018, figure 1).
 
     Args:
-      histograms: network, such as "without dropout" -> layer -> pairs by correlation in
-        equal bins over [-1, 1], as in `diagnostics.correlation_counts`.
-      figure: figure or part of a page to draw in; None: a new one.
+      histograms: network -> layer -> number of pairs in equal bins of the correlation
+        over [-1, 1], from `diagnostics.correlation_counts`.
+      figure: figure or subfigure to draw on. The default is a new figure.
 
     Returns:
-      The figure, a panel per layer.
+      The figure, with one panel per layer.
 
     Raises:
       ValueError: there is no network, no layer, or no bin.
@@ -58,7 +58,7 @@ def correlations(
             ax.set_xlim(-1, 1)
             ax.set_ylim(bottom=0)
         if len(histograms) > 1:
-            style.legend_below(fig, columns=3)
+            style.shared_legend(fig, columns=3)
         return fig
 
 
@@ -70,12 +70,14 @@ def net_values(
     """Draw distributions of pre-activations (Hahn and Choi 2018, figures 3 and 6).
 
     Args:
-      histograms: network -> layer -> histogram: counts in equal bins between low and
-        high, those below and above, and the share saturated.
-      figure: figure or part of a page to draw in; None: a new one.
+      histograms: network -> layer -> histogram. A histogram has "counts" in equal bins
+        between "low" and "high", the counts "below" and "above" the bins, and
+        optionally the share "saturation".
+      figure: figure or subfigure to draw on. The default is a new figure.
 
     Returns:
-      The figure, a panel per layer. Densities count values outside the bins, too.
+      The figure, with one panel per layer. Values outside the bins count in the total,
+      so a density may integrate to less than 1.
 
     Raises:
       ValueError: there is no network, no layer, or no bin.
@@ -115,10 +117,10 @@ def net_values(
             style.label_axes(ax, "Pre-activation z", "" if k % 2 else "Density", title)
             ax.margins(y=0.2 + 0.16 * len(drawn))
             ax.set_ylim(bottom=0)
-            if ends:  # few lie beyond
+            if ends:  # at most 0.01 % of the values per bin are outside
                 ax.set_xlim(min(ends), max(ends))
         if len(histograms) > 1:
-            style.legend_below(fig, columns=3)
+            style.shared_legend(fig, columns=3)
         return fig
 
 
@@ -135,14 +137,14 @@ def slopes(
 
     Args:
       nets: noise-free pre-activations z, such as centres of bins.
-      clean: φ'(z), or its mean per bin; NaN if a bin is empty.
-      noisy: mean of φ'(z + noise).
-      counts: pre-activations per bin, drawn as a grey density; None: not drawn.
+      clean: slopes φ'(z), or means per bin. Empty bins are NaN.
+      noisy: means of φ'(z + noise).
+      counts: number of pre-activations per bin, drawn as a grey density.
       title: title of the panel.
-      figure: figure or part of a page to draw in; None: a new one.
+      figure: figure or subfigure to draw on. The default is a new figure.
 
     Returns:
-      The figure; shaded where noise adds slope.
+      The figure. The area between the curves is shaded if noise increases the slope.
 
     Raises:
       ValueError: arrays are empty, or lengths differ.
@@ -179,6 +181,60 @@ def slopes(
         return fig
 
 
+def dropped_share(
+    laws: Mapping[str, Float[np.ndarray, " shares"]],
+    *,
+    counts: Mapping[str, Int[np.ndarray, " shares"]] | None = None,
+    title: str = "",
+    figure: style.Canvas | None = None,
+) -> Figure:
+    """Draw the share of dropped units (Bouthillier et al. 2015, figure 1).
+
+    Args:
+      laws: scheme -> probabilities that k of n units are dropped, for k = 0, ..., n,
+        from `diagnostics.dropped_share_law`.
+      counts: scheme -> numbers of draws that dropped k units, from
+        `diagnostics.dropped_counts`. They are drawn as points with standard errors, in
+        at most 40 bins.
+      title: second part of the title, such as the layer and the rate.
+      figure: figure or subfigure to draw on. The default is a new figure.
+
+    Returns:
+      The figure.
+
+    Raises:
+      ValueError: there is no law, or the lengths of a law and its counts differ.
+
+    Example:
+      >>> import numpy as np
+      >>> from noisejax import figures
+      >>> len(figures.dropped_share({"dropout": np.array([0.25, 0.5, 0.25])}).axes)
+      1
+    """
+    style.check_some(laws, "laws")
+    counts, colours = counts or {}, style.colours_of(laws)
+    with style.panels(figure) as (fig, [ax]):
+        for i, (label, law) in enumerate(laws.items()):
+            n, colour = len(law) - 1, colours[i]
+            x = np.arange(n + 1) / n
+            text = f"{label}, law ({n:,} units)"
+            ax.plot(x, n * law, style.DASHES[i % 4], color=colour, label=text)
+            if label not in counts:
+                continue
+            style.check_series(law=law, counts=counts[label])
+            draws = int(np.sum(counts[label]))
+            width = -(-(n + 1) // 40)
+            centers, mean, error = _bins(np.asarray(counts[label]), n, width, draws)
+            text = f"{draws:,} draws, standard error"
+            ax.errorbar(centers, mean, error, fmt=".", color=colour, label=text, lw=0.8)
+        ending = f": {title[:1].lower()}{title[1:]}" if title else ""
+        title = f"Share of dropped units{ending}"
+        style.label_axes(ax, "Share of units dropped", "Density", title)
+        ax.set_ylim(bottom=0)
+        style.shared_legend(fig)
+        return fig
+
+
 def _layers(networks: Mapping[str, Mapping[str, object]]) -> list[str]:
     """Return the layers of all networks, each once."""
     style.check_some(networks, "networks")
@@ -188,7 +244,7 @@ def _layers(networks: Mapping[str, Mapping[str, object]]) -> list[str]:
 
 
 def _lower(title: str) -> str:
-    """Return a title as it reads after a colon."""
+    """Return a title with a small first letter, to follow a colon."""
     return title[:1].lower() + title[1:]
 
 
@@ -204,3 +260,14 @@ def _stairs(
     density = counts / max(total, 1) / np.diff(edges)
     colour, dash = style.colours_of(labels)[i], style.DASHES[i % 4]
     ax.stairs(density, edges, color=colour, ls=dash, label=labels[i])
+
+
+def _bins(counts, n, width, draws):
+    """Return centres, densities and standard errors of the non-empty bins."""
+    edges = np.arange(0, len(counts), width)
+    total = np.add.reduceat(counts, edges)
+    size = np.diff(edges, append=len(counts))
+    scale = n / (draws * size)
+    centers = np.add.reduceat(np.arange(len(counts)), edges) / size / n
+    seen = total > 0
+    return centers[seen], (total * scale)[seen], (np.sqrt(total) * scale)[seen]

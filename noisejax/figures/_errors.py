@@ -1,4 +1,4 @@
-"""Test errors against a varied quantity, and numbers next to those of a paper."""
+"""Figures of test errors, of numbers next to a paper's, and of calibration."""
 
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -14,19 +14,19 @@ Errors = Mapping[str, Mapping[float | str, Sequence[float] | Float[np.ndarray, "
 """Label -> number or name -> one error per seed."""
 
 Estimates = Mapping[str, Mapping[str, tuple[float, float]]]
-"""Label, such as "paper" -> row -> (value, half the length of its bar)."""
+"""Label, such as "paper" -> row -> (value, half-length of the error bar)."""
 
 LOOKS = {"paper": (style.BLACK, "D", "none"), "ours": (style.BLUE, "o", style.BLUE)}
 """Label -> colour, marker, and fill of the marker."""
 
 LOGARITHMIC = 30
-"""Ratio of positive numbers above which their axis is logarithmic."""
+"""Ratio of the largest to the smallest number above which an axis is logarithmic."""
 
 LABEL_WIDTH = 28
 """Largest number of characters in a line of a row's label."""
 
 FEWEST_OF_A_LINE = 3
-"""Fewer points are not joined by a line."""
+"""Smallest number of points that are joined by a line."""
 
 
 def errors(
@@ -37,20 +37,21 @@ def errors(
     sharey: bool = False,
     figure: style.Canvas | None = None,
 ) -> Figure:
-    """Draw errors against a varied quantity: numbers or names.
+    """Draw errors against a quantity that is a number or a name.
 
     Examples are the noise level (Bouthillier et al. 2015, figure 6), the network
     (figure 4), and the dropout rate for S noise samples (Noh et al. 2017, figure 2).
 
     Args:
-      curves: title -> label -> number or name -> one error per seed.
-      xlabel: words for the varied quantity.
-      ylabel: words for the errors.
+      curves: title of a panel -> label of a curve -> number or name -> one error per
+        seed.
+      xlabel: label of the quantity.
+      ylabel: label of the errors.
       sharey: True if all panels share their vertical axis.
-      figure: figure or part of a page to draw in; None: a new one.
+      figure: figure or subfigure to draw on. The default is a new figure.
 
     Returns:
-      The figure, a panel per title; bars are standard errors over n seeds.
+      The figure, with one panel per title. Error bars are standard errors over seeds.
 
     Raises:
       ValueError: there is nothing to draw, or a point has no error.
@@ -81,7 +82,7 @@ def errors(
             title = "\n".join([*lines, f"({n}{bars})"])
             style.label_axes(ax, xlabel, "" if k % 2 else ylabel, title)
         if len(labels) > 1:
-            style.legend_below(fig, columns=3)
+            style.shared_legend(fig, columns=3)
         return fig
 
 
@@ -122,18 +123,17 @@ def estimates(
     zero: bool = False,
     figure: style.Canvas | None = None,
 ) -> Figure:
-    """Draw numbers with error bars, a line per row.
+    """Draw numbers with error bars, one line per row.
 
     Args:
-      numbers: title of a panel, such as a metric with its unit -> label, such as
-        "paper" or "ours" -> row -> (value, length of the error bar on each side; 0 or
-        NaN for none).
-      zero: True to draw a line at 0, as for effects.
-      figure: figure or part of a page to draw in; None: a new one.
+      numbers: title of a panel -> label, such as "paper" or "ours" -> row -> (value,
+        half-length of the error bar). A half-length of 0 or NaN draws no bar.
+      zero: True to draw a line at 0, such as for effects.
+      figure: figure or subfigure to draw on. The default is a new figure.
 
     Returns:
-      The figure, its panels below each other; three or more panels of the same rows
-      stand in rows of three, four in rows of two.
+      The figure, with panels in one column. Three or more panels with the same rows are
+      arranged in a grid, four of them in two columns, and others in three.
 
     Raises:
       ValueError: there is nothing to draw.
@@ -172,19 +172,12 @@ def estimates(
             style.label_axes(ax, "\n".join(_wrap(title)), "")
         shown = style.keys_of(numbers.values())
         if len(shown) > 1:
-            handles = {
-                label: handle
-                for ax in axes
-                for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)
-            }
-            fig.legend(
-                handles.values(), handles, loc="outside upper center", ncols=len(shown)
-            )
+            style.shared_legend(fig, columns=len(shown), side="upper")
         return fig
 
 
 def _wrap(text: str) -> list[str]:
-    """Return the lines of a text that fits next to a panel."""
+    """Break a text into lines that fit next to a panel."""
     return textwrap.wrap(text, LABEL_WIDTH)
 
 
@@ -210,3 +203,48 @@ def _draw_estimates(ax: Axes, labels: Estimates, rows: list[str]) -> None:
         ax.set_xscale("log")
     ax.set_yticks(range(len(rows)), ["\n".join(_wrap(row)) for row in rows])
     ax.set_ylim(len(rows) - 0.4, -0.6)
+
+
+def reliability(
+    predictions: Mapping[
+        str, tuple[Float[np.ndarray, " bins"], Float[np.ndarray, " bins"]]
+    ],
+    *,
+    num_examples: int | None = None,
+    figure: style.Canvas | None = None,
+) -> Figure:
+    """Draw accuracy against confidence (Guo et al. 2017, figure 1).
+
+    Args:
+      predictions: label -> (confidence, accuracy) of the non-empty bins, from
+        `diagnostics.Calibration`.
+      num_examples: number of examples, shown in the title.
+      figure: figure or subfigure to draw on. The default is a new figure.
+
+    Returns:
+      The figure. On the dotted line, confidence and accuracy are equal.
+
+    Raises:
+      ValueError: there is no prediction, a curve is empty, or lengths differ.
+
+    Example:
+      >>> import numpy as np
+      >>> from noisejax import figures
+      >>> bins = (np.array([0.5, 0.9]), np.array([0.4, 0.8]))
+      >>> len(figures.reliability({"noise-free": bins}).axes)
+      1
+    """
+    style.check_some(predictions, "predictions")
+    with style.panels(figure) as (fig, [ax]):
+        ax.plot([0, 1], [0, 1], ":", color="0.5", label="perfectly calibrated")
+        colours = style.colours_of(predictions)
+        for colour, (label, (confidence, accuracy)) in zip(
+            colours, predictions.items(), strict=True
+        ):
+            x, y = style.check_series(confidence=confidence, accuracy=accuracy)
+            ax.plot(x, y, "o-", color=colour, label=label)
+        ax.set(xlim=(0, 1), ylim=(0, 1))
+        ax.legend(loc="upper left")
+        title = style.with_counts("Reliability", examples=num_examples)
+        style.label_axes(ax, "Confidence", "Accuracy", title)
+        return fig

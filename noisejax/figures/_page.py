@@ -1,4 +1,4 @@
-"""Pages of several figures, and figures on disk."""
+"""Combines figures on a page, and writes figures to disk."""
 
 import os
 import pathlib
@@ -20,20 +20,22 @@ def page(
     title: str = "",
     row_heights_cm: float | Sequence[float] = 5.5,
 ) -> Figure:
-    """Draw figures in rows; the figures of an incomplete last row are wider.
+    """Draw several figures on a page, row by row.
+
+    If the last row is incomplete, its figures are wider.
 
     Args:
-      drawings: functions of the part of the page to draw in: those of this package with
-        their `figure` left open, such as lambda f: net_variance(layers, figure=f).
-      columns: number of columns, 8 cm wide each.
+      drawings: functions that draw on a subfigure, such as
+        `lambda f: net_variance(layers, figure=f)`.
+      columns: number of columns, each 8 cm wide.
       title: title of the page.
-      row_heights_cm: height of each row; one number for all, or one each.
+      row_heights_cm: height of all rows, or a sequence with the height of each row.
 
     Returns:
       The page.
 
     Raises:
-      ValueError: there is nothing to draw, or not one height per row.
+      ValueError: there is nothing to draw, or the numbers of heights and rows differ.
 
     Example:
       >>> from noisejax import figures
@@ -47,7 +49,7 @@ def page(
     heights = np.asarray(row_heights_cm, np.float64)
     if heights.shape not in ((), (rows,)):
         raise ValueError(
-            f"row_heights_cm must be a number, or one for each of the {rows} rows; got "
+            f"row_heights_cm must be a number, or {rows} numbers, one per row; got "
             f"{row_heights_cm}"
         )
     heights = np.broadcast_to(heights, rows)
@@ -71,9 +73,9 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> list[pathlib.Path]:
     """Write a figure as PNG and as PDF.
 
     Args:
-      figure: figure of a function of this package.
-      path: path of the files; a suffix .png or .pdf is replaced, others are kept. Its
-        directory is created.
+      figure: figure to write.
+      path: path of the files. A suffix .png or .pdf is replaced. The directory is
+        created if needed.
 
     Returns:
       The paths of the two files.
@@ -95,7 +97,9 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> list[pathlib.Path]:
         path = path.with_suffix("")
     path.parent.mkdir(parents=True, exist_ok=True)
     png, pdf = (path.with_name(f"{path.name}.{kind}") for kind in ("png", "pdf"))
-    with mpl.rc_context({"pdf.fonttype": 42}):  # embed fonts, so that text is text
+    with mpl.rc_context(
+        {"pdf.fonttype": 42}
+    ):  # TrueType fonts, so text can be selected
         figure.savefig(png, dpi=DPI)
         figure.savefig(pdf, metadata={"CreationDate": None})
     return [png, pdf]

@@ -1,4 +1,4 @@
-"""Learned shifts (Ba et al. 2014, figures 1 and 2)."""
+"""Figures of shifts (Ba et al. 2014, figures 1 and 2)."""
 
 from collections.abc import Mapping
 
@@ -20,14 +20,15 @@ def shifts_against_activity(
     """Draw shifts against mean activities (Ba et al. 2014, figure 2).
 
     Args:
-      layers: layer, such as "Input" -> (mean activities, shifts), one per unit.
-      figure: figure or part of a page to draw in; None: a new one.
+      layers: layer -> (mean activities, shifts), with one value per unit.
+      figure: figure or subfigure to draw on. The default is a new figure.
 
     Returns:
-      The figure, a panel per layer with the correlation and the line β = -mean.
+      The figure, with one panel per layer. A dotted line shows β = -mean activity, and
+      the title shows the correlation.
 
     Raises:
-      ValueError: there is no layer, or not one shift per unit.
+      ValueError: there is no layer, or the numbers of shifts and units differ.
 
     Example:
       >>> import numpy as np
@@ -53,7 +54,7 @@ def shifts_against_activity(
             style.label_axes(
                 ax, "Mean activity", "" if k % 2 else "Learned shift β", title
             )
-        style.legend_below(fig)
+        style.shared_legend(fig)
         return fig
 
 
@@ -66,12 +67,12 @@ def shift_images(
     """Draw the mean input and the learned shifts as images (Ba et al. 2014, figure 1).
 
     Args:
-      mean: mean of the inputs, pixel by pixel.
+      mean: mean of each input pixel.
       beta: shifts of the input.
-      figure: figure or part of a page to draw in; None: a new one.
+      figure: figure or subfigure to draw on. The default is a new figure.
 
     Returns:
-      The figure; the shifts' colours are symmetric about 0.
+      The figure. The colour scale of the shifts is symmetric about 0.
 
     Raises:
       ValueError: the images are not grey, or their sizes differ.
@@ -108,14 +109,14 @@ def input_shift(
     ylabel: str = "Variance of pre-activations",
     figure: style.Canvas | None = None,
 ) -> Figure:
-    """Draw the variance that dropout makes against a shift of its input (Ba, eq. 7).
+    """Draw the dropout variance against a shift of the input (Ba et al. 2014, eq. 7).
 
     Args:
-      phi: shifts of the input, the same for all units.
-      variance: mean variance of the layer's pre-activations.
-      best: variance if every unit is shifted by minus its mean; None: not drawn.
-      ylabel: words for the variance.
-      figure: figure or part of a page to draw in; None: a new one.
+      phi: shifts of the input, each applied to all units.
+      variance: mean variance of the layer's pre-activations at each shift.
+      best: variance if each unit is shifted by minus its mean, drawn as a dotted line.
+      ylabel: label of the variance.
+      figure: figure or subfigure to draw on. The default is a new figure.
 
     Returns:
       The figure.

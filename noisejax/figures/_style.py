@@ -1,6 +1,7 @@
-"""Common style, panels and legends of the figures, and checks of their arguments."""
+"""Style, panels and legends of all figures, and checks of arguments."""
 
 import contextlib
+import itertools
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,10 +15,10 @@ from matplotlib.figure import Figure, SubFigure
 Canvas = Figure | SubFigure
 
 WIDTH_CM = 8.0
-"""Width of a printed figure, at which texts are legible."""
+"""Width of a printed figure. Font sizes are chosen for this width."""
 
 STYLE = {
-    "figure.dpi": 150,  # on screens; `save` sets that of files
+    "figure.dpi": 150,  # for screens; `save` sets the resolution of files
     "font.size": 7,
     "axes.titlesize": 7,
     "axes.labelsize": 7,
@@ -41,7 +42,7 @@ BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILLION, PURPLE = (
     *("#000000", "#E69F00", "#56B4E9", "#009E73"),
     *("#F0E442", "#0072B2", "#D55E00", "#CC79A7"),
 )
-"""Okabe and Ito's colours, which people of any colour vision can tell apart."""
+"""Colours of Okabe and Ito, which are distinct in all types of colour vision."""
 
 COLOURS = {
     "none": BLACK,
@@ -54,7 +55,7 @@ COLOURS = {
     "gaussian noise": YELLOW,
     "back-projection": PURPLE,
 }
-"""Scheme or method -> colour, the same in every figure."""
+"""Noise scheme or method -> colour in every figure."""
 
 ALIASES = {
     "base": "none",
@@ -69,23 +70,25 @@ ALIASES = {
     "regular dropout": "dropout",
     "projected": "back-projection",
 }
-"""Other name of a scheme or method -> its key in `COLOURS`."""
+"""Alternative name of a scheme or method -> key of `COLOURS`."""
 
 LEGEND_WIDTH = 58
-"""Characters of a legend that fit into 8 cm."""
+"""Largest number of characters in a row of a legend, 8 cm wide."""
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 DASHES = ("-", "--", "-.", ":")
 
 
 def colours_of(labels: Iterable[str]) -> list[str]:
-    """Return a colour per label: that of its scheme, else one that is still free.
+    """Return one colour per label.
+
+    Noise schemes have fixed colours. Other labels get the remaining colours.
 
     Args:
-      labels: labels of what is drawn together, such as "dropout" or "+GAAF".
+      labels: labels in a figure, such as "dropout" or "+GAAF".
 
     Returns:
-      Hexadecimal colours, in the same order.
+      Hexadecimal colours, in the order of the labels.
 
     Example:
       >>> from noisejax import figures
@@ -93,16 +96,12 @@ def colours_of(labels: Iterable[str]) -> list[str]:
       ['#0072B2', '#D55E00', '#0072B2']
     """
     labels = list(labels)
-    known = [_known(label) for label in labels]
+    colours = {label: _known(label) for label in labels}
     order = (VERMILLION, GREEN, BLUE, ORANGE, SKY, PURPLE, BLACK)
-    free = [colour for colour in order if colour not in known] or list(order)
-    unknown = [label for label, colour in zip(labels, known, strict=True) if not colour]
-    chosen = {
-        label: free[i % len(free)] for i, label in enumerate(dict.fromkeys(unknown))
-    }
-    return [
-        colour or chosen[label] for label, colour in zip(labels, known, strict=True)
-    ]
+    taken = set(colours.values())
+    free = itertools.cycle([colour for colour in order if colour not in taken] or order)
+    colours = {label: colour or next(free) for label, colour in colours.items()}
+    return [colours[label] for label in labels]
 
 
 def _known(label: str) -> str | None:
@@ -111,7 +110,7 @@ def _known(label: str) -> str | None:
 
 
 def styled() -> contextlib.AbstractContextManager[None]:
-    """Return a context in which Matplotlib draws in the common style."""
+    """Return a context manager that sets the style of Matplotlib."""
     return mpl.rc_context(STYLE)
 
 
@@ -119,7 +118,7 @@ def styled() -> contextlib.AbstractContextManager[None]:
 def canvas(
     figure: Canvas | None, height_cm: float, width_cm: float = WIDTH_CM
 ) -> Iterator[Canvas]:
-    """Yield the figure, or a new one of that size, in the common style."""
+    """Yield the figure, or a new figure of the given size, with the style set."""
     with styled():
         yield new_figure(width_cm, height_cm) if figure is None else figure
 
@@ -132,16 +131,18 @@ def panels(
     row_cm: float = 5.5,
     sharey: bool = False,
 ) -> Iterator[tuple[Canvas, list[Axes]]]:
-    """Make panels in the common style, two in a row; a last odd one is twice as wide.
+    """Make panels with the style set, two per row.
+
+    If the number of panels is odd, the last panel is twice as wide.
 
     Args:
-      figure: figure or part of a page to draw in; None: a new one.
+      figure: figure or subfigure to draw on. The default is a new figure.
       count: number of panels.
       row_cm: height of a row in a new figure.
-      sharey: True if all panels share their vertical axis.
+      sharey: True to share the vertical axis between all panels.
 
     Yields:
-      The figure and its panels.
+      The figure and the axes of its panels.
     """
     rows, columns = -(-count // 2), min(count, 2)
     with canvas(figure, row_cm * rows) as figure:
@@ -157,32 +158,37 @@ def panels(
 
 
 def new_figure(width_cm: float, height_cm: float) -> Figure:
-    """Return a figure that belongs to no window and lays itself out."""
+    """Return a figure without a window, with constrained layout."""
     return Figure(figsize=(width_cm / 2.54, height_cm / 2.54), layout="constrained")
 
 
 def label_axes(axes: Axes, x: str, y: str, title: str = "") -> None:
-    """Set axis labels, with their units, and the title."""
+    """Set the labels of both axes and the title."""
     axes.set_xlabel(x)
     axes.set_ylabel(y)
     axes.set_title(title)
 
 
 def with_counts(title: str, **counts: int | None) -> str:
-    """Add counts to a title: with_counts("A", examples=5) is "A (n = 5 examples)"."""
+    """Add counts to a title on a second line, such as "(n = 5 examples)"."""
     parts = [f"{n:,} {what}" for what, n in counts.items() if n is not None]
     return f"{title}\n(n = {', '.join(parts)})" if parts else title
 
 
-def legend_below(
-    figure: Canvas, handles: Sequence[Artist] = (), *, columns: int = 2
+def shared_legend(
+    figure: Canvas,
+    handles: Sequence[Artist] = (),
+    *,
+    columns: int = 2,
+    side: str = "lower",
 ) -> None:
-    """Draw one legend for all panels below them.
+    """Draw one legend for all panels.
 
     Args:
-      figure: figure with its panels.
-      handles: handles of the legend; (): everything with a label, each label once.
-      columns: largest number of columns; long labels get fewer.
+      figure: figure with panels.
+      handles: handles of the legend. The default is one handle per label.
+      columns: largest number of columns. Long labels reduce the number.
+      side: side of the figure, "lower" or "upper".
     """
     by_label = {handle.get_label(): handle for handle in handles}
     for ax in figure.axes if not handles else ():
@@ -190,25 +196,24 @@ def legend_below(
             by_label.setdefault(label, handle)
     while columns > 1 and _legend_width(list(by_label), columns) > LEGEND_WIDTH:
         columns -= 1
-    figure.legend(
-        by_label.values(), by_label, loc="outside lower center", ncols=columns
-    )
+    loc = f"outside {side} center"
+    figure.legend(by_label.values(), by_label, loc=loc, ncols=columns)
 
 
 def _legend_width(labels: list[str], columns: int) -> int:
-    """Return the width in characters; labels fill column after column."""
+    """Return the width in characters of a legend that is filled column by column."""
     rows = -(-len(labels) // columns)
     heads = range(0, len(labels), rows)
     return sum(7 + max(map(len, labels[i : i + rows])) for i in heads)
 
 
 def keys_of(mappings: Iterable[Mapping[Any, object]]) -> list[Any]:
-    """Return the keys of all mappings, each once, in the order of their first use."""
+    """Return the distinct keys of all mappings, in order of first occurrence."""
     return list(dict.fromkeys(key for mapping in mappings for key in mapping))
 
 
 def show_n(counts: Iterable[int]) -> str:
-    """Return a count as text: "12,000", "10-12" if it varies, "7.68-12.8 million"."""
+    """Return counts as text, such as "12,000", "10-12" or "7.68-12.8 million"."""
     counts = [int(n) for n in counts]
     ends = dict.fromkeys((min(counts), max(counts)))
     if max(counts) >= 1e6:
@@ -217,11 +222,11 @@ def show_n(counts: Iterable[int]) -> str:
 
 
 def check_some(values: Collection[Any], what: str) -> None:
-    """Check that there is something to draw.
+    """Check that a collection is not empty.
 
     Args:
-      values: collection that is drawn, such as the layers of a mapping.
-      what: words for its members, such as "layers".
+      values: collection to draw, such as a mapping of layers.
+      what: plural noun for its members, such as "layers".
 
     Raises:
       ValueError: `values` is empty.
@@ -233,13 +238,13 @@ def check_some(values: Collection[Any], what: str) -> None:
 
 
 def check_series(**arrays: Float[np.ndarray, "..."] | None) -> list[np.ndarray]:
-    """Return arrays of one axis and one length, in float64.
+    """Convert one-dimensional arrays of equal length to float64.
 
     Args:
-      **arrays: arrays by their names in the message; None is ignored.
+      **arrays: arrays by name in the error message. None is ignored.
 
     Raises:
-      ValueError: an array is empty or has several axes, or lengths differ.
+      ValueError: an array is empty or not one-dimensional, or lengths differ.
     """
     wide = {
         name: np.asarray(array, np.float64)
@@ -258,16 +263,16 @@ def check_series(**arrays: Float[np.ndarray, "..."] | None) -> list[np.ndarray]:
 
 
 def check_images(name: str, images: np.ndarray, ndim: int, what: str) -> np.ndarray:
-    """Return grey images [..., h, w] or coloured ones [..., h, w, 3], as float64.
+    """Convert images to float64, grey [..., h, w] or coloured [..., h, w, 3].
 
     Args:
-      name: name of the argument.
-      images: images; a last axis of size 1 is removed.
+      name: name of the argument in the error message.
+      images: images to check. A last axis of size 1 is removed.
       ndim: number of axes of grey images.
-      what: the shape in words.
+      what: description of the shape in the error message.
 
     Raises:
-      ValueError: there is no image, or its shape is wrong.
+      ValueError: there is no image, or the shape is wrong.
     """
     images = np.asarray(images, np.float64)
     if images.ndim == ndim + 1 and images.shape[-1] == 1:
@@ -284,7 +289,7 @@ def check_images(name: str, images: np.ndarray, ndim: int, what: str) -> np.ndar
 def mean_and_error(
     values: Float[np.ndarray, "seeds ..."],
 ) -> tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."]]:
-    """Return means over seeds and standard errors, 0 for one seed; ignores NaN."""
+    """Return means and standard errors over seeds, without NaN; 0 for one seed."""
     values = np.asarray(values, np.float64)
     known = np.isfinite(values)
     count = known.sum(axis=0)

@@ -1,4 +1,4 @@
-"""Runs the rows of an experiment and tabulates them next to the paper's numbers."""
+"""Runs the rows of an experiment, and tabulates them next to the paper's numbers."""
 
 from noisejax.reproduce._claims import claims_table as claims_table
 from noisejax.reproduce._computed import COMPUTED as COMPUTED

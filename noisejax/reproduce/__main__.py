@@ -1,4 +1,4 @@
-"""Reproduces a table or figure:  python -m noisejax.reproduce --list."""
+"""Command that reproduces a table or figure: python -m noisejax.reproduce --list."""
 
 import pathlib
 import sys
@@ -7,7 +7,7 @@ from absl import flags
 
 from noisejax import _commands, reproduce
 
-LIST = flags.DEFINE_bool("list", False, "List the experiments, one a line.")
+LIST = flags.DEFINE_bool("list", False, "List the experiments, one per line.")
 EXPERIMENT = flags.DEFINE_string(
     "experiment", None, "Name of the experiment; see --list."
 )
@@ -20,14 +20,19 @@ SCALE = flags.DEFINE_string(
 CLAIMS = flags.DEFINE_string(
     "claims",
     None,
-    "Directory with the results of experiments: print all claims with their verdicts.",
+    "Directory with the results of experiments. Print all claims with their verdicts.",
 )
-WORKDIR = flags.DEFINE_string("workdir", None, "Directory of the experiment; created.")
-ONLY = flags.DEFINE_list("only", [], "Names of rows [those of the scale].")
+WORKDIR = flags.DEFINE_string(
+    "workdir", None, "Directory of the experiment; created if needed."
+)
+ONLY = flags.DEFINE_list(
+    "only", [], "Names of the rows to run [all rows of the scale]."
+)
 NUM_SEEDS = flags.DEFINE_integer(
     "num_seeds",
     None,
-    "Seeds per row, 1 to 1000 [that of the scale]. Not for rows without a network.",
+    "Number of seeds per row, 1 to 1000 [depends on the scale]. Only for experiments "
+    "that train networks.",
     lower_bound=1,
     upper_bound=1000,
 )
@@ -37,8 +42,8 @@ DATA_DIR = flags.DEFINE_string(
 RUNS_FROM = flags.DEFINE_list(
     "runs_from",
     [],
-    "Directories of other experiments. A row whose configuration was trained there, at "
-    "the same scale, is measured on that run.",
+    "Directories of other experiments. If a row's configuration was trained there at "
+    "the same scale, the row is measured on that run.",
 )
 
 

@@ -1,4 +1,4 @@
-"""One table of all claims of the papers, from the results of all experiments."""
+"""Tabulates the claims of all papers, from the results of all experiments."""
 
 import pathlib
 import re
@@ -13,12 +13,13 @@ HEAD = ("claim", "paper", "ours [95 % interval], n", "verdict", "differs most")
 
 
 def claims_table(folder: pathlib.Path) -> str:
-    """Return a Markdown table with a line per claim, by paper and experiment.
+    """Return a Markdown table with one line per claim, by paper and experiment.
 
-    A claim with several contrasts shows the one that decides its verdict.
+    If a claim has several contrasts, the line shows the one that decides the verdict.
 
     Args:
-      folder: directory with `EXPERIMENT/results.jsonl` and `table.md` per experiment.
+      folder: directory that contains EXPERIMENT/results.jsonl and EXPERIMENT/table.md
+        for each experiment.
     """
     lines, paper = [], ""
     for name, experiment in EXPERIMENTS.items():
@@ -72,7 +73,7 @@ def _cells(
 
 
 def _printed(experiment: Experiment, contrast: Contrast) -> str:
-    """Return the same contrast of the paper's printed numbers."""
+    """Return the value of a contrast for the numbers that the paper prints."""
     printed = {row.name: row.printed for row in experiment.rows}
     total = 0.0
     for weight, row, metric in contrast.terms:

@@ -1,4 +1,4 @@
-"""Rows without a network: computed from formulas, and from draws of masks."""
+"""Computes rows that need no network, from formulas and from draws of masks."""
 
 from collections.abc import Callable
 
@@ -14,11 +14,11 @@ FREQUENCY = 10_000.0
 """K of gradient acceleration (Hahn and Choi 2018)."""
 
 TOLERANCE = 1e-6
-"""Activations below this count as nearly 0."""
+"""Magnitude below which an activation counts as nearly 0."""
 
 
 def dropped_share_density(row: Row, scale: Scale) -> Measured:
-    """Number of dropped units: the exact law, and draws (Bouthillier, figure 1)."""
+    """Compute and sample the number of dropped units (Bouthillier 2015, figure 1)."""
     rate, units = row.factors["rate"], row.factors["units"]
     schemes = {"dropout": noise.Dropout, "random_dropout": noise.RandomDropout}
     scheme = schemes[row.factors["scheme"]](rate)
@@ -39,8 +39,7 @@ def dropped_share_density(row: Row, scale: Scale) -> Measured:
 
 
 def activation_zeros(row: Row, scale: Scale) -> Measured:
-    """Where an activation is 0 (Ba et al. 2014, table 1)."""
-    del scale
+    """Find where an activation is 0 (Ba et al. 2014, table 1)."""
     if row.name == "maxout":
         z = np.round(np.linspace(-20, 20, 401), 1)
         pieces = np.stack(np.meshgrid(z, z, indexing="ij"), axis=-1)
@@ -64,7 +63,7 @@ def activation_zeros(row: Row, scale: Scale) -> Measured:
 
 
 def _interval(z: np.ndarray) -> str:
-    """Return neighbouring values of the grid [-20, 20] as a condition."""
+    """Return neighbouring points of the grid on [-20, 20] as a condition on z."""
     if not len(z):
         return "nowhere"
     low, high = z.min(), z.max()
@@ -74,14 +73,13 @@ def _interval(z: np.ndarray) -> str:
 
 
 def gaaf_functions(row: Row, scale: Scale) -> Measured:
-    """g(x), or a shape function with its activation's slope (Hahn, figures 4, 5)."""
-    del scale
+    """Compute g(x), or a shape function and the slope (Hahn, figures 4 and 5)."""
     if row.name == "acceleration":
-        x = (np.arange(-2000, 2000) + 0.5) / (1000 * FREQUENCY)  # off the steps
+        x = (np.arange(-2000, 2000) + 0.5) / (1000 * FREQUENCY)  # avoid the steps of g
         g = np.asarray(
             activations.gradient_acceleration(jnp.asarray(x), frequency=FREQUENCY)
         )
-        rises = np.diff(g) > 0  # all but the steps down
+        rises = np.diff(g) > 0  # without the steps down
         slopes = np.diff(g)[rises] / np.diff(x)[rises]
         numbers = {
             "acceleration/largest": np.abs(g).max() * FREQUENCY,
@@ -107,4 +105,4 @@ COMPUTED: dict[str, Callable[[Row, Scale], Measured]] = {
     "dropped_share_density": dropped_share_density,
     "gaaf_functions": gaaf_functions,
 }
-"""Measurement of an experiment -> function of a row and a scale."""
+"""Name of a measurement -> function of a row and a scale."""

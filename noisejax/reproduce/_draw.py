@@ -1,4 +1,4 @@
-"""The figure of an experiment, drawn from its recorded results and arrays."""
+"""Draws the figure of an experiment from its recorded results and arrays."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -17,13 +17,13 @@ ERROR = "test_error_percent"
 
 
 def draw(saved: Saved) -> Figure | None:
-    """Draw an experiment; None if it has neither a number nor an array."""
+    """Draw an experiment; return None if it has neither a number nor an array."""
     figure = FIGURES.get(saved.experiment.name, beside_paper)(saved)
     return beside_paper(saved) if figure is None else figure
 
 
 def beside_paper(saved: Saved, figure: Any = None) -> Figure | None:
-    """The paper's numbers and ours, a panel per metric, all layers on one axis."""
+    """Draw the paper's numbers and ours, one panel per metric, layers on one axis."""
     panels: dict[str, dict[str, dict[str, Any]]] = {}
     for metric in sorted(saved.experiment.metrics, key=_layer_order):
         title, layer = split_layer(metric)
@@ -47,7 +47,7 @@ def beside_paper(saved: Saved, figure: Any = None) -> Figure | None:
 
 
 def _layer_order(metric: str) -> str:
-    """Sort layer_1, layer_2, ..., last_layer; other metrics keep their order."""
+    """Return a sort key: layer_1, layer_2, ..., last_layer. Others keep their order."""
     layer = metric.rpartition("/")[2] if split_layer(metric)[1] else ""
     return layer.replace("last", "~")
 
@@ -61,9 +61,10 @@ PANELS = {
 
 
 def errors(saved: Saved) -> Figure | None:
-    """Test error against the noise level, the network, or the dropout rate.
+    """Draw the test error against the noise level, the network, or the dropout rate.
 
-    (Bouthillier et al. 2015, figures 6 and 4; Noh et al. 2017, figure 2.)
+    These are figures 6 and 4 of Bouthillier et al. (2015), and figure 2 of Noh et al.
+    (2017).
     """
     panels: dict[str, dict[str, dict[str, Any]]] = {}
     options: dict[str, Any] = {}
@@ -87,7 +88,7 @@ def errors(saved: Saved) -> Figure | None:
 
 
 def design_effects(saved: Saved) -> Figure | None:
-    """Main effects and interactions with their standard errors (the factorial)."""
+    """Draw main effects and interactions of a crossed design, with standard errors."""
     experiment, metric = saved.experiment, saved.experiment.metrics[0]
     found = effects(experiment.rows, experiment.design, saved.results, metric)
     panels: dict[str, dict[str, Any]] = {}
@@ -100,7 +101,7 @@ def design_effects(saved: Saved) -> Figure | None:
 
 
 def dropped_share(saved: Saved) -> Figure | None:
-    """Law of the dropped share, exact and drawn (Bouthillier 2015, figure 1)."""
+    """Draw the share of dropped units, exact and sampled (Bouthillier 2015, fig. 1)."""
     panels: dict[str, dict[str, dict[str, Any]]] = {}
     for row in saved.rows:
         for arrays in saved.arrays(row):
@@ -118,7 +119,7 @@ def dropped_share(saved: Saved) -> Figure | None:
 
 
 def gaaf_functions(saved: Saved) -> Figure:
-    """g(x), and the shapes with their activations' slopes (Hahn, figures 4 and 5)."""
+    """Draw g(x), and shape functions next to slopes (Hahn, figures 4 and 5)."""
     panels = {}
     for row in saved.rows:
         for arrays in saved.arrays(row):
@@ -133,7 +134,7 @@ def gaaf_functions(saved: Saved) -> Figure:
 
 
 def activation_curves(saved: Saved) -> Figure | None:
-    """The activations, whose zeros table 1 of Ba et al. compares."""
+    """Draw the activation functions of table 1 of Ba et al. (2014)."""
     panels = {}
     for row in saved.rows:
         for arrays in saved.arrays(row):
@@ -144,7 +145,7 @@ def activation_curves(saved: Saved) -> Figure | None:
 
 
 def correlations(saved: Saved) -> Figure | None:
-    """Densities of Pearson's coefficient, layer by layer (Hahn, figure 1)."""
+    """Draw the densities of Pearson's coefficient of each layer (Hahn, figure 1)."""
     histograms = {
         label: {name: layer["histogram"] for name, layer in titled(layers).items()}
         for label, layers in saved.networks.items()
@@ -153,7 +154,7 @@ def correlations(saved: Saved) -> Figure | None:
 
 
 def slopes(saved: Saved) -> Figure | None:
-    """Slopes with and without noise (Hahn, figure 2), as `diagnose` draws them."""
+    """Draw slopes with and without noise, as `diagnose` does (Hahn, figure 2)."""
     networks = {
         label: {"layers": layers, "num_draws": DRAWS}
         for label, layers in saved.networks.items()
@@ -163,7 +164,7 @@ def slopes(saved: Saved) -> Figure | None:
 
 
 def net_values(saved: Saved) -> Figure | None:
-    """Distributions of pre-activations, layer by layer (Hahn, figures 3 and 6)."""
+    """Draw the distributions of pre-activations of each layer (Hahn, figs. 3 and 6)."""
     networks = {}
     for row in saved.rows:
         layers = saved.layers(row)
@@ -175,7 +176,7 @@ def net_values(saved: Saved) -> Figure | None:
 
 
 def shifts(saved: Saved) -> Figure | None:
-    """Shifts against mean activities (Ba, figure 2), the first seed."""
+    """Draw the shifts of the first seed against mean activities (Ba, figure 2)."""
     drawings = []
     for label, by_layer in saved.networks.items():
         layers = {
@@ -188,7 +189,7 @@ def shifts(saved: Saved) -> Figure | None:
 
 
 def curves_and_images(saved: Saved) -> Figure | None:
-    """Errors by epoch, the mean input and the learned shifts (Ba, figure 1)."""
+    """Draw errors by epoch, the mean input and the learned shifts (Ba, figure 1)."""
     curves, images = {}, None
     for row in saved.rows:
         arrays = saved.arrays(row)
@@ -209,7 +210,7 @@ def curves_and_images(saved: Saved) -> Figure | None:
 
 
 def _aligned(curves: list[np.ndarray]) -> np.ndarray:
-    """Pad curves of seeds that stopped early with NaN."""
+    """Stack curves of different lengths, padded with NaN."""
     longest = max(len(curve) for curve in curves)
     return np.stack(
         [np.pad(c, (0, longest - len(c)), constant_values=np.nan) for c in curves]
@@ -217,7 +218,7 @@ def _aligned(curves: list[np.ndarray]) -> np.ndarray:
 
 
 def pictures(saved: Saved) -> Figure | None:
-    """Inputs beside their back-projections (Bouthillier 2015, figures 2 and 5)."""
+    """Draw inputs and their back-projections (Bouthillier 2015, figures 2 and 5)."""
     drawings = []
     for row in saved.rows:
         for arrays in saved.arrays(row)[:1]:
@@ -233,7 +234,7 @@ def pictures(saved: Saved) -> Figure | None:
 
 
 def shut_off(saved: Saved) -> Figure | None:
-    """Inputs without one hidden unit each (Bouthillier 2015, figure 3)."""
+    """Draw back-projections with one hidden unit off (Bouthillier 2015, figure 3)."""
     for row in saved.rows:
         for arrays in saved.arrays(row)[:1]:
             names = [f"Unit {unit}" for unit in arrays["units"]]
@@ -260,4 +261,4 @@ FIGURES: Mapping[str, Callable[[Saved], Figure | None]] = {
     "factorial": design_effects,
     "vit_factorial": design_effects,
 }
-"""Experiment -> function that draws it; others get the paper's numbers and ours."""
+"""Experiment -> function that draws it. The default is `beside_paper`."""

@@ -1,4 +1,4 @@
-"""Runs the rows of an experiment one after another, each once."""
+"""Runs the rows of an experiment one after another."""
 
 import contextlib
 import dataclasses
@@ -34,11 +34,11 @@ from noisejax.reproduce._rows import (
 from noisejax.reproduce._table import format_table
 
 GENERATED = 30
-"""Generated examples of each part: two steps of ten, and a few held out."""
+"""Number of generated examples per split. Training takes two steps of ten."""
 
 
 class MeasurementError(Exception):
-    """Raised at the end if measurements failed; the others are in the table."""
+    """Raised after all rows if measurements failed; the table has the other results."""
 
 
 def reproduce(
@@ -51,32 +51,33 @@ def reproduce(
     data_dir: str | os.PathLike[str] | None = None,
     runs_from: Sequence[str | os.PathLike[str]] = (),
 ) -> pathlib.Path:
-    """Run an experiment, or what is missing of it.
+    """Run an experiment, or resume it.
 
-    Rows with results of all their seeds are skipped. An interrupted row resumes from
-    its last checkpoint, and a row whose results were lost is measured on its run again.
-    Table and figure are made anew from the recorded results.
+    Rows that have results for all seeds are skipped. An interrupted row resumes from
+    its last checkpoint. If the results of a finished run are lost, the run is measured
+    again. Table and figure are always rewritten from the recorded results.
 
     Args:
       experiment: experiment to run.
-      workdir: directory, created. It gets results.jsonl, table.md, the figure, the
-        arrays that it is drawn from, and the runs under rows/.
-      scale: "smoke", "short" or "paper".
-      only: names of rows; (): those of the scale.
-      num_seeds: number of seeds; None: that of the scale.
+      workdir: directory of the experiment; created if needed. The function writes
+        results.jsonl, table.md, the figure, the arrays for the figure (arrays/), and
+        the training runs (rows/).
+      scale: scale of the experiment, "smoke", "short" or "paper".
+      only: names of the rows to run. The default is all rows of the scale.
+      num_seeds: number of seeds per row. The default depends on the scale.
       data_dir: TFDS data directory.
-      runs_from: directories of other experiments. A row whose configuration was trained
-        there, at the same scale, is measured on that run.
+      runs_from: directories of other experiments. If a row's configuration was trained
+        there at the same scale, the row is measured on that run.
 
     Returns:
       Path of table.md.
 
     Raises:
-      ValueError: the scale or a row is unknown; the directory holds another experiment
-        or another configuration of the same rows; a directory in `runs_from` holds no
-        experiment; a number of seeds is given and nothing is trained.
+      ValueError: the scale or a row is unknown; `workdir` contains another experiment
+        or other configurations of the rows; a directory in `runs_from` contains no
+        experiment; or `num_seeds` is given for an experiment that trains nothing.
       FileNotFoundError: data are missing.
-      MeasurementError: measurements failed; everything else is written.
+      MeasurementError: measurements failed. All other results are written.
     """
     rows = find_rows(experiment, scale, only)
     if experiment.kind == "computed" and num_seeds is not None:
@@ -142,7 +143,7 @@ def _finished_runs(
     scale: str,
     configs: Mapping[str, training.Config],
 ) -> dict[str, FinishedRun]:
-    """Return row -> a run of its configuration in the first folder that has one."""
+    """Return row -> finished run of its configuration, from the first path with one."""
     if "" in paths:
         raise ValueError(
             "--runs_from must name directories, separated by commas; got an empty name;"
@@ -160,7 +161,7 @@ def _finished_runs(
 
 @contextlib.contextmanager
 def _compiling(*, quickly: bool) -> Iterator[None]:
-    """Compile without optimisation if programs run for a few steps only."""
+    """Compile without optimisation if `quickly`, for programs that run a few steps."""
     name = "jax_disable_most_optimizations"
     before = jax.config.values[name]
     jax.config.update(name, quickly or before)
@@ -179,7 +180,7 @@ def _load(
     data_dir: str | os.PathLike[str] | None,
     generated: bool,
 ) -> dict[tuple[str, int], data.AnyDataset]:
-    """Load the data sets that are needed, before anything is trained."""
+    """Load the data sets of all configurations, before anything is trained."""
     names = sorted({_data_of(config) for config in configs})
     return {
         (name, test_partition): (
@@ -194,7 +195,7 @@ def _load(
 def _compute(
     folder: ExperimentFolder, experiment: Experiment, row: Row, scale: str
 ) -> Result:
-    """Compute a row that has no network, and write its arrays."""
+    """Compute a row that needs no network, and write its arrays."""
     began = time.perf_counter()
     measured = Measured()
     for name in experiment.measurements:
@@ -218,16 +219,17 @@ def _train(
     Args:
       folder: directory of the experiment.
       experiment: experiment that contains the row.
-      row: row.
+      row: row to train.
       config: configuration of the row.
       dataset: data set of the row.
-      trained: finished run of the same configuration, which is measured instead.
+      trained: finished run of the same configuration, to be measured without training;
+        None to train.
 
     Returns:
-      A result per seed.
+      One result per seed.
     """
     path = folder.row_path(row.name) if trained is None else trained.path
-    source = config.training.init_from  # relative to the experiment's directory
+    source = config.training.init_from  # a path relative to the experiment's directory
     if source:
         fields = dataclasses.replace(
             config.training, init_from=str(folder.path / source)

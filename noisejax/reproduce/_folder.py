@@ -1,4 +1,4 @@
-"""Directory of an experiment: its identity and its recorded results."""
+"""Reads and writes the directory of an experiment."""
 
 import dataclasses
 import io
@@ -11,11 +11,11 @@ import numpy as np
 
 from noisejax import training
 from noisejax.experiments import Experiment, Row
-from noisejax.reproduce._results import Result, read_results
+from noisejax.reproduce._results import Result, numbers_of, read_results
 from noisejax.reproduce._words import row_title
 
 SUMMED = ("histogram", "counts", "below", "above")
-"""Arrays that are added up over seeds; of others the first seed is drawn."""
+"""Arrays that are added over seeds. Of all other arrays, the first seed is drawn."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,14 +35,15 @@ class ExperimentFolder:
     """Directory of an experiment.
 
     Attributes:
-      path: directory.
-      identity_path: experiment, scale and configurations of the rows.
-      results_path: a line per row and seed.
-      table_path: the paper's numbers and ours.
+      path: path of the directory.
+      identity_path: path of experiment.json, which contains the name, the scale and the
+        configurations of the rows.
+      results_path: path of results.jsonl, with one line per row and seed.
+      table_path: path of table.md.
     """
 
     def __init__(self, path: pathlib.Path):
-        """Names the files, and does not touch the directory."""
+        """Set the paths of the files, without access to the directory."""
         self.path = path
         self.identity_path = path / "experiment.json"
         self.results_path = path / "results.jsonl"
@@ -58,7 +59,7 @@ class ExperimentFolder:
     def write_arrays(
         self, row: str, seed: int, arrays: Mapping[str, np.ndarray]
     ) -> None:
-        """Write what was measured on a row besides numbers, atomically."""
+        """Write the measured arrays of a row and seed, atomically."""
         path = self._arrays_path(row, seed)
         path.parent.mkdir(parents=True, exist_ok=True)
         content = io.BytesIO()
@@ -66,7 +67,7 @@ class ExperimentFolder:
         training.write_bytes(path, content.getvalue())
 
     def read_arrays(self, row: str, seed: int) -> dict[str, np.ndarray]:
-        """Read what `write_arrays` wrote; {} if there is no file.
+        """Read the arrays of a row and seed; return {} if there is no file.
 
         Raises:
           ValueError: the file is damaged.
@@ -90,12 +91,12 @@ class ExperimentFolder:
 
         Args:
           name: name of the experiment.
-          scale: scale.
-          rows: row -> its configuration, in sections of fields.
+          scale: scale of the experiment.
+          rows: row -> section -> field -> value of the configuration.
 
         Raises:
-          ValueError: the directory holds another experiment or scale, other files, or
-            another configuration of a row.
+          ValueError: the directory contains another experiment or scale, other files,
+            or another configuration of a row.
         """
         rows = json.loads(json.dumps(dict(rows)))
         recorded: dict[str, Any] = {"experiment": name, "scale": scale, "rows": {}}
@@ -133,14 +134,14 @@ class ExperimentFolder:
         training.write_bytes(self.identity_path, content.encode())
 
     def finished_run(self, scale: str, config: training.Config) -> FinishedRun | None:
-        """Return a finished run of a configuration, if a row has one.
+        """Return a finished run of a configuration; None if there is none.
 
         Args:
-          scale: scale of the run, which decides which data are generated.
+          scale: scale of the run, because runs of another scale may have other data.
           config: configuration of the run.
 
         Raises:
-          ValueError: the directory holds no experiment.
+          ValueError: the directory contains no experiment.
         """
         if not self.identity_path.exists():
             raise ValueError(
@@ -167,7 +168,11 @@ class ExperimentFolder:
         ):
             raise self._damaged("it must name an experiment and a scale")
         rows = recorded.get("rows")
-        if not isinstance(rows, dict) or not all(map(_is_row, rows.values())):
+        if not isinstance(rows, dict) or not all(
+            isinstance(fields, dict)
+            and all(isinstance(section, dict) for section in fields.values())
+            for fields in rows.values()
+        ):
             raise self._damaged("rows must be an object of rows, each of sections")
         return recorded
 
@@ -181,7 +186,7 @@ class ExperimentFolder:
         recorded: dict[str, dict[str, Any]],
         requested: Mapping[str, Mapping[str, Any]],
     ) -> None:
-        """Add how rows were computed, which older versions wrote to results only."""
+        """Add "computed" to rows of older versions, with the draws of results.jsonl."""
         configs = {r["row"]: r["config"] for r in read_results(self.results_path)}
         for name in recorded.keys() & requested.keys():
             if "factors" in recorded[name] and "computed" not in recorded[name]:
@@ -190,15 +195,9 @@ class ExperimentFolder:
                 recorded[name]["computed"] = {**computed, "draws": draws}
 
 
-def _is_row(fields: object) -> bool:
-    return isinstance(fields, dict) and all(
-        isinstance(section, dict) for section in fields.values()
-    )
-
-
 def _with_defaults(row: dict[str, Any]) -> dict[str, Any]:
-    """Add the defaults of fields that are newer than a row's record."""
-    if "factors" in row:  # a row that is computed
+    """Add the defaults of configuration fields that are newer than the record."""
+    if "factors" in row:  # the row was computed, not trained
         return row
     defaults = json.loads(json.dumps(training.to_dict(training.Config())))
     return row | {name: defaults[name] | row.get(name, {}) for name in defaults}
@@ -219,8 +218,8 @@ class Saved:
 
     Attributes:
       experiment: experiment.
-      results: results of whole rows.
-      folder: directory of the experiment, for its arrays; None: there are none.
+      results: results of complete rows.
+      folder: directory of the experiment; None if there are no arrays.
     """
 
     experiment: Experiment
@@ -229,21 +228,16 @@ class Saved:
 
     @property
     def rows(self) -> list[Row]:
-        """Rows with results, in the order of the table."""
+        """Rows that have results, in the order of the table."""
         done = {result["row"] for result in self.results}
         return [row for row in self.experiment.rows if row.name in done]
 
     def numbers(self, row: Row, metric: str) -> list[float]:
-        """Return a row's finite numbers, one per seed."""
-        values = [
-            result["numbers"].get(metric)
-            for result in self.results
-            if result["row"] == row.name
-        ]
-        return [v for v in values if v is not None and not isinstance(v, str)]
+        """Return the finite numbers of a row, one per seed."""
+        return list(numbers_of(self.results).get((row.name, metric), {}).values())
 
     def arrays(self, row: Row) -> list[dict[str, np.ndarray]]:
-        """Return the arrays of a row, seed by seed."""
+        """Return the arrays of a row, one dict per seed."""
         if self.folder is None:
             return []
         seeds = [result["seed"] for result in self.results if result["row"] == row.name]
@@ -252,12 +246,12 @@ class Saved:
 
     @property
     def networks(self) -> dict[str, dict[str, dict[str, Any]]]:
-        """Row in words -> its layers, of the rows with arrays."""
+        """Title of a row -> arrays by layer, for the rows that have arrays."""
         found = {row_title(row): self.layers(row) for row in self.rows}
         return {label: layers for label, layers in found.items() if layers}
 
     def layers(self, row: Row) -> dict[str, dict[str, Any]]:
-        """Return layer -> name -> array, of the arrays "name/layer"."""
+        """Return the arrays "name/layer" of a row as layer -> name -> array."""
         layers: dict[str, dict[str, Any]] = {}
         for i, arrays in enumerate(self.arrays(row)):
             for key, values in arrays.items():

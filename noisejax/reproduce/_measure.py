@@ -1,4 +1,4 @@
-"""Measurements of a trained network, as numbers of a table and arrays of a figure."""
+"""Measures trained networks: numbers for the table, and arrays for the figure."""
 
 import dataclasses
 import math
@@ -11,48 +11,48 @@ import numpy as np
 from noisejax import diagnostics, evaluators, noise, objectives, training
 
 Number = float | str | None
-"""Number of a table; None if it is not defined, such as a mean over nothing."""
+"""Number in a table; None if it is undefined, such as the mean of no values."""
 
 BATCH, DRAWS = 128, 20
-"""Examples and draws of all masks (Hahn and Choi, table 3)."""
+"""Number of examples, and of draws of all masks (Hahn and Choi 2018, table 3)."""
 
 RATE = 0.5
-"""Rate of the dropout that is put into a network without noise."""
+"""Dropout rate that is used to measure slopes in a network without noise."""
 
 GRADIENTS = 512
-"""Training examples whose gradients are taken one by one."""
+"""Number of training examples for per-example gradients."""
 
 SAMPLES, TRAIN_SAMPLES = 16, 8
-"""Noise samples per test example, and per training example."""
+"""Number of noise samples per test example, and per training example."""
 
 WEIGHTED = 1000
-"""Training examples on which importance weights are measured."""
+"""Number of training examples for importance weights."""
 
 SHARPNESS_EXAMPLES = 512
-"""Training examples of the Hessian."""
+"""Number of training examples for the Hessian."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Measured:
-    """Result of a measurement for one row and seed.
+    """Result of one or more measurements of a row and seed.
 
     Attributes:
-      numbers: metric -> number, for the table.
-      arrays: name -> array, for the figure.
+      numbers: metric -> number for the table.
+      arrays: name -> array for the figure.
     """
 
     numbers: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     arrays: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def __or__(self, other: "Measured") -> "Measured":
-        """Return both."""
+        """Merge two results."""
         return Measured(
             {**self.numbers, **other.numbers}, {**self.arrays, **other.arrays}
         )
 
 
 def as_number(value: object) -> Number:
-    """Convert a number for JSON: None if it is not finite."""
+    """Convert a number for JSON; return None if it is not finite."""
     if isinstance(value, str) or value is None:
         return value
     value = float(value)
@@ -62,10 +62,16 @@ def as_number(value: object) -> Number:
 def evaluate(
     name: str, key: noise.Key, model: evaluators.TrainedModel, **amounts: int
 ) -> dict[str, Any]:
-    """Return the layers that a measurement finds, named as in results.jsonl.
+    """Make a measurement of `evaluators`; return its values by layer.
 
-    On all test and training examples, unless `amounts` says otherwise. Layers that the
-    network does not have are left out.
+    Layers are named as in results.jsonl. The result is {} if the measurement does not
+    apply to the network.
+
+    Args:
+      name: name of the measurement.
+      key: PRNG key.
+      model: network.
+      **amounts: fields of `evaluators.Amounts`. The default is all examples.
     """
     n = max(len(model.test.x), len(model.train.x))
     chosen = {"examples": n, "rows": len(model.test.x), "chunk": 1000, **amounts}
@@ -79,7 +85,7 @@ def evaluate(
 
 
 def _short(name: str) -> str:
-    """Return the name of a layer in results.jsonl: "hidden 1" is "layer_1"."""
+    """Return the name of a layer in results.jsonl, such as "layer_1" for "hidden 1"."""
     name = {"output": "last layer"}.get(name, name)
     return name.replace("hidden ", "layer_").replace(" ", "_")
 
@@ -87,7 +93,7 @@ def _short(name: str) -> str:
 def _arrays(
     layers: Mapping[str, Any], *fields: str, **renamed: str
 ) -> dict[str, np.ndarray]:
-    """Return the arrays "field/layer"; `renamed` maps other names to fields."""
+    """Return the arrays "field/layer", or "name/layer" for `name=field`."""
     arrays = {
         f"{name}/{layer}": np.asarray(values[field])
         for layer, values in layers.items()
@@ -100,7 +106,7 @@ def _arrays(
 
 
 def correlation_counts(key: noise.Key, model: evaluators.TrainedModel) -> Measured:
-    """Correlated pairs of every hidden layer, test set (Hahn, fig. 1, table 1)."""
+    """Count correlated pairs of hidden units, test set (Hahn, figure 1, table 1)."""
     layers = evaluate("correlations", key, model)
     numbers = {
         f"pairs_above/{layer}/{bound}": float(count)
@@ -112,7 +118,7 @@ def correlation_counts(key: noise.Key, model: evaluators.TrainedModel) -> Measur
 
 
 def slopes_under_noise(key: noise.Key, model: evaluators.TrainedModel) -> Measured:
-    """Slopes with and without noise (Hahn and Choi, the mechanism of figure 2)."""
+    """Measure slopes with and without noise (Hahn, the mechanism of figure 2)."""
     if not model.is_noisy:
         schemes = (noise.Dropout(RATE),) * len(model.sites)
         model = model.with_noise(hidden_noise=schemes)
@@ -122,7 +128,7 @@ def slopes_under_noise(key: noise.Key, model: evaluators.TrainedModel) -> Measur
 
 
 def net_values(key: noise.Key, model: evaluators.TrainedModel) -> Measured:
-    """Distributions of pre-activations on the test set (Hahn and Choi, fig. 3)."""
+    """Measure the distributions of pre-activations, test set (Hahn, figure 3)."""
     layers = evaluate("net_values", key, model)
     numbers = {f"share_saturated/{k}": v["saturation"] for k, v in layers.items()}
     fields = ("counts", "below", "above", "low", "high")
@@ -130,7 +136,7 @@ def net_values(key: noise.Key, model: evaluators.TrainedModel) -> Measured:
 
 
 def net_variances(key: noise.Key, model: evaluators.TrainedModel) -> Measured:
-    """Variance of pre-activations over draws of the masks (Hahn, table 3, eq. 6)."""
+    """Measure variances of pre-activations over masks (Hahn, eq. 6, table 3)."""
     amounts = {"examples": BATCH, "chunk": BATCH, "num_draws": DRAWS}
     layers = evaluate("net_variance", key, model, **amounts)
     names = {
@@ -147,10 +153,11 @@ def net_variances(key: noise.Key, model: evaluators.TrainedModel) -> Measured:
 
 
 def gradient_information(key: noise.Key, model: evaluators.TrainedModel) -> Measured:
-    """Mean |∂E/∂W| through training and at the chosen epoch (Hahn, eq. 5, table 2).
+    """Measure mean |∂E/∂W| through training and at the best epoch (Hahn, eq. 5).
 
-    Inverted scaling makes the gradients of a layer with a dropped input 1 / (1 - rate)
-    times those of the paper's scaling: they are scaled back.
+    Inverted scaling multiplies the gradients of a layer after dropout by
+    1 / (1 - rate), which the paper's scaling does not. The result is scaled back to the
+    paper's scaling (table 2).
     """
     rows = [
         row
@@ -176,7 +183,7 @@ def gradient_information(key: noise.Key, model: evaluators.TrainedModel) -> Meas
 
 
 def shift_against_activity(key: noise.Key, model: evaluators.TrainedModel) -> Measured:
-    """Learned shifts against mean activities (Ba et al. 2014, figure 2)."""
+    """Compare learned shifts with mean activities (Ba et al. 2014, figure 2)."""
     sites = evaluate("shifts", key, model)
     numbers = {}
     for site, values in sites.items():
@@ -189,8 +196,7 @@ def shift_against_activity(key: noise.Key, model: evaluators.TrainedModel) -> Me
 
 
 def shift_images(key: noise.Key, model: evaluators.TrainedModel) -> Measured:
-    """Mean input and learned input shifts as images (Ba et al. 2014, figure 1)."""
-    del key
+    """Return the mean input and its shifts as images (Ba et al. 2014, figure 1)."""
     shape = model.run.dataset.shape
     mean = model.inputs(model.train.x).mean(0)
     arrays = {"mean_image": np.asarray(mean).reshape(shape)}
@@ -201,8 +207,7 @@ def shift_images(key: noise.Key, model: evaluators.TrainedModel) -> Measured:
 
 
 def learning_curves(key: noise.Key, model: evaluators.TrainedModel) -> Measured:
-    """Errors by epoch (Ba et al. 2014, figure 1)."""
-    del key
+    """Return the errors by epoch (Ba et al. 2014, figure 1)."""
     path, seed = model.run.path, model.run.seed
     splits = ("train", "validation", "test")
     curves = {f"curve/{s}": evaluators.curve(path, s, seed) for s in splits}
@@ -210,16 +215,13 @@ def learning_curves(key: noise.Key, model: evaluators.TrainedModel) -> Measured:
 
 
 def dead_units(key: noise.Key, model: evaluators.TrainedModel) -> Measured:
-    """Share of hidden units that are 0 on every test example."""
-    amounts = evaluators.Amounts(chunk=1000)
-    found = evaluators.MEASUREMENTS["dead_units"].measure(key, model, amounts)
-    shares = found["layers"].items()
-    return Measured({f"dead_share/{_short(name)}": share for name, share in shares})
+    """Measure the share of hidden units that are 0 on every test example."""
+    layers = evaluate("dead_units", key, model)
+    return Measured({f"dead_share/{name}": share for name, share in layers.items()})
 
 
 def two_streams(key: noise.Key, model: evaluators.TrainedModel) -> Measured:
-    """Mean accuracy per class, and accuracy of the plain sum of the streams' scores."""
-    del key
+    """Measure the mean accuracy per class, and that of the sum of both streams."""
     raw, y = model.run.dataset.test_x, np.asarray(model.test.y)
     x = model.inputs(model.test.x)
     right = np.asarray(jax.jit(model.clean)(model.variables, x)[0]).argmax(-1) == y
@@ -234,9 +236,9 @@ def two_streams(key: noise.Key, model: evaluators.TrainedModel) -> Measured:
 
 
 def sharpness(key: noise.Key, model: evaluators.TrainedModel) -> Measured:
-    """Largest eigenvalue of the Hessian of the noise-free training loss.
+    """Measure the largest eigenvalue of the Hessian of the noise-free training loss.
 
-    Hahn and Choi (2018) hold that dropout and GAAF converge on flat regions.
+    Hahn and Choi (2018) claim that dropout and GAAF converge to flat regions.
     """
     n = SHARPNESS_EXAMPLES
     amounts = evaluators.Amounts(gradients=n, chunk=n)
@@ -247,16 +249,12 @@ def sharpness(key: noise.Key, model: evaluators.TrainedModel) -> Measured:
 
 
 def noise_samples(key: noise.Key, model: evaluators.TrainedModel) -> Measured:
-    """Gain of several noise samples per example (Noh et al. 2017, eq. 4).
+    """Measure the effect of several noise samples per example (Noh et al. 2017, eq. 4).
 
-    The bound L(S), the Monte-Carlo prediction beside the noise-free one (error and
-    calibration), and the effective number of samples 1 / Σ_s w_s² in training.
+    Measures the bound L(S), error and calibration of the noise-free and the Monte-Carlo
+    prediction, and the effective number of samples 1 / Σ_s w_s² on training examples.
     """
-
-    @jax.jit
-    def draws(keys, variables, x):
-        return jax.lax.map(lambda key: model.apply(variables, key, x)[0], keys)
-
+    draws = jax.jit(model.sample_outputs)
     key, train_key = jax.random.split(key)
     x, y = model.inputs(model.test.x), np.asarray(model.test.y)
     clean = jax.jit(model.clean)(model.variables, x)[0]

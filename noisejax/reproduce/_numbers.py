@@ -1,4 +1,4 @@
-"""The numbers of a row's seed: from the summary of its run, and measured."""
+"""Collects the numbers of a row and seed from the run's summary and measurements."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -12,7 +12,7 @@ from noisejax.reproduce import _measure, _projections, _sequences
 from noisejax.reproduce._measure import Measured
 
 KEY_SEED = 2**31 - 1
-"""Seed of the measurements' keys, which no run is likely to have."""
+"""Seed of the keys for measurements, which training is unlikely to use."""
 
 MEASUREMENTS: dict[str, Callable[[noise.Key, evaluators.TrainedModel], Measured]] = {
     "back_projected_samples": _projections.back_projected_samples,
@@ -32,16 +32,19 @@ MEASUREMENTS: dict[str, Callable[[noise.Key, evaluators.TrainedModel], Measured]
     "sharpness": _measure.sharpness,
     "noise_samples": _measure.noise_samples,
 }
-"""Measurement of an experiment -> function of a key and a trained network."""
+"""Name of a measurement -> function of a key and a trained network."""
 
 
 def summary_numbers(
     summary: Mapping[str, Any], dataset: data.AnyDataset, i: int
 ) -> dict[str, Any]:
-    """Return the numbers of a run's i-th seed, from its summary.
+    """Return the numbers of the i-th seed from a run's summary.
 
-    Of soft targets, the code quality Σ target (log₂ prediction - log₂ naive guess): the
-    test loss of an example is -Σ target ln prediction.
+    For soft targets, the number is the code quality in bits,
+
+      Σ target (log₂ prediction - log₂ naive guess).
+
+    The prediction's term follows from the test loss, -Σ target ln prediction.
     """
     if not isinstance(dataset, data.SoftTargets):
         test = summary["test_error_percent"]["per_seed"][i]
@@ -64,12 +67,12 @@ def summary_numbers(
 def measure(
     names: Sequence[str], run: training.TrainedRun
 ) -> tuple[Measured, dict[str, str]]:
-    """Make measurements on the network of a run.
+    """Measure the network of a run.
 
     A measurement that raises an error does not stop the others.
 
     Returns:
-      What was measured, and name -> error of the measurements that failed.
+      The results, and name -> error of the measurements that failed.
     """
     model, measured, failed = evaluators.from_run(run), Measured(), {}
     for name in names:

@@ -1,4 +1,4 @@
-"""Back-projections of a trained network (Bouthillier et al. 2015)."""
+"""Measures back-projections of a trained network (Bouthillier et al. 2015)."""
 
 from typing import Any
 
@@ -11,11 +11,11 @@ from noisejax import backprojection, evaluators, noise
 from noisejax.reproduce._measure import Measured
 
 EXAMPLES, MASKS, SHOWN = 100, 8, 5
-"""Test examples that are projected back, masks of each, examples in the figure."""
+"""Number of test examples, of masks per example, and of examples in the figure."""
 
 
 def back_projected_samples(key: noise.Key, model: evaluators.TrainedModel) -> Measured:
-    """Inputs whose noise-free features are noisy ones (Bouthillier, figs. 2 and 5)."""
+    """Measure inputs x* that reproduce noisy features (Bouthillier, figs. 2 and 5)."""
     x, pictures = model.inputs(model.test.x[:EXAMPLES]), model.run.pictures
     key, model = jax.random.split(key, 1)[0], model.with_noise(input_noise=None)
     found = evaluators.sample(key, model, x, MASKS, **_descent(model))
@@ -38,8 +38,7 @@ def back_projected_samples(key: noise.Key, model: evaluators.TrainedModel) -> Me
 
 
 def units_shut_off(key: noise.Key, model: evaluators.TrainedModel) -> Measured:
-    """Inputs without one of their most active units each (Bouthillier, fig. 3)."""
-    del key
+    """Measure inputs x* with one active unit off each (Bouthillier, figure 3)."""
     x, pictures = model.inputs(model.test.x[:EXAMPLES]), model.run.pictures
     found = evaluators.shut_units_off(model, x, **_descent(model))
     return Measured(
@@ -62,8 +61,7 @@ def _descent(model: evaluators.TrainedModel) -> dict[str, Any]:
 
 
 def _residuals(found: backprojection.BackProjection) -> dict[str, Any]:
-    # Medians, since the residual of a sample whose active units are all dropped is
-    # infinite.
+    # The residual is infinite if all active units are dropped, so the median is used.
     return {
         "residual/before": jnp.median(found.residual_before),
         "residual/after": jnp.median(found.residual_after),
@@ -74,10 +72,10 @@ def _residuals(found: backprojection.BackProjection) -> dict[str, Any]:
 def _same_class(
     model: evaluators.TrainedModel, x: Float[np.ndarray, "n masks ..."]
 ) -> float:
-    """Share of inputs whose nearest training input has the class of their original."""
+    """Return the share of inputs whose nearest training input has the same class."""
     train = np.asarray(model.inputs(model.train.x)).reshape(len(model.train.x), -1)
     flat = x.reshape(x.shape[0] * x.shape[1], -1)
-    distances = (train**2).sum(1) - 2 * flat @ train.T  # without |x|², a constant
+    distances = (train**2).sum(1) - 2 * flat @ train.T  # up to the constant |x|²
     nearest = np.asarray(model.train.y)[distances.argmin(1)]
     y = np.asarray(model.test.y)[: len(x)]
     return float((nearest == y.repeat(x.shape[1])).mean())
@@ -86,17 +84,19 @@ def _same_class(
 def _changes_of_others(
     model: evaluators.TrainedModel, x: Float[np.ndarray, "n ..."], found: Any
 ) -> dict[str, float]:
-    """Relative change of the other units when one unit u is shut off, in two ways.
+    """Return the relative change of the other units if a unit u is shut off.
 
-    At x*, and at the nearest input with pre-activation 0 of the unit, which is x minus
-    a multiple of its filter:  x - (zᵤ / |wᵤ|²) wᵤ. The numbers are medians over inputs
-    and units of  Σ_{j≠u} (aⱼ' - aⱼ)² / Σ_{j≠u} aⱼ², if any other unit is active.
+      Σ_{j≠u} (aⱼ' - aⱼ)² / Σ_{j≠u} aⱼ²
+
+    The activations a' are those at x*, or at the nearest input at which the
+    pre-activation of the unit is 0,  x - (zᵤ / |wᵤ|²) wᵤ. The numbers are medians over
+    the inputs and units for which any other unit is active.
     """
     first = jax.jit(lambda x: model.features(model.variables, x)[0])
     clean, count = np.asarray(first(x)), found.units.shape[1]
     kernel = np.asarray(model.weights(model.variables, model.layers[0]))
     filters = kernel.T[found.units.reshape(-1)]
-    # These units are active, so that activation and pre-activation are equal.
+    # These units are active, so their activations equal their pre-activations.
     active = np.take_along_axis(clean, found.units, axis=1).reshape(-1, 1)
     flat = np.asarray(x).reshape(len(x), -1).repeat(count, axis=0)
     subtracted = flat - active / (filters**2).sum(1, keepdims=True) * filters

@@ -1,4 +1,4 @@
-"""results.jsonl: one line per row and seed, written when a row is done."""
+"""Reads and writes results.jsonl, which has one line per row and seed."""
 
 import json
 import pathlib
@@ -8,8 +8,8 @@ from typing import Any, TypeAlias
 from noisejax import training
 
 Result: TypeAlias = dict[str, Any]
-"""Row, seed, numbers (metric -> value), configuration, seconds, device, versions; and
-"failed" if training failed, "unmeasured" (measurement -> error) if measurements did."""
+"""Line of results.jsonl, with the fields `KINDS`. It also has "failed" if training
+failed, and "unmeasured" (name -> error) if measurements failed."""
 
 KINDS: Mapping[str, type | tuple[type, ...]] = {
     "row": str,
@@ -20,14 +20,14 @@ KINDS: Mapping[str, type | tuple[type, ...]] = {
     "device": dict,
     "versions": dict,
 }
-"""Fields of every line, with their types."""
+"""Field of every line -> its type."""
 
 Numbers = Mapping[tuple[str, str], Mapping[int, float]]
 """(row, metric) -> seed -> number."""
 
 
 def read_results(path: pathlib.Path) -> list[Result]:
-    """Read all whole lines; a last line that a crash cut short is left out.
+    """Read all complete lines; ignore a last line that is truncated by a crash.
 
     Raises:
       ValueError: a line before the last cannot be read.
@@ -67,8 +67,8 @@ def _parse(line: bytes) -> Result:
 
 
 def _seeds(result: Result) -> tuple[int, int]:
-    """Return the first seed of a row's configuration, and how many there are."""
-    fields = result["config"].get("training", {})  # none if the row is computed
+    """Return the first seed and the number of seeds of a row's configuration."""
+    fields = result["config"].get("training", {})  # a computed row has no such section
     if not isinstance(fields, dict):
         raise ValueError("the configuration's section training must be an object")
     return fields.get("seed", 0), fields.get("num_seeds", 1)
@@ -84,10 +84,10 @@ def append_results(path: pathlib.Path, results: Sequence[Result]) -> None:
 
 
 def whole_rows(results: Sequence[Result]) -> list[Result]:
-    """Return the results of rows that have all their seeds, each seed once.
+    """Return the results of complete rows, each seed once.
 
-    A row is whole with the seeds of its configuration, or with the result that says why
-    its training failed. Others have lost lines and are read again.
+    A row is complete if it has all seeds of its configuration, or if its training
+    failed.
     """
     rows: dict[str, dict[int, Result]] = {}
     for result in results:
@@ -101,7 +101,7 @@ def whole_rows(results: Sequence[Result]) -> list[Result]:
 
 
 def measured_rows(results: Sequence[Result]) -> set[str]:
-    """Return the names of whole rows without failed measurements."""
+    """Return the names of complete rows without failed measurements."""
     whole = whole_rows(results)
     return {r["row"] for r in whole} - {r["row"] for r in whole if "unmeasured" in r}
 
@@ -115,7 +115,7 @@ def _is_whole(by_seed: Mapping[int, Result]) -> bool:
 
 
 def numbers_of(results: Sequence[Result]) -> Numbers:
-    """Return all finite numbers."""
+    """Return all finite numbers of the results."""
     numbers: dict[tuple[str, str], dict[int, float]] = {}
     for result in results:
         for metric, value in result["numbers"].items():

@@ -1,4 +1,4 @@
-"""Experiments by name, their rows, and the configurations of the rows."""
+"""Finds experiments and rows by name, and builds the configurations of rows."""
 
 import json
 import math
@@ -15,11 +15,11 @@ OTHERS = (
     *("optimizer.name", "optimizer.schedule", "training.mode", "training.gradients"),
     *("noise.bits", "noise.scale"),
 )
-"""Fields that choose code besides that of the network."""
+"""Fields that select code paths other than the network's."""
 
 
 def find_experiment(name: str) -> Experiment:
-    """Return the experiment of a name.
+    """Return the experiment with the given name.
 
     Raises:
       ValueError: the name is unknown; the message lists the names.
@@ -32,7 +32,7 @@ def find_experiment(name: str) -> Experiment:
 
 
 def describe_experiments() -> str:
-    """Return a line per experiment: name, title, place, and cost of each scale."""
+    """Return one line per experiment with name, title, place, and cost by scale."""
     lines = []
     for name, experiment in EXPERIMENTS.items():
         costs = "; ".join(f"{s}: {experiment.scales[s].cost}" for s in SCALES)
@@ -43,7 +43,7 @@ def describe_experiments() -> str:
 def find_rows(
     experiment: Experiment, scale: str, only: Sequence[str] = ()
 ) -> list[Row]:
-    """Return the rows to run: those of the scale, or those that are named.
+    """Return the rows with the given names, or all rows of the scale.
 
     Raises:
       ValueError: the scale or a row is unknown; the message lists the names.
@@ -72,9 +72,9 @@ def row_config(
 
     Args:
       experiment: experiment that contains the row.
-      row: row.
-      scale: "smoke", "short" or "paper".
-      num_seeds: number of seeds; None: that of the scale.
+      row: row of the experiment.
+      scale: scale of the experiment, "smoke", "short" or "paper".
+      num_seeds: number of seeds. The default depends on the scale.
 
     Raises:
       ValueError: the row names an unknown field.
@@ -92,15 +92,15 @@ def row_config(
 def earlier_settings(
     experiment: Experiment, scale: str, result: Mapping[str, Any]
 ) -> list[str]:
-    """Return the recorded fields that differ from the row's present configuration.
+    """Return the recorded fields that differ from the row's current configuration.
 
     Args:
       experiment: experiment that contains the row.
       scale: scale of the result.
-      result: a line of results.jsonl.
+      result: line of results.jsonl.
 
     Returns:
-      "section.field=value" each; nothing for rows without a training run.
+      List of "section.field=value"; [] for rows without a training run.
     """
     if "data" not in result["config"]:
         return []
@@ -119,7 +119,7 @@ def earlier_settings(
 def identity_of(
     experiment: Experiment, row: Row, scale: str, config: training.Config | None
 ) -> dict[str, dict[str, Any]]:
-    """Return all that a row's numbers depend on, in sections of fields."""
+    """Return all settings of a row that affect its numbers, by section and field."""
     if config is not None:
         return training.to_dict(config)
     computed = {
@@ -132,15 +132,17 @@ def identity_of(
 def distinct_rows(
     experiment: Experiment, scale: str, seen: set[str] | None = None
 ) -> list[Row]:
-    """Return rows that together have every network and every other setting.
+    """Return rows that together cover all settings of an experiment.
 
-    Settings are the noise on the input and on hidden layers, one sample or several, and
-    `OTHERS`. Numbers, such as rates above 0 and learning rates, do not count.
+    Settings are the network, the noise on the input and on hidden layers, one noise
+    sample or several, and the fields `OTHERS`. Numbers, such as learning rates and
+    positive dropout rates, are ignored.
 
     Args:
-      experiment: experiment with the rows.
-      scale: scale.
-      seen: what other experiments have had already, which is updated; None: nothing.
+      experiment: experiment that contains the rows.
+      scale: scale of the experiment.
+      seen: settings that need not be covered, such as those of other experiments. The
+        set is updated.
     """
     seen = set() if seen is None else seen
     taken = []
@@ -153,7 +155,7 @@ def distinct_rows(
 
 
 def _settings(config: training.Config) -> list[tuple[Any, ...]]:
-    """Network (without its widths), noise, and the fields `OTHERS`."""
+    """Return the network (without its widths), noise, and the fields `OTHERS`."""
     fields, noise = training.to_dict(config), config.noise
     model = {**fields["model"], "widths": len(config.model.widths)}
     shape = "components" if "pca" in config.data.preprocess else _shape(config)[0]
@@ -173,10 +175,10 @@ def _settings(config: training.Config) -> list[tuple[Any, ...]]:
 
 
 def check_full_width(experiment: Experiment) -> dict[str, int]:
-    """Build the network of every row at full width, as shapes: nothing is computed.
+    """Build the network of every row at full width, as shapes without values.
 
     Returns:
-      Row -> number of parameters.
+      Name of a row -> number of parameters.
 
     Raises:
       ValueError: a network cannot be built.
@@ -197,7 +199,7 @@ def check_full_width(experiment: Experiment) -> dict[str, int]:
 
 
 def _shape(config: training.Config) -> tuple[tuple[int, ...], int | tuple[int, int]]:
-    """Shape of an example, and number of classes."""
+    """Return the shape of an example and the number of classes."""
     shape, num_classes = data.GENERATED_SHAPES[config.data.name]
     if "pca" in config.data.preprocess:
         shape = (config.data.components,)
@@ -216,9 +218,10 @@ def _num_parameters(model: Any, shape: tuple[int, ...]) -> int:
 def comparable(
     experiment: Experiment, scale: str, results: Sequence[Mapping[str, Any]]
 ) -> list[Mapping[str, Any]]:
-    """Return the results of the present definition, or all if there are none.
+    """Return the results of rows that were run with their current configurations.
 
-    Claims compare rows, so that rows of two definitions cannot judge one.
+    A claim compares rows, and rows of different definitions are not comparable. If no
+    row has its current configuration, all results are returned.
     """
     present = [r for r in results if not earlier_settings(experiment, scale, r)]
     return present or list(results)

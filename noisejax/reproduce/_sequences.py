@@ -1,4 +1,4 @@
-"""Scores of the captions and the answers that trained networks give."""
+"""Scores captions and answers of trained networks."""
 
 import numpy as np
 from absl import logging
@@ -7,15 +7,14 @@ from noisejax import evaluators, noise
 from noisejax.reproduce._measure import Measured
 
 CAPTION_SCORES = ("bleu_1", "bleu_2", "bleu_3", "bleu_4", "meteor", "cider", "rouge_l")
-"""Scores of captions; METEOR is None where there is no Java."""
+"""Scores of captions. METEOR is None if Java is not installed."""
 
 TYPES = {"yes_no": "yes/no", "number": "number", "other": "other"}
-"""Type of an answer in results.jsonl -> in the data."""
+"""Type of an answer in results.jsonl -> type in the data set."""
 
 
 def captions(key: noise.Key, model: evaluators.TrainedModel) -> Measured:
-    """Scores of the captions of the test images, decoded greedily."""
-    del key
+    """Score greedily decoded captions of the test images."""
     run = model.run
     scores = dict.fromkeys(CAPTION_SCORES)
     if not evaluators.can_score():
@@ -30,11 +29,11 @@ def captions(key: noise.Key, model: evaluators.TrainedModel) -> Measured:
 
 
 def answers(key: noise.Key, model: evaluators.TrainedModel) -> Measured:
-    """Accuracies of the answers to the test questions, by type of the answer.
+    """Measure accuracies of answers to the test questions, by type of answer.
 
-    VQA's accuracies need the answers of ten people; multiple choice needs the choices.
+    The accuracies of VQA are measured if the data contain the answers of people, and
+    multiple choice if the data also contain choices.
     """
-    del key
     run, data = model.run, model.run.dataset
     x, words = model.inputs(model.test.x), np.asarray(model.test.y)[:, 1:]
     logits = evaluators.answer_logits(run.model, model.variables, x, words)

@@ -1,4 +1,4 @@
-"""table.md: the paper's numbers next to ours, and the verdicts on its claims."""
+"""Formats table.md, with the paper's numbers next to ours and verdicts on claims."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -19,16 +19,16 @@ from noisejax.reproduce._words import (
 )
 
 MAX_COLUMNS = 2
-"""Largest number of metrics that get columns; more get lines."""
+"""Largest number of metrics with a column each. More metrics get a line each."""
 
 
 def format_table(experiment: Experiment, scale: str, results: Sequence[Result]) -> str:
     """Format the results of an experiment as Markdown.
 
     Args:
-      experiment: experiment.
+      experiment: experiment with the rows and claims.
       scale: scale of the results.
-      results: results of whole rows.
+      results: results of complete rows.
     """
     lines = [f"# {experiment.title}", ""]
     lines += [f"{experiment.paper}, {experiment.place}. Scale: {scale}. Command:", ""]
@@ -64,10 +64,16 @@ def _title_of(name: str) -> str:
 
 
 def _rows(experiment: Experiment, scale: str, results: Sequence[Result]) -> list[str]:
-    """Return a line per row; with many metrics, a line per row and metric."""
+    """Return one line per row or, if there are many metrics, per row and metric."""
     metrics, long = experiment.metrics, len(experiment.metrics) > MAX_COLUMNS
+    known = {metric for result in results for metric in result["numbers"]}
+    by_row = {
+        row.name: [result for result in results if result["row"] == row.name]
+        for row in experiment.rows
+    }
     notes = {
-        row.name: _notes(experiment, row, scale, results) for row in experiment.rows
+        row.name: _notes(experiment, row, scale, by_row[row.name])
+        for row in experiment.rows
     }
     head = ["Row", "Metric", "paper", "ours"] if long else ["Row"]
     if not long:
@@ -76,7 +82,7 @@ def _rows(experiment: Experiment, scale: str, results: Sequence[Result]) -> list
     head += ["n", "Seconds", *(["Notes"] if any(notes.values()) else [])]
     lines = table_head(*head)
     for row in experiment.rows:
-        mine = [result for result in results if result["row"] == row.name]
+        mine = by_row[row.name]
         label = row_title(row) + (" (not in the paper)" if row.ours else "")
         n = "" if row.cited else str(sum("failed" not in result for result in mine))
         seconds = f"{sum(result['seconds'] for result in mine):.0f}" if mine else ""
@@ -84,7 +90,7 @@ def _rows(experiment: Experiment, scale: str, results: Sequence[Result]) -> list
         pairs = {
             metric_title(metric): [
                 show_printed(experiment, row, metric),
-                _ours(row, metric, results),
+                _ours(row, metric, mine, known=metric in known),
             ]
             for metric in metrics
         }
@@ -98,30 +104,35 @@ def _rows(experiment: Experiment, scale: str, results: Sequence[Result]) -> list
 def _notes(
     experiment: Experiment, row: Row, scale: str, results: Sequence[Result]
 ) -> str:
-    """Return how a row differs from the paper's, and what failed."""
+    """Return differences between a row and the paper, and failures."""
     notes = list(row.differs)
     earlier = [
         setting
         for result in results
-        if result["row"] == row.name
         for setting in earlier_settings(experiment, scale, result)
     ]
     if earlier:
         settings = ", ".join(dict.fromkeys(earlier))
         notes.append(f"run by an earlier definition with {settings}")
     for result in results:
-        if result["row"] == row.name:
-            if "failed" in result:
-                notes.append(f"stopped: {result['failed']}")
-            for name, error in result.get("unmeasured", {}).items():
-                notes.append(f"seed {result['seed']}, {name} failed: {error}")
+        if "failed" in result:
+            notes.append(f"stopped: {result['failed']}")
+        for name, error in result.get("unmeasured", {}).items():
+            notes.append(f"seed {result['seed']}, {name} failed: {error}")
     return "; ".join(notes)
 
 
-def _ours(row: Row, metric: str, every: Sequence[Result]) -> str:
+def _ours(row: Row, metric: str, results: Sequence[Result], *, known: bool) -> str:
+    """Return our number, or the reason if there is none.
+
+    Args:
+      row: row of the table.
+      metric: metric of the number.
+      results: results of the row.
+      known: True if any row of the table has the metric.
+    """
     if row.cited:
         return "cited by the paper, not run"
-    results = [result for result in every if result["row"] == row.name]
     numbers = [result["numbers"] for result in results]
     values = [found[metric] for found in numbers if metric in found]
     if not values:
@@ -129,7 +140,6 @@ def _ours(row: Row, metric: str, every: Sequence[Result]) -> str:
             return "failed"
         if not results:
             return "not run"
-        known = any(metric in result["numbers"] for result in every)
         return "does not apply" if known else "not measured"
     values = [value for value in values if value is not None]
     if not values:
@@ -140,7 +150,7 @@ def _ours(row: Row, metric: str, every: Sequence[Result]) -> str:
 
 
 def show_mean(values: Sequence[float]) -> str:
-    """Return mean and standard error, with the digits that the error supports."""
+    """Return mean and standard error; the error has two significant digits."""
     mean = float(np.mean(values))
     if len(values) < 2:
         return f"{mean:.4g}"
@@ -152,7 +162,7 @@ def show_mean(values: Sequence[float]) -> str:
 
 
 def _claims(experiment: Experiment, scale: str, results: Sequence[Result]) -> list[str]:
-    """Return each claim with its verdict."""
+    """Return each claim, followed by its verdict."""
     if experiment.scales[scale].generated:
         return [f"{c.text} No verdict on generated data." for c in experiment.claims]
     results = comparable(experiment, scale, results)
@@ -194,12 +204,12 @@ def _devices(results: Sequence[Result]) -> list[str]:
 def commands(
     experiment: Experiment, scale: str, results: Sequence[Result]
 ) -> list[str]:
-    """Return the command that gives a table, or one per number of seeds.
+    """Return the commands that reproduce a table, one for each number of seeds.
 
     Args:
-      experiment: experiment.
+      experiment: experiment with the rows.
       scale: scale of the results.
-      results: results of whole rows.
+      results: results of complete rows.
     """
     usual = experiment.scales[scale].num_seeds
     num_seeds: Mapping[str, int] = {

@@ -1,4 +1,4 @@
-"""Verdicts on a paper's claims, and effects of a crossed design, with intervals."""
+"""Judges claims of papers, and estimates effects of a crossed design."""
 
 import dataclasses
 import itertools
@@ -23,26 +23,27 @@ from noisejax.reproduce._words import (
 CONFIDENCE = 0.95
 
 WORDS = ("not held", "not resolved", "held")
-"""Verdicts on contrasts; the first of them that occurs is that of the claim."""
+"""Verdicts on contrasts, worst first. The worst verdict is that of the claim."""
 
 CHOSEN_BY = "validation_error_percent"
-"""Metric by which one of several rows is chosen."""
+"""Metric by which the best of several rows is chosen."""
 
 ROUNDING = 1e-6
-"""Relative spread over seeds at or below which there is no interval."""
+"""Relative spread over seeds that counts as rounding, so there is no interval."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Estimate:
-    """Mean and 95 % interval over seeds.
+    """Mean and 95 % confidence interval over seeds.
+
+    The interval is infinite for one seed, and if all seeds have the same value.
 
     Attributes:
       value: mean over seeds.
       standard_error: standard error of the mean; NaN for one seed.
-      low: lower end of the interval, by Student's law; -∞ for one seed, and if all
-        seeds have the same value, since there is no spread to judge by.
+      low: lower end of the interval, by Student's t distribution.
       high: upper end of the interval.
-      num_seeds: n.
+      num_seeds: number of seeds n.
     """
 
     value: float
@@ -53,12 +54,12 @@ class Estimate:
 
 
 def estimate(values: Sequence[float], *, magnitude: float = 0.0) -> Estimate:
-    """Estimate a mean by Student's law:  x̄ ± t(n - 1) s / √n.
+    """Estimate a mean and its Student interval,  x̄ ± t(n - 1) s / √n.
 
     Args:
       values: one number per seed.
-      magnitude: size of the numbers that the values are differences of. A spread of its
-        rounding is no spread.
+      magnitude: magnitude of the numbers whose differences are `values`. A spread below
+        10⁻⁶ of it counts as rounding, and the interval is infinite.
     """
     n, mean = len(values), float(np.mean(values))
     if n < 2:
@@ -97,12 +98,12 @@ def estimate_contrast(
     """Estimate a contrast over the seeds that all its rows share.
 
     Args:
-      contrast: weighted sum of rows' numbers, taken within each seed.
+      contrast: weighted sum of the rows' numbers, which is computed for each seed.
       numbers: numbers of the rows.
-      exact: True if they are computed, so that the interval is the value.
+      exact: True if the numbers are exact, so that the interval is the value.
 
     Returns:
-      The estimate; None if a row has no number.
+      The estimate; None if the rows have numbers for no common seed.
     """
     by_term = [
         (weight, numbers.get((row, metric), {}))
@@ -127,14 +128,14 @@ def verdict(
     labels: Mapping[str, str] | None = None,
     exact: bool = False,
 ) -> str:
-    """Return one sentence: held, not held, or not resolved, with the interval.
+    """Return a sentence with the verdict on a claim and the intervals.
 
     Args:
       claim: claim of a paper.
       results: results of the rows.
       scale: scale of the results.
-      labels: row -> words; None: the rows' names.
-      exact: True if the results are computed.
+      labels: name of a row -> label. The default is the name.
+      exact: True if the results are exact, because they are computed.
     """
     if scale in claim.untestable:
         return f"Not testable at this scale: {claim.untestable[scale]}."
@@ -163,10 +164,10 @@ def verdict(
 def judge_claim(
     claim: Claim, numbers: Numbers, *, exact: bool = False
 ) -> tuple[list[tuple[Contrast, Estimate, str]], str]:
-    """Judge every contrast of a claim that was run.
+    """Judge the contrasts of a claim for which there are results.
 
     Returns:
-      Contrast, estimate and word of `WORDS` of each; and if there are none, the reason.
+      A list of (contrast, estimate, word of `WORDS`), and the reason if it is empty.
     """
     judged = []
     chosen = [choose_rows(contrast, numbers) for contrast in claim.contrasts]
@@ -180,7 +181,7 @@ def judge_claim(
 
 
 def _judge(contrast: Contrast, found: Estimate) -> str:
-    """Judge a contrast; its bounds are excluded: a difference of 0 is not better."""
+    """Judge a contrast. Bounds are exclusive, so a difference of 0 is not better."""
     above = contrast.low == -math.inf or contrast.low < found.low
     below = contrast.high == math.inf or found.high < contrast.high
     if above and below:
@@ -198,7 +199,7 @@ def describe(
     exact: bool,
     alone: bool = False,
 ) -> str:
-    """Return "A 1.14 [1.04, 1.25] points better than B"; A and B if not alone."""
+    """Return "A 1.14 [1.04, 1.25] points better than B", or the number if `alone`."""
     metrics = list(dict.fromkeys(metric for *_, metric in contrast.terms))
     weights = [weight for weight, *_ in contrast.terms]
     rows = [labels.get(row, row) for _, row, _ in contrast.terms]
@@ -230,7 +231,7 @@ def describe(
 
 
 def _show(found: Estimate, exact: bool, *, flip: bool = False) -> tuple[str, str]:
-    """Return value with interval, and why there is no interval, if there is none."""
+    """Return the value with its interval, and the reason if there is no interval."""
     value, low, high = found.value, found.low, found.high
     if flip:
         value, low, high = -value, -high, -low
@@ -248,20 +249,20 @@ def effects(
 ) -> dict[str, Estimate]:
     """Estimate main effects and interactions of a crossed design on a metric.
 
-    A main effect is the mean difference between two levels over all other cells, and an
-    interaction half the difference of an effect between the other's levels. A factor of
-    more levels is compared with its first, level by level; other levels are left out.
-    Differences are taken within a seed.
+    A main effect is the mean difference between two levels of a factor over the levels
+    of all other factors. An interaction is half the difference of an effect between two
+    levels of another factor. If a factor has more than two levels, each level is
+    compared with the first. Differences are computed for each seed.
 
     Args:
-      rows: rows of the experiment; those that have all factors are its cells.
+      rows: rows of the experiment. Rows that have all factors are cells of the design.
       factors: factors of the design.
       results: results of the rows.
-      metric: metric that is compared.
+      metric: metric to compare.
 
     Returns:
-      Name -> effect: the main effects, then the interactions, which have " x " in their
-      names; {} if a cell has not been run.
+      Name -> effect. The main effects come first; names of interactions contain " x ".
+      The result is {} if a cell has not been run.
     """
     numbers = numbers_of(results)
     cells = {

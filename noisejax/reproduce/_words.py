@@ -1,4 +1,4 @@
-"""Words for metrics, factors and numbers in tables and figures."""
+"""Labels for metrics, factors and numbers in tables and figures."""
 
 import math
 from collections.abc import Sequence
@@ -72,17 +72,17 @@ TITLES = {
     "acceleration/slope": "Slope of g between its steps",
     "shape": "Shape s at",
 }
-"""Metric, or its first part -> words, with the unit."""
+"""Metric, or its part before "/" -> label with the unit."""
 
 BETTER_IF_LOWER = {"test_error_percent": True, "code_quality_bits": False}
 BETTER_IF_LOWER |= {"test_accuracy_percent": False, "train_accuracy_percent": False}
-"""Metric -> True if a lower number is better; of others neither is."""
+"""Metric -> True if lower is better. For other metrics, neither is better."""
 
 UNITS = {"code_quality_bits": "bits", "epochs_to_converge": "epochs"}
-"""Metric -> unit of a difference; percentages differ in points."""
+"""Metric -> unit of a difference. The unit for percentages is points."""
 
 DATA = {"mnist": "MNIST", "cifar10": "CIFAR-10", "cifar100": "CIFAR-100"}
-"""Data set -> its spelling."""
+"""Name of a data set -> its spelling in text."""
 
 FACTORS = {
     "scheme random": "Random dropout",
@@ -102,11 +102,11 @@ FACTORS = {
     "invariant": "Invariant dropout",
     "average": "Running average",
 }
-"""Level of a factor -> words."""
+"""Level of a factor -> label."""
 
 
 def metric_title(metric: str) -> str:
-    """Return a metric in words: "Slope gain, hidden layer 2"."""
+    """Return the label of a metric, such as "Slope gain, hidden layer 2"."""
     if metric in TITLES:
         return TITLES[metric]
     name, *rest = metric.split("/")
@@ -119,7 +119,7 @@ def metric_title(metric: str) -> str:
 
 
 def split_layer(metric: str) -> tuple[str, str]:
-    """Return a metric without its layer, and the layer in words; "" if it has none."""
+    """Return the labels of a metric without its layer, and of the layer or ""."""
     name, _, last = metric.rpartition("/")
     if name and last.startswith(("layer", "last", "input")):
         return metric_title(name), layer_title(last)
@@ -127,23 +127,23 @@ def split_layer(metric: str) -> tuple[str, str]:
 
 
 def factor_words(level: object) -> str:
-    """Return a level of a factor in words: "Random dropout", "MNIST"."""
+    """Return the label of a factor's level, such as "Random dropout" or "MNIST"."""
     name = str(level)
     if name in FACTORS:
         return FACTORS[name]
     words = name.replace("_", " ")
-    return {"gaaf": "GAAF"}.get(name) or words[:1].upper() + words[1:]
+    return words[:1].upper() + words[1:]
 
 
 def row_title(row: Row) -> str:
-    """Return a row's label with a capital letter, and data sets as they are spelt."""
+    """Return the label of a row, capitalised and with the spelling of data sets."""
     first, comma, rest = row.label.removeprefix("+").partition(",")
     words = DATA.get(first) or first[:1].upper() + first[1:]
     return f"{words}{comma}{rest}"
 
 
 def row_labels(rows: Sequence[Row]) -> dict[str, str]:
-    """Return row -> its label as it reads within a sentence; abbreviations stay."""
+    """Return row name -> label within a sentence, in lower case if it is a word."""
     titles = {row.name: row_title(row) for row in rows}
     return {
         name: title if not title[1:2].islower() else title[:1].lower() + title[1:]
@@ -162,7 +162,7 @@ def table_head(*cells: str) -> list[str]:
 
 
 def show_printed(experiment: Experiment, row: Row, metric: str) -> str:
-    """Return the paper's number with its digits, or why there is none."""
+    """Return the paper's number as printed, or the reason if there is none."""
     printed = row.printed.get(metric)
     if printed is None:
         if row.ours:
@@ -178,9 +178,9 @@ def show_printed(experiment: Experiment, row: Row, metric: str) -> str:
 
 
 def decimals_of(half_width: float) -> int:
-    """Return the decimals of a number that its interval supports.
+    """Return the number of decimals for a number with an interval.
 
-    Two digits of the half-width, or one if it is 4 or more.
+    The half-width is shown with two digits, or one if its first digit is 4 or more.
     """
     exponent = math.floor(math.log10(half_width))
     return min(8, max(0, (half_width < 4 * 10**exponent) - exponent))

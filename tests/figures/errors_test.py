@@ -63,7 +63,10 @@ def test_losses_have_a_panel_of_their_own_and_near_values_a_plain_axis():
     [
         ({}, "nothing to draw: runs must not be empty"),
         ({"a": {}}, "the splits of a must not be empty"),
-        ({"a": {"test": [1.0, 2.0]}}, r"a, test: a curve is \[seeds, epochs\], got"),
+        (
+            {"a": {"test": [1.0, 2.0]}},
+            r"a, test: curves must be \[seeds, epochs\], got",
+        ),
         ({"a": {"test": np.zeros((0, 3))}}, r"got shape \(0, 3\)"),
     ],
 )

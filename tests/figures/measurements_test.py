@@ -188,7 +188,7 @@ def test_input_shift():
         (lambda: figures.net_values({}), "networks must not be empty"),
         (lambda: figures.slopes(Z, Z, Z[1:]), r"noisy \(4,\)"),
         (lambda: figures.slopes(Z, Z, Z, counts=Z[1:]), r"counts \(4,\)"),
-        (lambda: figures.residuals(Z, Z), r"are \[layers, examples\]"),
+        (lambda: figures.residuals(Z, Z), r"shape \[layers, examples\]"),
         (lambda: figures.residuals(Z[None], Z[None, 1:]), r"\(1, 5\) and \(1, 4\)"),
         (lambda: figures.shifts_against_activity({}), "layers must not be empty"),
         (

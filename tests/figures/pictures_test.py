@@ -65,19 +65,19 @@ def test_shift_images_are_symmetric_about_zero():
             lambda: figures.back_projections(X, X),
             r"projected must be \[examples, masks, height, width\]",
         ),
-        (lambda: figures.back_projections(X, X[:1, None]), "the same images"),
+        (lambda: figures.back_projections(X, X[:1, None]), "the images of originals"),
         (lambda: figures.back_projections(X, X[:, None], titles=["x"]), "1 titles"),
         (
             lambda: figures.back_projections(X[:0], X[:0, None]),
             r"got shape \(0, 6, 6\)",
         ),
-        (lambda: figures.units_shut_off(X[0], X, X[:1]), "an image per"),
+        (lambda: figures.units_shut_off(X[0], X, X[:1]), "one image per"),
         (lambda: figures.units_shut_off(X[0], X, X, names=["a"]), "1 names"),
         (lambda: figures.shift_images(X[0], X[0, 1:]), "same size"),
         (lambda: figures.page([]), "at least one drawing"),
         (
             lambda: figures.page([figures.bars], row_heights_cm=(1.0, 2.0)),
-            "each of the 1 rows",
+            "1 numbers, one per row",
         ),
     ],
 )
