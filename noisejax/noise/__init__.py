@@ -1,4 +1,4 @@
-"""Noise as data: schemes draw samples, one function applies them."""
+"""Noise as data. A scheme draws a sample from a key, and `apply` applies the sample."""
 
 from noisejax.noise._checks import Key as Key
 from noisejax.noise._checks import Rate as Rate

@@ -1,7 +1,7 @@
-"""Checks of what users pass: keys, rates, bits and axes.
+"""Checks of arguments: keys, rates, bits and axes.
 
-Each check returns the argument in one form and raises an error that names the rule.
-Public functions and `Scheme.sample` check once; the code below them does not.
+Each check converts a valid argument to one form and raises an error for an invalid one.
+Public functions and `Scheme.sample` check their arguments; private functions do not.
 """
 
 import numbers
@@ -15,29 +15,32 @@ from jax import numpy as jnp
 from jaxtyping import Array, Float32
 
 Key: TypeAlias = jax.Array
-"""A typed scalar key, or the raw uint32 array that Flax hands to layers."""
+"""A typed scalar key, or a raw uint32 key, which Flax passes to layers."""
 
 Rate: TypeAlias = float | np.ndarray | jax.Array
-"""A Python float, a scalar array, or an array of x's rank that broadcasts to x."""
+"""A Python float, a scalar array, or an array of rank `x.ndim` that broadcasts to x."""
 
 Shape: TypeAlias = Sequence[int]
 
 LEVELS = {32: 2**23, 8: 2**8}
-"""Number of values of a uniform draw; `jax.random.uniform` keeps 23 of 32 bits."""
+"""Number of distinct uniform values for each number of random bits.
+
+`jax.random.uniform` uses 23 of 32 bits.
+"""
 
 
 def as_key(key: Key) -> Key:
     """Return `key` as one typed PRNG key.
 
     Args:
-      key: a typed key (`jax.random.key`) of shape (), or a raw uint32 key array
-        (`jax.random.PRNGKey`, Flax's `make_rng`).
+      key: typed key of shape (), from `jax.random.key`, or raw uint32 key, from
+        `jax.random.PRNGKey` or Flax's `make_rng`.
 
     Returns:
-      The typed key, shape ().
+      Typed key of shape ().
 
     Raises:
-      TypeError: `key` is anything else, such as a plain integer.
+      TypeError: `key` is not a key, for example a plain integer.
       ValueError: `key` is an array of several keys.
 
     Example:
@@ -50,7 +53,7 @@ def as_key(key: Key) -> Key:
     if dtype is None:
         raise TypeError(
             "key must be a JAX random key and comes first, got "
-            f"{type(key).__name__} {key!r}; make one with jax.random.key(0)"
+            f"{type(key).__name__} {key!r}. Create a key with jax.random.key(0)"
         )
     if jnp.issubdtype(dtype, jax.dtypes.prng_key):
         typed = key
@@ -60,18 +63,18 @@ def as_key(key: Key) -> Key:
         except (TypeError, ValueError) as error:
             raise TypeError(
                 "a raw key must be the uint32 array of jax.random.PRNGKey, got "
-                f"uint32{list(key.shape)}; prefer a typed key, jax.random.key(0)"
+                f"uint32{list(key.shape)}. Prefer a typed key: jax.random.key(0)"
             ) from error
     else:
         raise TypeError(
             "key must be a JAX random key, got an array "
             f"{dtype}{list(key.shape)}. The key comes first, as in "
-            "noise.dropout(key, x, rate=0.5); make one with jax.random.key(0)"
+            "noise.dropout(key, x, rate=0.5). Create a key with jax.random.key(0)"
         )
     if typed.shape:
         raise ValueError(
-            f"one key is needed, got an array of keys of shape {typed.shape}; "
-            "draw one sample per key with jax.vmap"
+            f"one key is needed, got an array of keys of shape {typed.shape}. "
+            "Use jax.vmap to draw one sample per key"
         )
     return typed
 
@@ -82,22 +85,22 @@ def as_key(key: Key) -> Key:
 def check_rate(
     rate: Rate, shape: tuple[int, ...] = (), *, bits: int = 32
 ) -> float | Float32[Array, "..."]:
-    """Return a rate as a Python float if it is known, else as a float32 array.
+    """Check a rate and return a Python float or a float32 array.
 
     Args:
-      rate: probability of being dropped, in [0, 1).
-      shape: shape of the array that the rate is for.
-      bits: random bits per unit; a known rate above 0 must not round to 0 or 1.
+      rate: probability of dropping a unit, in [0, 1).
+      shape: shape of the array that receives the noise.
+      bits: number of random bits per unit. A Python or NumPy rate above 0 must not
+        round to 0 or 1.
 
     Returns:
-      A Python float, or an array of the rank of `shape` through which no gradient
-      flows.
+      Python float for a Python or NumPy scalar; otherwise an array with the rank of
+      `shape`, without a gradient.
 
     Raises:
       TypeError: `rate` is not a real number.
-      ValueError: `rate` has a shape that is neither () nor of the rank of `shape`, or
-        its Python or NumPy value lies outside [0, 1). Values of JAX arrays are not
-        checked.
+      ValueError: `rate` is neither a scalar nor broadcastable to `shape`, or a Python
+        or NumPy value is outside [0, 1). The values of JAX arrays are not checked.
     """
     rule = "rate is the probability of being dropped and must lie in [0, 1)"
     level = _check_level(rate, shape, "rate", rule, lambda r: (r >= 0) & (r < 1))
@@ -109,7 +112,7 @@ def check_rate(
 def check_stddev(
     stddev: Rate, shape: tuple[int, ...] = ()
 ) -> float | Float32[Array, "..."]:
-    """Like `check_rate`, for a standard deviation: finite, 0 or more."""
+    """Check a standard deviation like a rate; it must be finite and 0 or more."""
     rule = "stddev is a standard deviation and must be finite and at least 0"
     return _check_level(
         stddev, shape, "stddev", rule, lambda s: (s >= 0) & np.isfinite(s)
@@ -129,7 +132,7 @@ def _check_level(
         per_example = (-1,) + (1,) * (len(shape) - 1)
         raise ValueError(
             f"{name} must be a single number, or an array that has the rank of x and "
-            f"broadcasts to its shape {shape}; got shape {np.shape(level)}. For a "
+            f"broadcasts to its shape {shape}; got shape {np.shape(level)}. For one "
             f"{name} per example pass {name}.reshape({per_example})"
         )
     if not isinstance(level, jax.Array):
@@ -150,13 +153,13 @@ def _is_real(level: Any) -> bool:
 
 
 def own_rate(rate: float) -> float:
-    """Return the rate of a scheme, which must be a Python number in [0, 1)."""
+    """Check the rate of a scheme: a Python number in [0, 1)."""
     _check_static(rate, "rate", "dropout")
     return float(check_rate(rate))
 
 
 def own_stddev(stddev: float) -> float:
-    """Return the standard deviation of a scheme, which must be a Python number."""
+    """Check the standard deviation of a scheme: a Python number, 0 or more."""
     _check_static(stddev, "stddev", "gaussian_noise")
     return float(check_stddev(stddev))
 
@@ -165,7 +168,7 @@ def _check_static(level: Any, name: str, function: str) -> None:
     if isinstance(level, jax.Array) or np.ndim(level):
         raise TypeError(
             f"the {name} of a scheme must be a Python float, got an array of shape "
-            f"{np.shape(level)}; pass an array or a traced {name} to a function such "
+            f"{np.shape(level)}. Pass an array or a traced {name} to a function such "
             f"as noise.{function}(key, x, {name}=...), or to scheme.sample(level=...)"
         )
 
@@ -180,21 +183,21 @@ def check_bits(bits: int) -> int:
 
 
 def round_rate(rate: float, *, bits: int) -> float:
-    """Rounds a rate to the one that is drawn with `bits` random bits per unit.
+    """Round a rate to the rate that masks of `bits` random bits per unit have.
 
-    A byte resolves a probability to 1/256. At 8 bits a rate becomes the nearest
-    multiple of 1/256, and the scale follows it, so the mean of dropout stays exact. At
-    32 bits the rate is drawn as it is (to 2⁻²³, like `jax.random.bernoulli`).
+    At 8 bits a rate is rounded to the nearest multiple of 1/256. The scale uses the
+    rounded rate, so the mean of dropout stays exact. At 32 bits the rate is returned
+    unchanged; masks have it to a precision of 2⁻²³, as in `jax.random.bernoulli`.
 
     Args:
-      rate: Python number in [0, 1).
-      bits: random bits per unit, 32 or 8.
+      rate: probability of dropping a unit, a Python number in [0, 1).
+      bits: number of random bits per unit, 32 or 8.
 
     Returns:
-      The rate that is drawn.
+      Rounded rate.
 
     Raises:
-      ValueError: `rate` lies outside [0, 1), or is above 0 and rounds to 0 or 1.
+      ValueError: `rate` is outside [0, 1), or is above 0 and rounds to 0 or 1.
 
     Example:
       >>> from noisejax import noise
@@ -206,7 +209,7 @@ def round_rate(rate: float, *, bits: int) -> float:
 
 
 def rounded(rate: float, bits: int) -> float:
-    """`round_rate` for checked arguments."""
+    """Round a rate as `round_rate` does, without checks."""
     return rate if bits == 32 else round(rate * LEVELS[bits]) / LEVELS[bits]
 
 
@@ -218,7 +221,8 @@ def _check_resolved(rate: float | np.ndarray, bits: int) -> None:
     if lost.any():
         raise ValueError(
             f"rate {float(rates[lost][0])!r} rounds to {rounded[lost][0]:.0f} with "
-            f"{bits} random bits per unit, which resolve it to 1/{levels}; use bits=32"
+            f"{bits} random bits per unit, because rates are then multiples of "
+            f"1/{levels}. Use bits=32"
         )
 
 
@@ -226,7 +230,7 @@ def _check_resolved(rate: float | np.ndarray, bits: int) -> None:
 
 
 def broadcasts(small: tuple[int, ...], large: tuple[int, ...]) -> bool:
-    """True if `small` has the rank of `large`, and its axes or axes of size 1."""
+    """Return True if the ranks are equal and each axis of `small` is equal or 1."""
     if len(small) != len(large):
         return False
     others = [m for m, n in zip(small, large, strict=True) if m != n and m != 1]
@@ -234,7 +238,7 @@ def broadcasts(small: tuple[int, ...], large: tuple[int, ...]) -> bool:
 
 
 def check_axes(axes: int | Sequence[int]) -> tuple[int, ...]:
-    """Return axes as a tuple of ints, so that schemes hash; one int is one axis."""
+    """Return axes, one int or several, as a tuple of ints, which is hashable."""
     axes = (axes,) if isinstance(axes, int) else tuple(axes)
     if not all(isinstance(axis, int) for axis in axes):
         raise TypeError(f"broadcast_dims must be integers, got {axes!r}")
@@ -242,7 +246,7 @@ def check_axes(axes: int | Sequence[int]) -> tuple[int, ...]:
 
 
 def check_batch_dims(batch_dims: int) -> int:
-    """Return `batch_dims`; raise a ValueError unless it is an integer from 0 on."""
+    """Return `batch_dims`; raise a ValueError unless it is an integer, 0 or more."""
     is_int = isinstance(batch_dims, int) and not isinstance(batch_dims, bool)
     if not is_int or batch_dims < 0:
         raise ValueError(
@@ -253,40 +257,48 @@ def check_batch_dims(batch_dims: int) -> int:
 
 
 def share_behind(shape: tuple[int, ...], batch_dims: int) -> tuple[int, ...]:
-    """`shape` with size 1 behind its batch axes; a ValueError if they are too many."""
+    """Return `shape` with size 1 in place of each axis after the batch axes.
+
+    Raises:
+      ValueError: `shape` has fewer than `batch_dims` axes.
+    """
     if batch_dims > len(shape):
         raise ValueError(
-            f"batch_dims={batch_dims} exceeds the {len(shape)} axes of shape {shape}; "
-            "inside jax.vmap over examples use batch_dims=0"
+            f"batch_dims={batch_dims} exceeds the {len(shape)} axes of shape {shape}. "
+            "Use batch_dims=0 inside jax.vmap over examples"
         )
     return shape[:batch_dims] + (1,) * (len(shape) - batch_dims)
 
 
 def share(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...]:
-    """`shape` with size 1 along `axes`; a ValueError if an axis does not exist."""
+    """Return `shape` with size 1 along `axes`.
+
+    Raises:
+      ValueError: `shape` has no such axis.
+    """
     if not axes:
         return shape
     for axis in axes:
         if not -len(shape) <= axis < len(shape):
             raise ValueError(
-                f"broadcast_dims names axis {axis}, but the array has {len(shape)} "
-                f"axes: its shape is {shape}"
+                f"broadcast_dims names axis {axis}, but the array of shape {shape} has "
+                f"{len(shape)} axes"
             )
     shared = {axis % len(shape) for axis in axes}
     return tuple(1 if i in shared else n for i, n in enumerate(shape))
 
 
 def fit(small: Shape, shape: Shape, *, name: str) -> tuple[int, ...]:
-    """`small` with leading axes of size 1, to broadcast with the axes of `shape`.
+    """Return `small` with leading axes of size 1, so that it broadcasts to `shape`.
 
     Raises:
-      ValueError: an axis of `small` is neither the one of `shape` nor 1.
+      ValueError: `small` does not broadcast to the last axes of `shape`.
     """
     missing = len(shape) - len(small)
     if missing < 0 or not broadcasts(tuple(small), tuple(shape[missing:])):
         raise ValueError(
             f"{name} must have the shape of the last axes of {tuple(shape)}, such as "
-            f"{tuple(shape[1:])} for one per unit or {tuple(shape[-1:])} for one per "
-            f"feature; got {tuple(small)}"
+            f"{tuple(shape[1:])} for one value per unit or {tuple(shape[-1:])} for one "
+            f"value per feature; got {tuple(small)}"
         )
     return (1,) * missing + tuple(small)

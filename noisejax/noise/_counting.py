@@ -1,4 +1,4 @@
-"""Counting applied samples, so that noise which is switched off is noticed."""
+"""Count the samples that are applied, to notice noise that is switched off."""
 
 import contextlib
 import contextvars
@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 @dataclasses.dataclass
 class SampleCount:
-    """Number of samples that `apply` was called with.
+    """Number of samples that `apply` has applied.
 
     Attributes:
-      applied: number of calls.
+      applied: number of calls of `apply`.
 
     Example:
       >>> from noisejax import noise
@@ -31,12 +31,13 @@ COUNT: contextvars.ContextVar[SampleCount | None] = contextvars.ContextVar(
 
 @contextlib.contextmanager
 def count_samples() -> Iterator[SampleCount]:
-    """Count the calls of `apply` within it; under jit, those made while tracing.
+    """Count the calls of `apply` inside this context manager.
 
-    If a network that should be noisy counts none, its noise is switched off.
+    Under `jax.jit` calls are counted during tracing only. A count of 0 for a noisy
+    network shows that its noise is switched off.
 
     Yields:
-      The count, which grows.
+      Count of the calls, updated by each call.
 
     Example:
       >>> import jax, jax.numpy as jnp

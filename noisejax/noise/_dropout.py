@@ -1,4 +1,4 @@
-"""Dropout, and random dropout, whose noise level is drawn too."""
+"""Dropout, dropconnect, and random dropout, which also draws its rate."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ from noisejax.noise._sample import MaskSample, Scheme, apply_scheme
 
 
 class MaskScheme(Scheme):
-    """A scheme with the fields rate, bits and scale, whose samples have a mask."""
+    """Base class of schemes that draw masks; its fields are rate, bits and scale."""
 
     rate: float
     bits: int
@@ -39,14 +39,14 @@ class MaskScheme(Scheme):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.bits < 32:
-            round_rate(self.rate, bits=self.bits)  # an error if it rounds to 0 or 1
+            round_rate(self.rate, bits=self.bits)  # raises if the result is 0 or 1
 
     @property
     def level(self) -> float:
         return self.rate
 
     def mask_shape(self, shape: Shape) -> tuple[int, ...]:
-        """`shape` with size 1 along the axes that share a bit."""
+        """Return `shape` with size 1 along each axis that shares its mask."""
         return share(tuple(shape), tuple(self.broadcast_dims))
 
     def sample(
@@ -76,12 +76,15 @@ class MaskScheme(Scheme):
 class Dropout(MaskScheme):
     """Dropout:  ã = m ⊙ a / (1 - rate),  m ~ Bernoulli(1 - rate) per unit.
 
-    (Bouthillier et al. 2015, eq. 9, whose p is our rate. The scaled mask has mean 1 and
-    variance rate / (1 - rate).) For recurrent networks on [B, T, H],
-    `broadcast_dims=(1,)` is one mask per sequence. Arguments: see `dropout`.
+    This is eq. 9 of Bouthillier et al. (2015), who write p for the rate. The scaled
+    mask has mean 1 and variance rate / (1 - rate). In a recurrent network on
+    [B, T, H], `broadcast_dims=(1,)` draws one mask per sequence.
+
+    Arguments: see `dropout`.
 
     Attributes:
-      scale: False leaves kept units as they are (papers that scale at test time).
+      scale: True to multiply kept units by 1 / (1 - rate); False to keep them
+        unscaled, as in papers that scale at test time.
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -106,28 +109,29 @@ def dropout(
     bits: int = 32,
     broadcast_dims: Sequence[int] = (),
 ) -> Float[Array, "*shape"]:
-    """Dropout:  ã = m ⊙ a / (1 - rate),  m ~ Bernoulli(1 - rate) per unit.
+    """Apply dropout:  ã = m ⊙ a / (1 - rate),  m ~ Bernoulli(1 - rate) per unit.
 
-    (Bouthillier et al. 2015, eq. 9.) It is `apply(x, Dropout(...).sample(...))`.
+    This is eq. 9 of Bouthillier et al. (2015). The function is equivalent to
+    `apply(x, Dropout(...).sample(...))`.
 
     Args:
-      key: typed or raw PRNG key. Consumed.
+      key: PRNG key, typed or raw. Do not reuse it.
       x: floating array, any shape.
-      rate: probability of being dropped, in [0, 1): a Python float, a scalar array (a
-        schedule of the step, traced or not), or an array of x's rank that broadcasts to
-        x ([B, 1] for a rate per example). Values of JAX arrays are not checked; at or
-        above 1 they give zeros. No gradient flows to the rate.
-      bits: random bits per unit: 32, or 8 for a quarter of the random numbers. At 8
-        bits the rate is rounded to a multiple of 1/256, and the scale follows it.
+      rate: probability of dropping a unit, in [0, 1). A Python float, a scalar array
+        (such as the value of a schedule), or an array with the rank of x that
+        broadcasts to x ([B, 1] for one rate per example). The values of JAX arrays are
+        not checked; rates of 1 or more give zeros. The rate receives no gradient.
+      bits: number of random bits per unit, 32 or 8. With 8 bits, a quarter of the
+        random numbers is needed, and the rate is rounded to a multiple of 1/256.
       broadcast_dims: axes along which the mask is shared.
 
     Returns:
-      Noisy x: its shape, its dtype.
+      Noisy array, with the shape and dtype of x.
 
     Raises:
       TypeError: `key` is not a key, `x` is not floating, or `rate` is not a number.
-      ValueError: a Python or NumPy rate lies outside [0, 1), has another shape, or
-        rounds to 0 or 1 at 8 bits.
+      ValueError: a Python or NumPy rate is outside [0, 1) or rounds to 0 or 1 at 8
+        bits, or the shape of the rate does not broadcast to x.
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -146,26 +150,26 @@ def dropout(
 def dropconnect(
     key: Key, w: Float[Array, "*shape"], *, rate: Rate, bits: int = 32
 ) -> Float[Array, "*shape"]:
-    """Dropconnect:  W̃ = M ⊙ W / (1 - rate),  M ~ Bernoulli(1 - rate) per weight.
+    """Apply dropconnect:  W̃ = M ⊙ W / (1 - rate),  M ~ Bernoulli(1 - rate) per weight.
 
-    It is dropout of a weight array; the sample of any scheme can be applied to weights
-    like this. One call gives one mask for all examples. A mask per example, as in the
-    paper, is `jax.vmap` over keys and examples. The test-time network is the mean one
-    (the paper samples a Gaussian there).
+    Dropconnect is dropout on an array of weights. A call draws one mask for all
+    examples. For one mask per example, as in the paper, use `jax.vmap` over keys and
+    examples. At test time use the weights without noise; the paper samples from a
+    Gaussian instead.
 
     Args:
-      key: typed or raw PRNG key. Consumed.
+      key: PRNG key, typed or raw. Do not reuse it.
       w: floating array of weights, any shape.
-      rate: probability that a weight is dropped, as in `dropout`.
-      bits: random bits per weight, 32 or 8.
+      rate: probability of dropping a weight, as in `dropout`.
+      bits: number of random bits per weight, 32 or 8.
 
     Returns:
-      Noisy weights: the shape and dtype of `w`.
+      Noisy weights, with the shape and dtype of `w`.
 
     Raises:
-      TypeError, ValueError: as `dropout`.
+      TypeError, ValueError: as for `dropout`.
 
-    Example: a mask per example.
+    Example: one mask per example.
       >>> import jax, jax.numpy as jnp
       >>> from noisejax import noise
       >>> w, x = jnp.ones((3, 2)), jnp.ones((4, 3))
@@ -185,19 +189,21 @@ def dropconnect(
 class RandomDropout(MaskScheme):
     """Random dropout:  ã = m ⊙ a / (1 - ρ),  ρ ~ U(0, rate),  m ~ Bernoulli(1 - ρ).
 
-    (Bouthillier et al. 2015, section 4.1 and eq. 10, whose p is our rate.) All units of
-    a layer and example share ρ, so the share of dropped units varies from example to
-    example. The scaled mask has mean 1 and variance -log(1 - rate) / rate - 1.
+    This is eq. 10 of Bouthillier et al. (2015, section 4.1), who write p for the rate.
+    All units of an example share ρ, so the fraction of dropped units varies from
+    example to example. The scaled mask has mean 1 and variance
+    -log(1 - rate) / rate - 1.
+
     Arguments: see `random_dropout` and `dropout`.
 
     Attributes:
-      scale: False leaves kept units as they are.
+      scale: True to multiply kept units by 1 / (1 - ρ); False to keep them unscaled.
 
     Example:
       >>> import jax
       >>> from noisejax import noise
       >>> sample = noise.RandomDropout(0.8).sample(jax.random.key(1), (3, 1000))
-      >>> 1 - sample.mask.mean(axis=1)  # the share dropped, per example
+      >>> 1 - sample.mask.mean(axis=1)  # fraction of dropped units per example
       Array([0.584     , 0.19799995, 0.654     ], dtype=float32)
     """
 
@@ -222,12 +228,12 @@ class RandomDropout(MaskScheme):
         largest = self.rate
         if level is not None:
             largest = check_rate(level, rho_shape, bits=self.bits)
-        # Without the barrier XLA may fuse the draw of the levels into that of the mask,
-        # and compile for minutes (jaxlib 0.12, CPU, inside lax.scan, scale=False).
+        # Without the barrier XLA may fuse the draws of the levels and of the mask, and
+        # compile for minutes (jaxlib 0.12, CPU, inside lax.scan, scale=False).
         rho = jax.lax.optimization_barrier(
             draw_levels(rate_key, rho_shape, largest, out_sharding)
         )
-        if self.bits == 8:  # never round to dropping everything: the mean stays 1
+        if self.bits == 8:  # a level that rounds to 1 would change the mean
             rho = jnp.minimum(rho, np.float32(255 / 256))
         if not isinstance(largest, float):  # a traced rate of 1 or more, or NaN
             rho = jnp.where(largest < 1, rho, np.float32(1))
@@ -242,29 +248,30 @@ def random_dropout(
     bits: int = 32,
     batch_dims: int = 1,
 ) -> Float[Array, "*shape"]:
-    """Random dropout:  ã = m ⊙ a / (1 - ρ),  ρ ~ U(0, rate),  m ~ Bernoulli(1 - ρ).
+    """Apply dropout at a random rate ρ ~ U(0, rate):  ã = m ⊙ a / (1 - ρ).
 
-    (Bouthillier et al. 2015, section 4.1 and eq. 10.) It is
-    `apply(x, RandomDropout(...).sample(...))`.
+    This is eq. 10 of Bouthillier et al. (2015, section 4.1). The function is equivalent
+    to `apply(x, RandomDropout(...).sample(...))`.
 
     Args:
-      key: typed or raw PRNG key. Consumed.
-      x: floating array, the first `batch_dims` of its axes are batch axes.
-      rate: largest noise level, in [0, 1): a Python float, a scalar array, or an array
-        of x's rank that broadcasts to the shape of the levels ([B, 1] for x [B, H]).
-        Values of JAX arrays are not checked; at or above 1 they give zeros.
-      bits: random bits per unit, 32 or 8; at 8, ρ is rounded to a multiple of 1/256.
-      batch_dims: number of leading axes with a level each: 1 is a level per example (as
-        in the paper's figure 5), 0 one for all of x. An array [H] without a batch axis,
-        as inside `jax.vmap`, needs 0.
+      key: PRNG key, typed or raw. Do not reuse it.
+      x: floating array, with `batch_dims` batch axes first.
+      rate: upper end of the range of ρ, in [0, 1). A Python float, a scalar array, or
+        an array with the rank of x that broadcasts to the shape of ρ ([B, 1] for x of
+        shape [B, H]). The values of JAX arrays are not checked; rates of 1 or more give
+        zeros.
+      bits: number of random bits per unit, 32 or 8. At 8 bits ρ is rounded to a
+        multiple of 1/256.
+      batch_dims: number of leading axes along which ρ differs. Use 1 for one ρ per
+        example, as in figure 5 of the paper. Use 0 for one ρ for all of x, for example
+        inside `jax.vmap`, where x has no batch axis.
 
     Returns:
-      Noisy x: its shape, its dtype.
+      Noisy array, with the shape and dtype of x.
 
     Raises:
       TypeError: `key` is not a key, `x` is not floating, or `rate` is not a number.
-      ValueError: a Python or NumPy rate lies outside [0, 1), has another shape, or
-        rounds to 0 or 1 at 8 bits; or x has fewer than `batch_dims` axes.
+      ValueError: as for `dropout`, or x has fewer than `batch_dims` axes.
 
     Example:
       >>> import jax, jax.numpy as jnp

@@ -113,19 +113,19 @@ def gaussian_dropout(
 ) -> Float[Array, "*shape"]:
     """Gaussian dropout:  ã = ξ ⊙ a,  ξ ~ N(1, rate / (1 - rate)) per unit.
 
-    The noise has the mean and variance of dropout's scaled mask at the same rate. It is
-    `apply(x, GaussianDropout(...).sample(...))`.
+    The noise has the mean and variance of the scaled dropout mask at the same rate. The
+    function is equivalent to `apply(x, GaussianDropout(...).sample(...))`.
 
     Args:
-      key: typed or raw PRNG key. Consumed.
+      key: PRNG key, typed or raw. Do not reuse it.
       x: floating array, any shape.
-      rate: rate of the dropout whose mean and variance it has, as in `dropout`.
+      rate: rate of the dropout with the same mean and variance, as in `dropout`.
 
     Returns:
-      Noisy x: its shape, its dtype.
+      Noisy array, with the shape and dtype of x.
 
     Raises:
-      TypeError, ValueError: as `dropout`.
+      TypeError, ValueError: as for `dropout`.
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -146,21 +146,21 @@ def gaussian_noise(
 ) -> Float[Array, "*shape"]:
     """Additive Gaussian noise:  ã = a + ε,  ε ~ N(0, stddev²) per unit.
 
-    It is `apply(x, GaussianNoise(...).sample(...))`.
+    The function is equivalent to `apply(x, GaussianNoise(...).sample(...))`.
 
     Args:
-      key: typed or raw PRNG key. Consumed.
+      key: PRNG key, typed or raw. Do not reuse it.
       x: floating array, any shape.
       stddev: standard deviation in the units of x, 0 or more: a Python float, a scalar
-        array, or an array of x's rank that broadcasts to x.
+        array, or an array with the rank of x that broadcasts to x.
 
     Returns:
-      Noisy x: its shape, its dtype.
+      Noisy array, with the shape and dtype of x.
 
     Raises:
       TypeError: `key` is not a key, `x` is not floating, or `stddev` is not a number.
-      ValueError: a Python or NumPy `stddev` is negative or not finite, or it has
-        another shape.
+      ValueError: a Python or NumPy `stddev` is negative or not finite, or the shape of
+        `stddev` does not broadcast to x.
 
     Example:
       >>> import jax, jax.numpy as jnp

@@ -1,19 +1,18 @@
-"""Random draws: every random word of the library is drawn in this file.
+"""Random draws. All random words of the library are drawn in this file.
 
-It reads from top to bottom: the public draws; the values that they make of random
-words; the form of a draw, which follows the platform that is compiled for; the sharding
-of a draw; threefry.
+From top to bottom, the file defines the public draws, the conversion of random words to
+values, the forms of a draw, the sharding of a draw, and threefry.
 
-A draw has one of three forms, all with the same bits:
+A draw has one of three forms, which give the same bits:
 
-- Elementwise: each element computes its own word, so the draw fuses with its use and
-  each device draws its own shard. This is the form on every platform but the CPU.
-- In halves: on a CPU XLA fuses elementwise work into every consumer, so that a mask
-  would be drawn in the forward pass and again in the backward pass. XLA keeps the
-  result of a concatenation, so there the draw is split in two halves.
-- In byte planes: at 8 bits one word serves four elements. Planes are concatenated
-  along the last axis, which must not be sharded. If that is not known, each element
-  computes its own word: the same bits at the price of 32.
+- Elementwise: each element computes its random word. The draw fuses with the operation
+  that uses it, and each device draws its shard only. GPUs and TPUs use this form.
+- In halves: the draw is computed in two halves, which are concatenated. CPUs use this
+  form, because XLA does not fuse through `concatenate`. An elementwise draw would be
+  computed in the forward pass and again in the backward pass.
+- In byte planes: at 8 bits one random word serves four elements. The four planes are
+  concatenated along the last axis, which must not be sharded. If the sharding is
+  unknown, each element computes its random word, which costs as much as 32 bits.
 """
 
 import functools
@@ -56,34 +55,35 @@ def bernoulli_mask(
     bits: int = 32,
     out_sharding: OutSharding = None,
 ) -> Bool[Array, "*shape"]:
-    """Draw a mask: m ~ Bernoulli(1 - rate) per element, True = kept.
+    """Draw a mask, m ~ Bernoulli(1 - rate) per element; True keeps an element.
 
-    With `bits=32` and a threefry key this is `jax.random.bernoulli(key, float32(1 -
-    rate), shape)` bit for bit, only faster; other PRNG implementations use their stock
-    draw. With `bits=8` one random word serves four elements and the rate is rounded to
-    a multiple of 1/256 (`round_rate`). Masks are stable: changing one is a breaking
-    change.
+    With `bits=32` and a threefry key, the mask equals
+    `jax.random.bernoulli(key, float32(1 - rate), shape)` bit for bit and is drawn
+    faster. Keys of other PRNG implementations use `jax.random.bits`. With `bits=8`, one
+    random word serves four elements, and the rate is rounded to a multiple of 1/256
+    (see `round_rate`). The mask of a key does not change between versions, except in a
+    breaking change.
 
-    At 8 bits, four elements share a word if the last axis is known not to be sharded:
-    on one CPU device, under Explicit axes, inside shard_map, or with `out_sharding`.
-    Otherwise each element computes a word, which gives the same mask.
+    At 8 bits, four elements share a word only if the last axis is known not to be
+    sharded: on one CPU device, under Explicit axes, inside `jax.shard_map`, or with
+    `out_sharding`. Otherwise each element computes a word, and the mask is the same.
 
     Args:
-      key: typed or raw PRNG key. Consumed.
+      key: PRNG key, typed or raw. Do not reuse it.
       shape: shape of the mask; axes may be symbolic (`jax.export.symbolic_shape`).
-      rate: probability of being dropped, in [0, 1): a Python float, a scalar array, or
-        an array of the rank of `shape` that broadcasts to it.
-      bits: random bits per element, 32 or 8.
-      out_sharding: sharding of the mask (a NamedSharding, or a PartitionSpec for the
-        mesh in context); each device then draws its own shard only.
+      rate: probability of dropping an element, in [0, 1). A Python float, a scalar
+        array, or an array of rank `len(shape)` that broadcasts to `shape`.
+      bits: number of random bits per element, 32 or 8.
+      out_sharding: sharding of the mask, a NamedSharding, or a PartitionSpec for the
+        current mesh. Each device then draws its shard only.
 
     Returns:
       bool[shape], P(True) = 1 - rate.
 
     Raises:
       TypeError: `key` is not a key, or `rate` is not a number.
-      ValueError: `rate` lies outside [0, 1), has another shape, or rounds to 0 or 1 at
-        8 bits.
+      ValueError: `rate` is outside [0, 1), does not broadcast to `shape`, or rounds to
+        0 or 1 at 8 bits.
 
     Example:
       >>> import jax
@@ -99,21 +99,21 @@ def bernoulli_mask(
 def sample_rate(
     key: Key, shape: Shape, *, rate: Rate, out_sharding: OutSharding = None
 ) -> Float32[Array, "*shape"]:
-    """Draw noise levels: ρ ~ U(0, rate)  (Bouthillier et al. 2015, section 4.1).
+    """Draw random rates, ρ ~ U(0, rate)  (Bouthillier et al. 2015, section 4.1).
 
     Args:
-      key: typed or raw PRNG key. Consumed.
-      shape: shape of the levels; (B, 1, ...) for one level per example.
-      rate: largest level, in [0, 1): a Python float, a scalar array, or an array of
-        the rank of `shape` that broadcasts to it.
-      out_sharding: sharding of the levels, as in `bernoulli_mask`.
+      key: PRNG key, typed or raw. Do not reuse it.
+      shape: shape of the rates; (B, 1, ...) for one rate per example.
+      rate: upper end of the range of ρ, in [0, 1). A Python float, a scalar array, or
+        an array of rank `len(shape)` that broadcasts to `shape`.
+      out_sharding: sharding of the rates, as in `bernoulli_mask`.
 
     Returns:
       float32[shape], in [0, rate).
 
     Raises:
       TypeError: `key` is not a key, or `rate` is not a number.
-      ValueError: `rate` lies outside [0, 1) or has another shape.
+      ValueError: `rate` is outside [0, 1) or does not broadcast to `shape`.
 
     Example:
       >>> import jax
@@ -128,7 +128,7 @@ def sample_rate(
     return draw_levels(key, shape, check_rate(rate, shape), out_sharding)
 
 
-# Draws for checked arguments, compiled once and thus fast when called eagerly.
+# Draws for checked arguments. They are compiled once, so eager calls are fast.
 
 
 def draw_mask(
@@ -155,7 +155,7 @@ def draw_normal(
 
 
 def keep_probability(rate: float | Array, *, bits: int) -> np.float32 | Array:
-    """1 - rate as it is drawn, float32; in [0, 1] for any value of a traced rate."""
+    """Return 1 - rate, rounded, in float32; traced values are clipped to [0, 1]."""
     if isinstance(rate, float):
         return np.float32(1.0 - rounded(rate, bits))
     return _traced_keep_probability(rate, bits)
@@ -166,13 +166,13 @@ def _traced_keep_probability(rate: Array, bits: int) -> Array:
     if bits < 32:
         levels = np.float32(LEVELS[bits])
         rate = jnp.round(rate * levels) / levels
-    # NaN > 0 is false: a rate that is not a number drops everything.
+    # NaN > 0 is false, so a rate of NaN drops everything.
     keep = np.float32(1) - rate
     return jnp.where(keep > 0, jnp.minimum(keep, np.float32(1)), np.float32(0))
 
 
 def inverse_scale(rate: float | Array, *, bits: int) -> float | Float32[Array, "..."]:
-    """1 / (1 - rate) for the rate that is drawn; 1 if everything is dropped."""
+    """Return 1 / (1 - rate) for the rounded rate, or 1 if everything is dropped."""
     keep = keep_probability(rate, bits=bits)
     if isinstance(keep, np.floating):
         return float(np.float32(1) / keep)
@@ -199,7 +199,7 @@ def _compiled(
     sharding: NamedSharding | None,
     static: tuple[str, ...],
 ) -> Callable[..., Array]:
-    """`values` under jit; XLA inlines it into the program of a traced caller."""
+    """Compile `values`; inside a traced function XLA inlines the call."""
     concrete = sharding is not None and isinstance(sharding.mesh, Mesh)
     out_shardings = sharding if concrete else None
     return jax.jit(values, static_argnames=static, out_shardings=out_shardings)
@@ -352,10 +352,11 @@ def _columns(threshold: Array, start: int, count: int) -> Array:
 
 
 def sharding_of(x: jax.Array) -> NamedSharding | None:
-    """The named sharding of `x` if JAX knows it, else None.
+    """Return the named sharding of `x` if JAX knows it, else None.
 
-    Known are concrete arrays on a mesh, and traced arrays over Explicit axes. Under
-    jit over Auto axes the compiler propagates the sharding of `x` to the draw.
+    JAX knows the sharding of concrete arrays on a mesh, and of traced arrays over
+    Explicit axes. Over Auto axes the compiler propagates the sharding of `x` to the
+    draw.
     """
     if isinstance(x, Tracer):
         sharding = jax.typeof(x).sharding
@@ -367,7 +368,7 @@ def sharding_of(x: jax.Array) -> NamedSharding | None:
 def named(out_sharding: OutSharding, shape: Shape) -> NamedSharding | None:
     """Resolve a partition spec against the mesh in context.
 
-    An axis of size 1 in `shape` is shared and therefore never split.
+    Axes of size 1 in `shape` are replicated.
     """
     if out_sharding is None:
         return None
@@ -375,8 +376,8 @@ def named(out_sharding: OutSharding, shape: Shape) -> NamedSharding | None:
         mesh = jax.sharding.get_abstract_mesh()
         if mesh.empty:
             raise ValueError(
-                f"out_sharding={out_sharding} is a PartitionSpec and needs a mesh; "
-                "pass a NamedSharding, or enter jax.set_mesh(mesh)"
+                f"out_sharding={out_sharding} is a PartitionSpec and needs a mesh. "
+                "Pass a NamedSharding, or enter jax.set_mesh(mesh)"
             )
         out_sharding = NamedSharding(mesh, out_sharding)
     if not isinstance(out_sharding, NamedSharding):
@@ -405,25 +406,25 @@ def _is_whole(sharding: NamedSharding | None, axis: int) -> bool:
 
 
 def _is_whole_on_cpu(sharding: NamedSharding | None, axis: int) -> bool:
-    """True if no CPU device holds only a part of the axis."""
+    """Return True if the axis is known not to be sharded on a CPU."""
     alone = sharding is None and jax.device_count("cpu") == 1
     return alone or _is_whole(sharding, axis)
 
 
 def _constrain(x: Array, sharding: NamedSharding | None) -> Array:
-    """Shards `x` along Auto axes; along Explicit axes its type is sharded already."""
+    """Shard `x` along Auto axes. Along Explicit axes `x` is already sharded."""
     if sharding is None or has_explicit_axes(sharding):
         return x
     return lax.with_sharding_constraint(x, sharding)
 
 
-# Random words: threefry written out, so that it fuses with its use.
+# Random words. Threefry is written as array operations, so that XLA can fuse it.
 
 
 def _is_counted(key: Key, shape: tuple[int, ...]) -> bool:
-    """True if each word is a function of the key and of its own index alone.
+    """Return True if each word depends on the key and the index of the element only.
 
-    The index has 32 bits. A symbolic shape is taken to have fewer than 2³² elements.
+    The index has 32 bits. A symbolic shape is assumed to have fewer than 2³² elements.
     """
     size = math.prod(shape)
     if isinstance(size, int) and size >= 2**32:
@@ -449,9 +450,9 @@ def _consume(key: Key) -> Callable[[UInt32[Array, "..."]], UInt32[Array, "..."]]
 
     The words are those of `jax.random.bits(key, shape, "uint32")`.
     """
-    # The key-reuse checker sees primitives, not our arithmetic on the words of the key.
-    # A draw of shape (0,) consumes the key in its eyes. Its sum, 0, is added so that
-    # the draw is not removed as dead code.
+    # The key-reuse checker sees only JAX's random primitives, so a draw of shape (0,)
+    # marks the key as consumed. The sum of that draw, 0, is used below, because XLA
+    # would otherwise remove the draw as dead code.
     nothing = jnp.sum(jax.random.bits(key, (0,), jnp.uint32), dtype=jnp.uint32)
     words = jax.random.key_data(key)
     return functools.partial(_word, words[0] ^ nothing, words[1])

@@ -1,8 +1,9 @@
-"""A noise sample is a value: a scheme draws it from a key, `apply` applies it.
+"""Noise schemes, and the samples that they draw.
 
-The array leaves of a sample have the rank of the array that it is applied to, with axes
-of size 1 where the noise is shared. So S samples stack, map and fold into a batch. A
-static value (a scale that follows from a Python rate) is not a leaf.
+A sample is a pytree. Its array leaves have the rank of the noisy array, with size 1
+along each axis that shares the noise. Samples can therefore be stacked, mapped with
+`jax.vmap`, and folded into a batch. Static values, such as the scale for a Python rate,
+are not leaves.
 """
 
 import abc
@@ -36,22 +37,22 @@ from noisejax.noise._random_bits import OutSharding, inverse_scale, sharding_of
 
 
 class Sample(abc.ABC):
-    """One drawn noise: a pytree. Apply it with `apply(x, sample)`."""
+    """Noise that was drawn for one array, a pytree. See `apply`."""
 
     @abc.abstractmethod
     def _noisy(self, x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-        """The noisy `x`, in its dtype or a wider one."""
+        """Return the noisy `x` in the dtype of `x` or a wider one."""
 
 
 @jax.tree_util.register_pytree_with_keys_class
 @dataclasses.dataclass(frozen=True, eq=False)
 class MaskSample(Sample):
-    """A mask with its scale: x ↦ m·x·scale, and 0 where m = 0, even if x is infinite.
+    """Mask with a scale:  x ↦ m·x·scale.  Dropped units are 0, even if x is infinite.
 
     Attributes:
-      mask: bool, True = kept; has the rank of x, with axes of x or of size 1.
-      scale: factor of kept units. A Python float is static; an array (of the rank of
-        x, with axes of x or of size 1) is a leaf.
+      mask: boolean array that broadcasts to x and has the rank of x; True keeps a unit.
+      scale: factor of kept units. A Python float is static. An array, which broadcasts
+        to x and has the rank of x, is a leaf.
     """
 
     mask: Bool[Array, "..."]
@@ -59,7 +60,7 @@ class MaskSample(Sample):
 
     def _noisy(self, x):
         if not isinstance(self.scale, float) or self.scale != 1:
-            # No product with 1, since XLA flushes subnormal numbers when it multiplies.
+            # Multiplying by 1 is not the identity: XLA flushes subnormal numbers to 0.
             x = x.astype(at_least_float32(x.dtype))
             x = x * jnp.asarray(self.scale, x.dtype)
         return jnp.where(self.mask, x, jnp.zeros((), x.dtype))
@@ -83,7 +84,7 @@ class FactorSample(Sample):
     """Multiplicative noise: x ↦ factor·x.
 
     Attributes:
-      factor: array of the rank of x, with axes of x or of size 1.
+      factor: array that broadcasts to x and has the rank of x.
     """
 
     factor: Float[Array, "..."]
@@ -99,7 +100,7 @@ class OffsetSample(Sample):
     """Additive noise: x ↦ x + offset.
 
     Attributes:
-      offset: array of the rank of x, with axes of x or of size 1.
+      offset: array that broadcasts to x and has the rank of x.
     """
 
     offset: Float[Array, "..."]
@@ -116,15 +117,15 @@ FIELD_CHECKS = {
     "batch_dims": check_batch_dims,
     "broadcast_dims": check_axes,
 }
-"""Field of a scheme -> its check, which returns the value to store."""
+"""Checks by field of a scheme. Each check returns the value to store."""
 
 
 class Scheme(abc.ABC):
-    """A kind of noise and its level: frozen, hashable, a pytree without leaves.
+    """Base class of noise schemes, which draw samples.
 
-    The level of a scheme is a Python float. A level that is an array, or that changes
-    during training, is passed to `sample`. Fields named in `FIELD_CHECKS` are checked
-    when a scheme is constructed.
+    A scheme is frozen, hashable, and a pytree without leaves. The level of a scheme
+    (its rate or standard deviation) is a Python float. Pass a level that is an array,
+    or that changes during training, to `sample`.
     """
 
     def __post_init__(self) -> None:
@@ -137,7 +138,7 @@ class Scheme(abc.ABC):
     @property
     @abc.abstractmethod
     def level(self) -> float:
-        """Rate or standard deviation of the scheme; at 0 it makes no noise."""
+        """Rate or standard deviation of the scheme. A level of 0 means no noise."""
 
     @abc.abstractmethod
     def sample(
@@ -152,41 +153,41 @@ class Scheme(abc.ABC):
         """Draw a noise sample for an array.
 
         Args:
-          key: typed or raw PRNG key. Consumed.
+          key: PRNG key, typed or raw. Do not reuse it.
           shape: shape of the array that the sample is for.
-          dtype: dtype of that array. Masks and scales do not depend on it.
-          out_sharding: sharding of that array (a NamedSharding, or a PartitionSpec for
-            the mesh in context).
-          level: override of the scheme's rate (or standard deviation): a traced number
-            such as `schedule(step)`, or an array that broadcasts to `shape`.
+          dtype: dtype of that array. Masks and scales do not depend on the dtype.
+          out_sharding: sharding of that array, a NamedSharding, or a PartitionSpec for
+            the current mesh.
+          level: override of the rate or standard deviation: a traced number such as
+            `schedule(step)`, or an array that broadcasts to `shape`.
 
         Returns:
-          A sample: array leaves of the rank of `shape`, of size 1 where shared.
+          Sample for that array.
 
         Raises:
           TypeError: `key` is not a key, or `level` is not a number.
-          ValueError: `level` is out of range or has another shape.
+          ValueError: `level` is out of range or does not broadcast to `shape`.
         """
 
 
 def sample_like(
     key: Key, x: Float[Array, "..."], scheme: Scheme, *, level: Rate | None = None
 ) -> Sample:
-    """Draw a sample for `x`: with its shape and dtype, and sharded like it.
+    """Draw a sample with the shape, dtype and sharding of `x`.
 
     Args:
-      key: typed or raw PRNG key. Consumed.
+      key: PRNG key, typed or raw. Do not reuse it.
       x: floating array, any shape.
       scheme: noise scheme.
-      level: override of the scheme's rate (or standard deviation).
+      level: override of the rate or standard deviation of the scheme.
 
     Returns:
-      The sample, for `apply(x, sample)`.
+      Sample for `apply(x, sample)`.
 
     Raises:
       TypeError: `key` is not a key, `x` is not floating, `scheme` is not a scheme, or
         `level` is not a number.
-      ValueError: `level` is out of range or has another shape.
+      ValueError: `level` is out of range or does not broadcast to x.
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -206,17 +207,17 @@ def sample_like(
 
 
 def apply(x: Float[Array, "*shape"], sample: Sample) -> Float[Array, "*shape"]:
-    """Apply a noise sample: pure, differentiable, without randomness.
+    """Apply a noise sample to an array. This function is pure and differentiable.
 
     Half-precision inputs are scaled in float32 and rounded once, so that the mean of
     the noise stays exact.
 
     Args:
       x: floating array, any shape.
-      sample: noise sample that a scheme drew for the shape of x, or `mask_sample` made.
+      sample: noise sample for the shape of x, from a scheme or from `mask_sample`.
 
     Returns:
-      The noisy x: its shape, its dtype.
+      Noisy array, with the shape and dtype of x.
 
     Raises:
       TypeError: `x` is not floating, or `sample` is not a sample.
@@ -239,10 +240,10 @@ def apply(x: Float[Array, "*shape"], sample: Sample) -> Float[Array, "*shape"]:
         shape = np.shape(leaf)
         if not broadcasts(shape, x.shape):
             raise ValueError(
-                f"a sample's axes must be those of x, {x.shape}, or 1 where the "
-                f"noise is shared; {type(sample).__name__}"
-                f"{jax.tree_util.keystr(path)} has shape {shape}: draw it with "
-                f"scheme.sample(key, {x.shape})"
+                f"a sample's axes must be those of x, {x.shape}, or 1 if the noise is "
+                f"shared; {type(sample).__name__}"
+                f"{jax.tree_util.keystr(path)} has shape {shape}. To get a sample for "
+                f"this shape, draw it with scheme.sample(key, {x.shape})"
             )
     count = COUNT.get()
     if count is not None:
@@ -253,27 +254,28 @@ def apply(x: Float[Array, "*shape"], sample: Sample) -> Float[Array, "*shape"]:
 def apply_scheme(
     key: Key, x: Float[Array, "*shape"], scheme: Scheme, level: Rate
 ) -> Float[Array, "*shape"]:
-    """Draw and apply a sample: the body of the functions of x."""
+    """Draw a sample and apply it, for functions such as `dropout`."""
     if level is None:
         raise TypeError("the noise level must be a number, got None")
     return apply(x, sample_like(key, x, scheme, level=level))
 
 
 def mask_sample(mask: ArrayLike | Sequence[Any], *, rate: Rate = 0.0) -> MaskSample:
-    """Make a sample from a mask written by hand.
+    """Make a sample from a given mask.
 
     Args:
-      mask: array of the rank of x; 1 or True keeps, 0 or False drops.
-      rate: rate whose scale, 1 / (1 - rate), kept units get; 0 does not scale.
+      mask: array with the rank of x; 1 or True keeps a unit, 0 or False drops it.
+      rate: rate for the scale 1 / (1 - rate) of kept units; 0 means no scaling.
 
     Returns:
-      The sample, for `apply`.
+      Sample for `apply`.
 
     Raises:
-      ValueError: `mask` has values other than 0 and 1 (traced values are not checked:
-        all but 0 keep), or `rate` lies outside [0, 1) or has another shape.
+      ValueError: `mask` has values other than 0 and 1, or `rate` is outside [0, 1) or
+        does not broadcast to the mask. In a traced mask, any nonzero value keeps a
+        unit.
 
-    Example: shut unit 2 of 4 off, leave the others as they are.
+    Example: switch off unit 2 of 4, and keep the others unscaled.
       >>> import jax.numpy as jnp
       >>> from noisejax import noise
       >>> sample = noise.mask_sample(jnp.arange(4)[None] != 2)

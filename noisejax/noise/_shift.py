@@ -1,7 +1,6 @@
-"""Invariant dropout: a learnable shift inside the mask (Ba et al. 2014).
+"""Invariant dropout: dropout with a learnable shift before the mask (Ba et al. 2014).
 
-With a shift, "dropped" may mean any level of activity, not only zero. This file holds
-the shift, its priors and its running-average baseline.
+This file defines the shift, penalties on the shift, and the running-average baseline.
 
 Ba, Xiong and Frey, "Making dropout invariant to transformations of activation functions
 and inputs", 2014.
@@ -21,22 +20,23 @@ from noisejax.noise._sample import apply_scheme
 def shift(
     x: Float[Array, "*shape"], beta: Float[Array, "..."]
 ) -> Float[Array, "*shape"]:
-    """Shifts activities:  a ↦ a + β  (Ba et al. 2014, eq. 8, before the mask).
+    """Shift activities before the mask:  a ↦ a + β  (Ba et al. 2014, eq. 8).
 
-    At test time, under inverted scaling, the shift is used without a mask (eq. 9); the
-    fold functions absorb it into the next layer's bias.
+    At test time the shift is applied without a mask (eq. 9). Functions such as
+    `fold_into_dense` absorb the shift into the bias of the next layer.
 
     Args:
       x: floating array, batch axes first.
-      beta: shifts, shaped like the last axes of x: [H] per unit of [B, H], [C] per
-        feature map of [B, Y, X, C], [Y, X, C] per position; axes of size 1 are shared.
+      beta: shifts with the shape of the last axes of x: [H] for one shift per unit of
+        [B, H], [C] for one per feature map of [B, Y, X, C], or [Y, X, C] for one per
+        position. Axes of size 1 share the shift.
 
     Returns:
-      x + β: the shape and dtype of x.
+      Shifted array x + β, with the shape and dtype of x.
 
     Raises:
       TypeError: `x` or `beta` is not floating.
-      ValueError: `beta` does not fit the last axes of x.
+      ValueError: `beta` does not broadcast to the last axes of x.
 
     Example:
       >>> import jax.numpy as jnp
@@ -59,25 +59,26 @@ def invariant_dropout(
     rate: Rate,
     bits: int = 32,
 ) -> Float[Array, "*shape"]:
-    """Invariant dropout:  a = m ⊙ (g(z) + β) / (1 - rate)  (Ba et al. 2014, eq. 8).
+    """Apply invariant dropout:  a = m ⊙ (g(z) + β) / (1 - rate)  (Ba et al., eq. 8).
 
-    Any other noise takes a shift in the same way: `apply(shift(x, beta), sample)`.
+    To combine a shift with other noise, use `apply(shift(x, beta), sample)`.
 
     Args:
-      key: typed or raw PRNG key. Consumed.
+      key: PRNG key, typed or raw. Do not reuse it.
       x: activities g(z), floating, batch axes first.
-      beta: learnable shifts, initially zeros; shaped like the last axes of x.
-      rate: probability of being dropped, as in `dropout`. The paper's p is the
-        probability of being kept, 1 - rate.
-      bits: random bits per unit, 32 or 8.
+      beta: learnable shifts, initially zeros, as in `shift`.
+      rate: probability of dropping a unit, as in `dropout`. The paper writes p for the
+        probability of keeping a unit, 1 - rate.
+      bits: number of random bits per unit, 32 or 8.
 
     Returns:
-      Noisy activities: the shape and dtype of x.
+      Noisy activities, with the shape and dtype of x.
 
     Raises:
       TypeError: `key` is not a key, `x` or `beta` is not floating, or `rate` is not a
         number.
-      ValueError: `beta` does not fit the last axes of x; `rate` as in `dropout`.
+      ValueError: `beta` does not broadcast to the last axes of x, or `rate` is invalid
+        (see `dropout`).
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -93,16 +94,16 @@ def invariant_dropout(
 def shift_decay_penalty(
     betas: PyTree[Float[Array, "..."]], *, decay: float = 0.1
 ) -> Float[Array, ""]:
-    """Weight decay on shifts:  (decay / 2) Σ β²,  whose gradient is decay·β.
+    """Compute weight decay on shifts:  (decay / 2) Σ β²,  with gradient decay·β.
 
-    (Ba et al. 2014, section 2.1.)
+    See section 2.1 of Ba et al. (2014).
 
     Args:
-      betas: array of shifts, or a tree of them.
+      betas: array of shifts, or pytree of such arrays.
       decay: strength of the prior, 0 or more; the paper's experiments use 0.1.
 
     Returns:
-      The penalty to add to a loss, a scalar.
+      Penalty to add to a loss, a scalar.
 
     Raises:
       ValueError: `decay` is negative.
@@ -119,17 +120,18 @@ def shift_decay_penalty(
 def shift_variance_penalty(
     betas: PyTree[Float[Array, "..."]], *, decay: float = 0.1
 ) -> Float[Array, ""]:
-    """Prior for shifts that vary little:  (decay / 2) Σ (β - mean β)².
+    """Compute the penalty on the variation of shifts:  (decay / 2) Σ (β - mean β)².
 
-    (Ba et al. 2014, section 2.1.) The mean is that of each array in the tree, one per
-    layer: a shift that all units share costs nothing.
+    See section 2.1 of Ba et al. (2014). The mean is computed for each array of the
+    pytree, which is one layer. A shift that is equal for all units of a layer has no
+    penalty.
 
     Args:
-      betas: array of shifts, or a tree of them.
-      decay: strength of the prior, 0 or more (the paper prints none).
+      betas: array of shifts, or pytree of such arrays.
+      decay: strength of the prior, 0 or more; the paper gives no value.
 
     Returns:
-      The penalty to add to a loss, a scalar.
+      Penalty to add to a loss, a scalar.
 
     Raises:
       ValueError: `decay` is negative.
@@ -153,24 +155,23 @@ def _half_sum_of_squares(betas, decay, transform) -> Float[Array, ""]:
 def update_running_mean(
     mean: Float[Array, "..."], x: Float[Array, "*shape"], *, decay: float = 0.99
 ) -> Float[Array, "..."]:
-    """Exponential average of clean activity:  μ ← decay·μ + (1 - decay)·mean(a).
+    """Update the average of clean activities:  μ ← decay·μ + (1 - decay)·mean(a).
 
-    (The baseline of Ba et al. 2014, table 2.) The baseline subtracts the average before
-    the mask, `apply(shift(x, -mean), sample)`, and freezes it at test time. No gradient
-    flows through it.
+    The baseline in table 2 of Ba et al. (2014) subtracts this average before the mask:
+    `apply(shift(x, -mean), sample)`. At test time the average is not updated. The
+    average receives no gradient.
 
     Args:
-      mean: average so far, initially zeros; shaped like the last axes of x, as a shift
-        is.
+      mean: current average, initially zeros, with the shape of a shift (see `shift`).
       x: clean activities, floating, batch axes first.
-      decay: share of the old average, in [0, 1); the paper prints none.
-        A traced value is not checked.
+      decay: weight of the current average, in [0, 1); the paper gives no value. A
+        traced value is not checked.
 
     Returns:
-      The new average: the shape and dtype of `mean`.
+      Updated average, with the shape and dtype of `mean`.
 
     Raises:
-      ValueError: `mean` does not fit the last axes of x, or `decay` lies outside
+      ValueError: `mean` does not broadcast to the last axes of x, or `decay` is outside
         [0, 1).
 
     Example:

@@ -15,10 +15,11 @@ from noisejax.noise._sample import apply_scheme
 class DropPath(MaskScheme):
     """Drop path:  y_b = x_b + m_b f(x_b) / (1 - rate),  m_b ~ Bernoulli(1 - rate).
 
-    One bit decides for a whole example. Arguments: see `drop_path`.
+    Each example is kept or dropped as a whole. Arguments: see `drop_path`.
 
     Attributes:
-      scale: False leaves kept branches as they are (the original paper).
+      scale: True to multiply kept branches by 1 / (1 - rate); False to keep them
+        unscaled, as in the original paper.
 
     Example:
       >>> import jax
@@ -33,7 +34,7 @@ class DropPath(MaskScheme):
     scale: bool = True
 
     def mask_shape(self, shape: Shape) -> tuple[int, ...]:
-        """`shape` with size 1 along the axes that share a bit."""
+        """Return `shape` with size 1 along each axis that shares its mask."""
         return _shared(tuple(shape), self.batch_dims)
 
 
@@ -45,24 +46,25 @@ def drop_path(
     bits: int = 32,
     batch_dims: int = 1,
 ) -> Float[Array, "*shape"]:
-    """Drop path:  y_b = x_b + m_b f(x_b) / (1 - rate),  m_b ~ Bernoulli(1 - rate).
+    """Apply drop path:  x_b ↦ m_b x_b / (1 - rate),  m_b ~ Bernoulli(1 - rate).
 
-    (Stochastic depth.) It returns m_b f(x_b) / (1 - rate) for the output f(x) of a
-    residual branch: `apply(x, DropPath(...).sample(...))`.
+    Drop path, or stochastic depth, is applied to the output of a residual branch. The
+    function is equivalent to `apply(x, DropPath(...).sample(...))`.
 
     Args:
-      key: typed or raw PRNG key. Consumed.
-      x: floating array, output of the branch; its leading axes are batch axes.
-      rate: probability that the branch is dropped, as in `dropout`.
-      bits: random bits per example, 32 or 8.
-      batch_dims: number of leading axes with a bit each; 0: one bit for all of x, also
-        for an array without a batch axis, as inside `jax.vmap`.
+      key: PRNG key, typed or raw. Do not reuse it.
+      x: output of the branch, floating array, batch axes first.
+      rate: probability of dropping the branch, as in `dropout`.
+      bits: number of random bits per example, 32 or 8.
+      batch_dims: number of batch axes. Use 0 to keep or drop all of x together, for
+        example inside `jax.vmap`, where x has no batch axis.
 
     Returns:
-      Noisy x: its shape, its dtype.
+      Noisy array, with the shape and dtype of x.
 
     Raises:
-      TypeError, ValueError: as `dropout`; or no axis of x follows the batch axes.
+      TypeError, ValueError: as for `dropout`.
+      ValueError: x has no axis after the batch axes.
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -84,11 +86,11 @@ def drop_path(
 class SpatialDropout(MaskScheme):
     """Spatial dropout:  ã_bhwc = m_bc a_bhwc / (1 - rate),  m ~ Bernoulli(1 - rate).
 
-    The axes between the batch axes and the channels (the last axis) share a mask. On
-    [B, C] it is dropout. Arguments: see `spatial_dropout`.
+    The axes between the batch axes and the last axis (the channels) share a mask. For
+    arrays [B, C] spatial dropout equals dropout. Arguments: see `spatial_dropout`.
 
     Attributes:
-      scale: False leaves kept maps as they are.
+      scale: True to multiply kept maps by 1 / (1 - rate); False to keep them unscaled.
 
     Example:
       >>> import jax
@@ -104,7 +106,7 @@ class SpatialDropout(MaskScheme):
     scale: bool = True
 
     def mask_shape(self, shape: Shape) -> tuple[int, ...]:
-        """`shape` with size 1 along the axes that share a bit."""
+        """Return `shape` with size 1 along each axis that shares its mask."""
         shape = tuple(shape)
         return _shared(shape, self.batch_dims)[:-1] + shape[-1:]
 
@@ -117,23 +119,25 @@ def spatial_dropout(
     bits: int = 32,
     batch_dims: int = 1,
 ) -> Float[Array, "*shape"]:
-    """Spatial dropout:  ã_bhwc = m_bc a_bhwc / (1 - rate),  m ~ Bernoulli(1 - rate).
+    """Drop feature maps:  ã_bhwc = m_bc a_bhwc / (1 - rate),  m ~ Bernoulli(1 - rate).
 
-    Whole feature maps are dropped: `apply(x, SpatialDropout(...).sample(...))`.
+    The function, spatial dropout, is equivalent to
+    `apply(x, SpatialDropout(...).sample(...))`.
 
     Args:
-      key: typed or raw PRNG key. Consumed.
+      key: PRNG key, typed or raw. Do not reuse it.
       x: floating array, channels last, e.g. [B, H, W, C].
-      rate: probability that a map is dropped, as in `dropout`.
-      bits: random bits per feature map, 32 or 8.
-      batch_dims: number of leading axes with masks of their own; 0 for an array
-        without a batch axis, as inside `jax.vmap`.
+      rate: probability of dropping a feature map, as in `dropout`.
+      bits: number of random bits per feature map, 32 or 8.
+      batch_dims: number of batch axes. Use 0 if x has no batch axis, for example
+        inside `jax.vmap`.
 
     Returns:
-      Noisy x: its shape, its dtype.
+      Noisy array, with the shape and dtype of x.
 
     Raises:
-      TypeError, ValueError: as `dropout`; or no axis of x follows the batch axes.
+      TypeError, ValueError: as for `dropout`.
+      ValueError: x has no axis after the batch axes.
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -151,12 +155,16 @@ def spatial_dropout(
 
 
 def _shared(shape: tuple[int, ...], batch_dims: int) -> tuple[int, ...]:
-    """`shape` with size 1 behind its batch axes; a ValueError if none is behind."""
+    """Return `shape` with size 1 in place of each axis after the batch axes.
+
+    Raises:
+      ValueError: no axis follows the batch axes.
+    """
     shared = share_behind(shape, batch_dims)
     if batch_dims == len(shape):
         raise ValueError(
-            f"batch_dims={batch_dims} takes all axes of shape {shape} for batch axes, "
-            "so that no units would share a bit: an axis must follow them. Use "
-            "batch_dims=0 for an array without a batch axis, as inside jax.vmap"
+            f"batch_dims={batch_dims} makes all axes of shape {shape} batch axes, but "
+            "an axis must follow them. Use batch_dims=0 for an array without a batch "
+            "axis, for example inside jax.vmap"
         )
     return shared
