@@ -23,10 +23,7 @@ Rate: TypeAlias = float | np.ndarray | jax.Array
 Shape: TypeAlias = Sequence[int]
 
 LEVELS = {32: 2**23, 8: 2**8}
-"""Number of distinct uniform values for each number of random bits.
-
-`jax.random.uniform` uses 23 of 32 bits.
-"""
+"""Number of uniform values by random bits; `jax.random.uniform` uses 23 of 32 bits."""
 
 
 def as_key(key: Key) -> Key:
@@ -67,9 +64,8 @@ def as_key(key: Key) -> Key:
             ) from error
     else:
         raise TypeError(
-            "key must be a JAX random key, got an array "
-            f"{dtype}{list(key.shape)}. The key comes first, as in "
-            "noise.dropout(key, x, rate=0.5). Create a key with jax.random.key(0)"
+            f"key must be a JAX random key, got {dtype}{list(key.shape)}. The key "
+            "comes first, as in noise.dropout(jax.random.key(0), x, rate=0.5)"
         )
     if typed.shape:
         raise ValueError(
@@ -257,11 +253,7 @@ def check_batch_dims(batch_dims: int) -> int:
 
 
 def share_behind(shape: tuple[int, ...], batch_dims: int) -> tuple[int, ...]:
-    """Return `shape` with size 1 in place of each axis after the batch axes.
-
-    Raises:
-      ValueError: `shape` has fewer than `batch_dims` axes.
-    """
+    """Return `shape` with size 1 in place of each axis after the batch axes."""
     if batch_dims > len(shape):
         raise ValueError(
             f"batch_dims={batch_dims} exceeds the {len(shape)} axes of shape {shape}. "
@@ -271,11 +263,7 @@ def share_behind(shape: tuple[int, ...], batch_dims: int) -> tuple[int, ...]:
 
 
 def share(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...]:
-    """Return `shape` with size 1 along `axes`.
-
-    Raises:
-      ValueError: `shape` has no such axis.
-    """
+    """Return `shape` with size 1 along `axes`."""
     if not axes:
         return shape
     for axis in axes:
@@ -289,11 +277,7 @@ def share(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def fit(small: Shape, shape: Shape, *, name: str) -> tuple[int, ...]:
-    """Return `small` with leading axes of size 1, so that it broadcasts to `shape`.
-
-    Raises:
-      ValueError: `small` does not broadcast to the last axes of `shape`.
-    """
+    """Return `small` with leading axes of size 1, so that it broadcasts to `shape`."""
     missing = len(shape) - len(small)
     if missing < 0 or not broadcasts(tuple(small), tuple(shape[missing:])):
         raise ValueError(
