@@ -2,22 +2,22 @@
 
 import itertools
 import math
-import re
 from collections.abc import Iterator
 
 from noisejax import data
 from noisejax.training._config import Config, all_fields, sections
+from noisejax.training._optimizer import is_pattern
 from noisejax.training._sections import check_value
-from noisejax.training._task import QUESTION_NETWORKS
+from noisejax.training._task import QUESTION_NETWORKS, TASKS
 
 MAX_SEED = 2**31 - 1
 """Seeds are int32 on the device."""
 
 SEQUENCE_NETWORKS = ("caption_lstm", *QUESTION_NETWORKS)
-"""Networks that read words."""
+"""Networks whose input contains words."""
 
 TRANSFORMER_RATES = ("embedding_rate", "attention_rate", "residual_rate")
-"""Rates at the noise sites that only transformers have."""
+"""Rates at noise sites that only transformers have."""
 
 
 def check_config(config: Config) -> None:
@@ -41,7 +41,7 @@ def check_config(config: Config) -> None:
 
 
 def rules(config: Config) -> Iterator[tuple[bool, str]]:
-    """All rules beyond those of single fields: (holds, message)."""
+    """Yield the rules on combinations of fields, as (holds, message)."""
     yield from _data_rules(config)
     yield from _model_rules(config)
     yield from _transformer_rules(config)
@@ -59,11 +59,7 @@ def rules(config: Config) -> Iterator[tuple[bool, str]]:
         f"training.seed must leave all seeds at most {MAX_SEED}; the last of "
         f"{training.num_seeds} would be {last}",
     )
-    classifies = config.model.name not in (
-        "autoencoder",
-        "soft_targets",
-        *SEQUENCE_NETWORKS,
-    )
+    classifies = config.model.name not in TASKS
     smoothing = config.objective.label_smoothing
     yield (
         smoothing < 1 and (classifies or not smoothing),
@@ -83,20 +79,12 @@ def rules(config: Config) -> Iterator[tuple[bool, str]]:
         "objective.likelihood=gaussian",
     )
     yield (
-        _is_pattern(training.trainable),
+        is_pattern(training.trainable),
         f"training.trainable={training.trainable!r} is no regular expression; see "
         "Python's module re, for example dense_output|norm",
     )
     yield from _resample_rules(config)
     yield from _projection_rules(config)
-
-
-def _is_pattern(pattern: str) -> bool:
-    try:
-        re.compile(pattern)
-    except re.error:
-        return False
-    return True
 
 
 def _data_rules(config: Config) -> Iterator[tuple[bool, str]]:
@@ -253,7 +241,7 @@ def _optimizer_rules(config: Config) -> Iterator[tuple[bool, str]]:
 
 
 def _resample_rules(config: Config) -> Iterator[tuple[bool, str]]:
-    """Rules for examples that pick their samples independently of each other."""
+    """Yield the rules for a strategy that draws samples for each example."""
     if config.objective.num_samples == 1 or config.objective.strategy != "resample":
         return
     shared = {
@@ -273,7 +261,7 @@ def _resample_rules(config: Config) -> Iterator[tuple[bool, str]]:
 
 
 def _projection_rules(config: Config) -> Iterator[tuple[bool, str]]:
-    """Rules for noisy activations that the network without noise can reproduce."""
+    """Yield the rules for back-projection."""
     rates, widths = config.projection.learning_rates, config.model.widths
     yield (
         bool(rates) and all(0 < rate < math.inf for rate in rates),

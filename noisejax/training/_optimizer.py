@@ -103,6 +103,15 @@ def clip_norms(params: PyTree[Array], max_norm: float) -> PyTree[Array]:
     return jax.tree.map(clip, is_kernel(params), params)
 
 
+def is_pattern(pattern: str) -> bool:
+    """Return True if `pattern` is a regular expression."""
+    try:
+        re.compile(pattern)
+    except re.error:
+        return False
+    return True
+
+
 def split_params(
     params: PyTree[Array], pattern: str
 ) -> tuple[PyTree[Array], PyTree[Array]]:
