@@ -1,7 +1,7 @@
 """Bouthillier et al. 2015, figure 2: dropout projected back into the input."""
 
 from noisejax.experiments import _bouthillier2015 as shared
-from noisejax.experiments._claims import Claim, Contrast
+from noisejax.experiments._claims import Claim, difference
 from noisejax.experiments._experiment import Experiment
 from noisejax.experiments._scales import Scale, smoke
 
@@ -44,11 +44,8 @@ EXPERIMENT = Experiment(
             "test: the nearest training input has the class of x at most 5 points less "
             "often for x* than for x).",
             tuple(
-                Contrast(
-                    (
-                        (1.0, data, "nearest_class_kept/x_star"),
-                        (-1.0, data, "nearest_class_kept/x"),
-                    ),
+                difference(
+                    *(data, data, "nearest_class_kept/x_star", "nearest_class_kept/x"),
                     low=-0.05,
                 )
                 for data in ("mnist", "cifar10")
@@ -58,8 +55,9 @@ EXPERIMENT = Experiment(
             "An input exists whose features are nearly the noisy ones (our test: the "
             "relative residual is at most half as large at x* as at x).",
             tuple(
-                Contrast(
-                    ((1.0, data, "residual/after"), (-0.5, data, "residual/before")),
+                difference(
+                    *(data, data, "residual/after", "residual/before"),
+                    times=0.5,
                     high=0.0,
                 )
                 for data in ("mnist", "cifar10")

@@ -1,7 +1,7 @@
 """Bouthillier et al. 2015, figure 3: single units shut off."""
 
 from noisejax.experiments import _bouthillier2015 as shared
-from noisejax.experiments._claims import Claim, Contrast
+from noisejax.experiments._claims import Claim, difference
 from noisejax.experiments._experiment import Experiment
 from noisejax.experiments._scales import Scale, smoke
 
@@ -52,11 +52,9 @@ EXPERIMENT = Experiment(
             "activation (our test: the other units change less at x* than after "
             "subtracting the filter).",
             (
-                Contrast(
-                    (
-                        (1.0, "mnist", "others_changed/x_star"),
-                        (-1.0, "mnist", "others_changed/filter_subtracted"),
-                    ),
+                difference(
+                    *("mnist", "mnist", "others_changed/x_star"),
+                    "others_changed/filter_subtracted",
                     high=0.0,
                 ),
             ),

@@ -47,9 +47,18 @@ class Claim:
     untestable: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
-def difference(row: Rows, other: Rows, metric: str, **bounds: float) -> Contrast:
-    """Return the difference between the numbers of two rows."""
-    return Contrast(((1.0, row, metric), (-1.0, other, metric)), **bounds)
+def difference(
+    row: Rows,
+    other: Rows,
+    metric: str,
+    other_metric: str | None = None,
+    *,
+    times: float = 1.0,
+    **bounds: float,
+) -> Contrast:
+    """Return "the number of a row minus a multiple of that of another row"."""
+    terms = ((1.0, row, metric), (-times, other, other_metric or metric))
+    return Contrast(terms, **bounds)
 
 
 def better(row: Rows, other: Rows) -> Contrast:

@@ -22,27 +22,21 @@ def _printed(method: str) -> dict[str, Printed]:
     }
 
 
-def _ratio(
-    method: str,
-    layer: str,
-    times: float,
-    *,
-    metric: str = "gradient_information",
-    **bounds: float,
-) -> Contrast:
-    """Return gradients of a method minus a multiple of those of the base model."""
-    metric = f"{metric}/{layer}"
-    return Contrast(((1.0, method, metric), (-times, "base", metric)), **bounds)
-
-
 INVERTED = "gradient_inverted_scaling"
+
+
+def _against_base(method: str, metric: str, **options: float) -> tuple[Contrast, ...]:
+    """Return the differences between a method and the base model, per layer."""
+    return tuple(
+        difference(method, "base", f"{metric}/{layer}", **options) for layer in LAYERS
+    )
 
 
 def _five_times(metric: str) -> tuple[Contrast, ...]:
     """Return contrasts that test if dropout multiplies gradients by 3 to 8."""
     return (
-        *(_ratio("dropout", layer, 3.0, metric=metric, low=0.0) for layer in LAYERS),
-        *(_ratio("dropout", layer, 8.0, metric=metric, high=0.0) for layer in LAYERS),
+        *_against_base("dropout", metric, times=3.0, low=0.0),
+        *_against_base("dropout", metric, times=8.0, high=0.0),
     )
 
 
@@ -102,14 +96,11 @@ EXPERIMENT = Experiment(
     claims=(
         Claim(
             "Dropout increases gradients.",
-            tuple(_ratio("dropout", layer, 1.0, low=0.0) for layer in LAYERS),
+            _against_base("dropout", "gradient_information", low=0.0),
         ),
         Claim(
             "Dropout increases gradients under inverted scaling.",
-            tuple(
-                _ratio("dropout", layer, 1.0, metric=INVERTED, low=0.0)
-                for layer in LAYERS
-            ),
+            _against_base("dropout", INVERTED, low=0.0),
         ),
         Claim(
             "Dropout makes gradients about five times as large (our test: three to "
@@ -123,7 +114,7 @@ EXPERIMENT = Experiment(
         ),
         Claim(
             "GAAF increases gradients.",
-            tuple(_ratio("gaaf", layer, 1.0, low=0.0) for layer in LAYERS),
+            _against_base("gaaf", "gradient_information", low=0.0),
         ),
         Claim(
             "GAAF increases gradients more than doubling the learning rate does (our "

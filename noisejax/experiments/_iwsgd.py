@@ -90,9 +90,7 @@ EXPERIMENT = Experiment(
             "The bound L(16) exceeds L(1) on test examples, and more so after training "
             "with importance weights than with equal weights.",
             (
-                Contrast(
-                    ((1.0, "s_8", "bound/S=16"), (-1.0, "s_8", "bound/S=1")), low=0.0
-                ),
+                difference("s_8", "s_8", "bound/S=16", "bound/S=1", low=0.0),
                 Contrast(
                     (
                         (1.0, "s_8", "bound/S=16"),
