@@ -1,4 +1,4 @@
-"""Data sets as arrays in memory."""
+"""Data sets as arrays in memory, and their preprocessing."""
 
 from noisejax.data._augment import augment as augment
 from noisejax.data._augment import random_crop as random_crop
@@ -38,8 +38,8 @@ from noisejax.data._soft_targets import SoftTargets as SoftTargets
 from noisejax.data._soft_targets import generate_splicing as generate_splicing
 from noisejax.data._soft_targets import load_soft_targets as load_soft_targets
 from noisejax.data._split import split_indices as split_indices
+from noisejax.data._split import split_per_class as split_per_class
 from noisejax.data._split import validation_size as validation_size
-from noisejax.data._split_per_class import split_per_class as split_per_class
 from noisejax.data._tfds import find_prepared as find_prepared
 from noisejax.data._two_stream import load_two_stream as load_two_stream
 from noisejax.data._whiten import PCA as PCA

@@ -1,4 +1,4 @@
-"""Random flips and crops, on the device, inside a compiled step."""
+"""Random flips and crops as JAX functions."""
 
 import jax
 from jax import lax
@@ -12,21 +12,21 @@ Images = (
 
 
 def augment(key: jax.Array, images: Images, *, padding: int = 4) -> Images:
-    """Flip and crop each image (the setting of Noh et al. 2017).
+    """Flip and crop each image at random, as in Noh et al. 2017.
 
-    Call it before noise samples are drawn, so that all S samples of an example see the
+    Augment before drawing noise samples, so that all S samples of an example have the
     same augmented image.
 
     Args:
       key: typed or raw PRNG key. Consumed.
       images: images, channels last.
-      padding: number of reflected pixels on each side before the crop.
+      padding: number of reflected pixels on each side, as in `random_crop`.
 
     Returns:
       Images of the same shape and dtype.
 
     Raises:
-      ValueError: the images are no batch, or too small for the padding.
+      ValueError: the images are not [B, H, W, C], or a side is not above `padding`.
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -50,7 +50,7 @@ def random_flip(key: jax.Array, images: Images) -> Images:
       Images of the same shape and dtype.
 
     Raises:
-      ValueError: the images are no batch.
+      ValueError: the images are not [B, H, W, C].
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -65,19 +65,19 @@ def random_flip(key: jax.Array, images: Images) -> Images:
 
 
 def random_crop(key: jax.Array, images: Images, *, padding: int = 4) -> Images:
-    """Crop each image at a random offset, after reflecting its borders.
+    """Reflect the borders of each image and crop it at a random offset.
 
     Args:
       key: typed or raw PRNG key. Consumed.
       images: images, channels last.
-      padding: number of reflected pixels on each side; offsets are uniform on
-        0, ..., 2 padding.
+      padding: number of reflected pixels on each side. Offsets are uniform on 0, ...,
+        2 padding.
 
     Returns:
       Images of the same shape and dtype.
 
     Raises:
-      ValueError: the images are no batch, or too small for the padding.
+      ValueError: the images are not [B, H, W, C], or a side is not above `padding`.
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -89,7 +89,7 @@ def random_crop(key: jax.Array, images: Images, *, padding: int = 4) -> Images:
     if not 0 <= padding < min(images.shape[1:3]):
         raise ValueError(
             f"padding must be 0 or more, and less than the images' sides "
-            f"{images.shape[1:3]}, whose pixels are reflected; got {padding}"
+            f"{images.shape[1:3]}; got {padding}"
         )
     pads = ((0, 0), (padding, padding), (padding, padding), (0, 0))
     padded = jnp.pad(images, pads, mode="reflect")

@@ -1,4 +1,4 @@
-"""Captions of images, as word ids beside image features (Noh et al. 2017, table 3)."""
+"""Image captions as word ids, with image features (Noh et al. 2017, table 3)."""
 
 import collections
 import dataclasses
@@ -13,30 +13,31 @@ from jaxtyping import Float, Int
 from noisejax.data._npz import read_arrays
 
 CAPTIONS = "captions"
-"""Data set that is looked for in the data directory."""
+"""Name of the data set."""
 
 PADDING, END, UNKNOWN = 0, 1, 2
-"""Ids that are no words of a caption."""
+"""Ids of padding, the end of a caption and unknown words."""
 
 SPECIAL = ("<padding>", "<end>", "<unknown>")
 
 MAX_WORDS, MIN_COUNT = 20, 5
-"""Longest caption, and smallest count of a word in the training captions."""
+"""Maximum length of a caption, and minimum count of a word in the training captions."""
 
 SPLITS = {"train": "train", "restval": "train", "val": "val", "test": "test"}
 
 
 @dataclasses.dataclass(frozen=True)
 class Captions:
-    """A data set of (image, caption) pairs, one example each.
+    """A data set whose examples are pairs of an image and a caption.
 
     Attributes:
       name: name of the data set.
-      train_x: image feature of each training caption, float32 [N, F].
-      train_y: its word ids, int32 [N, T]: words, 1 (the end), and 0 behind it.
-      test_x: image feature of each test caption, [M, F].
-      test_y: its word ids, [M, T].
-      test_image: image of each test caption, int32 [M], from 0 on.
+      train_x: image features of the training captions, float32 [N, F].
+      train_y: word ids of the training captions, int32 [N, T]. Each row has the words
+        of a caption, the end 1 and padding 0.
+      test_x: image features of the test captions, [M, F].
+      test_y: word ids of the test captions, [M, T].
+      test_image: index of the image of each test caption, int32 [M].
       words: word of each id.
       references: captions of each test image, as text.
     """
@@ -57,11 +58,11 @@ class Captions:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of one image feature."""
+        """Shape of the features of one image."""
         return self.train_x.shape[1:]
 
     def text(self, ids: Int[np.ndarray, " length"]) -> str:
-        """Write a sequence of ids as text, up to its end."""
+        """Convert a sequence of ids to text, up to the end of the caption."""
         ids = np.asarray(ids).tolist()
         end = ids.index(END) if END in ids else len(ids)
         return " ".join(self.words[i] for i in ids[:end] if i != PADDING)
@@ -70,26 +71,29 @@ class Captions:
 def load_captions(
     captions: str | pathlib.Path, features: str | pathlib.Path, *, test_on: str = "test"
 ) -> Captions:
-    """Load captions in the JSON of the field, and the features of their images.
+    """Load captions from a JSON file, and image features from an .npz file.
 
-    The JSON has `images`, each with `filename`, `split` (train, restval, val or test)
-    and `sentences`, each with its `tokens`; a .zip file may hold it. The .npz file has
-    `filename` [N], and `pooled` [N, F], numbers, times `pooled_scale` (a number or [F])
-    if that is there. The vocabulary is the words that occur five times or more in the
-    training captions. Captions end after 20 words.
+    The JSON file has the common format of Karpathy's splits and may be in a .zip file.
+    It has a list `images`, each with `filename`, `split` (train, restval, val or test)
+    and `sentences`, each with a list `tokens`. The .npz file has `filename` [N] and the
+    features `pooled` [N, F]. Features are multiplied by `pooled_scale`, a number or
+    [F], if the file has this array.
+
+    The vocabulary has the words that occur at least five times in the training
+    captions. Captions are truncated to 20 words.
 
     Args:
       captions: path of the .json or .zip file.
       features: path of the .npz file.
-      test_on: "test", or "val" to choose settings on the validation images.
+      test_on: split of the test images, "test" or "val".
 
     Returns:
       The data set.
 
     Raises:
       FileNotFoundError: a file is missing.
-      ValueError: a file is damaged or of another kind, or images and features do not
-        belong together.
+      ValueError: a file is damaged or has another format, or the files have different
+        images.
     """
     captions, features = pathlib.Path(captions), pathlib.Path(features)
     images = _read_images(captions)
@@ -119,11 +123,13 @@ def load_captions(
 def find_captions(
     data_dir: str | pathlib.Path | None, *, test_partition: int = 0
 ) -> Captions:
-    """Load the captions in a directory or below it; partition 1 tests on "val".
+    """Load the captions in a directory or below it.
+
+    Test partition 0 is the split "test", and 1 is "val".
 
     Raises:
-      FileNotFoundError: there is not exactly one file of each kind.
-      ValueError: see `load_captions`, or another partition.
+      FileNotFoundError: the directory does not have exactly one file of each kind.
+      ValueError: the partition is neither 0 nor 1, or see `load_captions`.
     """
     if test_partition not in (0, 1):
         raise ValueError(
@@ -145,7 +151,7 @@ def find_captions(
 
 
 def generate_captions(*, num_train: int = 200, num_test: int = 100, seed: int = 0):
-    """GENERATED captions: the caption names the two largest of ten features."""
+    """Generate captions that name the two largest of ten features."""
     rng = np.random.default_rng(seed)
     names = [f"word{i}" for i in range(10)]
 
@@ -196,7 +202,7 @@ def _make(name: str, train: list[Any], test: list[Any], rows) -> Captions:
 
 
 def _read_images(path: pathlib.Path) -> list[Any]:
-    """The images of the JSON, checked."""
+    """Read and check the images of the JSON file."""
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file")
     try:
@@ -232,7 +238,7 @@ def _read_images(path: pathlib.Path) -> list[Any]:
 
 
 def _read_features(path: pathlib.Path) -> dict[str, np.ndarray]:
-    """The feature of each image, by its file name."""
+    """Read the features of each image, by file name."""
     arrays = read_arrays(path, ("filename", "pooled", "pooled_scale"))
     missing = {"filename", "pooled"} - set(arrays)
     if missing:

@@ -7,15 +7,15 @@ from jaxtyping import Float
 def naive_guess(
     train_y: Float[np.ndarray, "examples tissues outcomes"],
 ) -> Float[np.ndarray, "tissues outcomes"]:
-    """Return the naive guess: the mean target of each tissue.
+    """Return the mean target of each tissue, as a baseline prediction.
 
-    The paper names a naive guesser without its guess; we take the mean.
+    The paper does not define its naive guesser. The mean is our choice.
 
     Args:
       train_y: training targets.
 
     Returns:
-      A distribution per tissue.
+      One distribution per tissue.
 
     Example:
       >>> import numpy as np
@@ -33,16 +33,16 @@ def code_quality(
 ) -> float:
     """Code quality:  Σ KL(target ‖ naive) - KL(target ‖ prediction), in bits.
 
-    The sum is over examples and tissues. The entropy of the targets cancels, so that it
-    is Σ target (log₂ prediction - log₂ naive), and 0 for the naive guess.
+    The sum is over examples and tissues. It equals
+    Σ target (log₂ prediction - log₂ naive), which is 0 for the naive guess.
 
     Args:
       log_probs: natural logarithms of the predictions.
       targets: target distributions.
-      naive: naive guess, see `naive_guess`.
+      naive: naive guess from `naive_guess`.
 
     Returns:
-      The code quality in bits; larger is better.
+      The code quality in bits. Larger is better.
 
     Raises:
       ValueError: the shapes do not agree.

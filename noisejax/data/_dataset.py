@@ -17,7 +17,8 @@ class Dataset:
       test_x: test examples, [M, *shape], of the same dtype.
       test_y: test labels, int32 [M].
       num_classes: number of classes.
-      part_sizes: numbers of training examples of its parts, in order; (): one part.
+      part_sizes: number of training examples of each part, if the training data are a
+        concatenation of parts.
     """
 
     name: str
@@ -35,18 +36,18 @@ class Dataset:
 
 
 def select_classes(dataset: Dataset, classes: Sequence[int]) -> Dataset:
-    """Keep the examples of some classes, whose labels become 0, 1, ... in that order.
+    """Select the examples of some classes, and relabel the classes from 0 in order.
 
     Args:
       dataset: data set.
-      classes: labels to keep, two or more.
+      classes: labels of the classes to keep, at least two.
 
     Returns:
       The data set of these classes.
 
     Raises:
       ValueError: a class does not exist, occurs twice or has no examples, or the
-        training data are of several parts.
+        training data have several parts.
 
     Example:
       >>> from noisejax import data
@@ -72,8 +73,8 @@ def select_classes(dataset: Dataset, classes: Sequence[int]) -> Dataset:
         )
     if len(dataset.part_sizes) > 1:
         raise ValueError(
-            f"data.classes cannot select from {dataset.name}, whose training data are "
-            "of several parts; leave all classes in"
+            f"data.classes cannot select from {dataset.name}, whose training data have "
+            "several parts; use all classes"
         )
     return dataclasses.replace(
         dataset, **parts, num_classes=len(classes), part_sizes=()
@@ -85,10 +86,10 @@ def check_dataset(dataset: Dataset, source: str) -> Dataset:
 
     Args:
       dataset: data set to check.
-      source: origin of the data, for the message.
+      source: origin of the data, for error messages.
 
     Raises:
-      ValueError: an array is empty or of a wrong shape or dtype, a label is out of
+      ValueError: an array is empty or has the wrong shape or dtype, a label is out of
         range, or a value is not finite.
     """
     check_examples(source, dataset.train_x, dataset.test_x)

@@ -1,18 +1,18 @@
-"""The embedded data set: handwritten digits of scikit-learn, without a download."""
+"""Handwritten digits of scikit-learn, which need no download."""
 
 import numpy as np
 
 from noisejax.data._dataset import Dataset
 
 TEST_SIZE = 360
-"""Number of test images, a fifth of 1,797, stratified by class."""
+"""Number of test images out of 1,797."""
 
 
 def load_digits() -> Dataset:
-    """Load 1,437 training and 360 test images of 8 x 8 pixels in [0, 1].
+    """Load 1,437 training and 360 test images, stratified by class.
 
     Returns:
-      The data set; pixels are float32 in steps of 1/16, shape (8, 8, 1).
+      The data set. Images have the shape (8, 8, 1) and float32 pixels in [0, 1].
     """
     from sklearn import datasets, model_selection  # slow to import
 

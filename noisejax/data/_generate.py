@@ -1,4 +1,4 @@
-"""Generated data in the shape of real data sets, to try programs."""
+"""Generated data with the shapes of real data sets, for trying out programs."""
 
 import numpy as np
 
@@ -26,26 +26,31 @@ GENERATED_SHAPES = {
     QUESTIONS: ((49, 128), (13746, 1001)),
     "splicing_stand_in": ((NUM_FEATURES,), (NUM_TISSUES, NUM_OUTCOMES)),
 }
-"""Name -> shape of an example, and number of classes (soft targets: tissues and
-outcomes; questions: words and answers)."""
+"""Shape of an example and number of classes, by name.
+
+The number of classes of soft targets is (tissues, outcomes), and of questions (words,
+answers).
+"""
 
 
 def generate(
     name: str, *, num_train: int = 200, num_test: int = 100, seed: int = 0
 ) -> Dataset | SoftTargets | Captions | Questions:
-    """Generate images in the shape of a data set: noise around an image per class.
+    """Generate data with the shapes of a data set.
+
+    Images are uniform noise around one random image per class.
 
     Args:
-      name: name of the data set whose shape is used.
-      num_train: number of training images; for soft targets, of all examples.
-      num_test: number of test images.
+      name: name of the data set, one of `GENERATED_SHAPES`.
+      num_train: number of training examples. For soft targets, number of all examples.
+      num_test: number of test examples.
       seed: seed of the generator.
 
     Returns:
-      The data set, named "NAME (generated)"; pixels are uint8.
+      The data set, with the name "NAME (generated)". Pixels are uint8.
 
     Raises:
-      ValueError: the name is unknown (the known ones are listed).
+      ValueError: the name is unknown.
 
     Example:
       >>> from noisejax import data

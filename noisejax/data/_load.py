@@ -30,7 +30,7 @@ AnyDataset: TypeAlias = Dataset | RealTargets | SoftTargets | Captions | Questio
 
 
 def dataset_names() -> list[str]:
-    """Return the names that `load_dataset` knows, besides paths of .npz files."""
+    """Return the names that `load_dataset` accepts besides paths of .npz files."""
     return ["digits", *SOURCES, "splicing_stand_in", NAME, CAPTIONS, QUESTIONS]
 
 
@@ -43,22 +43,21 @@ def load_dataset(
     """Load a data set.
 
     Args:
-      name: "digits" (embedded), "splicing_stand_in" (GENERATED soft targets), a data
-        set of TFDS, "two_stream" (the file *two_stream.npz of the data directory),
-        "captions" or "questions" (files of the data directory, see `load_captions` and
-        `load_questions`), or the path of an .npz file (format: `load_npz`,
-        `load_soft_targets` or `load_two_stream`).
-      data_dir: data directory; None: `~/tensorflow_datasets`.
-      test_partition: partition of soft targets, or split of two streams, to test on;
-        1 tests captions on the validation images.
+      name: one of `dataset_names()`, or the path of an .npz file in the format of
+        `load_npz`, `load_soft_targets` or `load_two_stream`. "digits" is included in
+        scikit-learn, and "splicing_stand_in" is generated. "two_stream", "captions" and
+        "questions" are files in the data directory; see the functions `load_*`. The
+        other names are TFDS data sets.
+      data_dir: data directory, by default `~/tensorflow_datasets`.
+      test_partition: partition of soft targets or split of two streams for testing. For
+        captions, 0 is the test images and 1 the validation images.
 
     Returns:
-      The data set, as arrays.
+      The data set.
 
     Raises:
-      FileNotFoundError: the data are missing; the message says how to prepare them.
-      ValueError: the name is unknown (the known ones are listed), or the data are
-        damaged.
+      FileNotFoundError: the data are missing. The message says how to prepare them.
+      ValueError: the name is unknown, or the data are damaged.
 
     Example:
       >>> from noisejax import data
@@ -76,8 +75,8 @@ def load_dataset(
         return find_captions(data_dir, test_partition=test_partition)
     if name == QUESTIONS and test_partition:
         raise ValueError(
-            f"data.test_partition must be 0 for data.name={QUESTIONS}, which tests on "
-            f"the validation part; got {test_partition}"
+            f"data.test_partition must be 0 for data.name={QUESTIONS}, whose test part "
+            f"is the validation part; got {test_partition}"
         )
     if name == QUESTIONS:
         return load_questions(pathlib.Path(data_dir or ".").expanduser())

@@ -1,11 +1,11 @@
-"""Paths: noisejax reads and writes local files only."""
+"""Check of paths, which must be local."""
 
 import os
 import pathlib
 import re
 
 URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
-"""Also "s3:/bucket", which pathlib makes of "s3://bucket"."""
+"""Start of a URL. It also matches "s3:/bucket", to which pathlib changes a URL."""
 
 
 def local_path(path: str | os.PathLike[str], name: str) -> pathlib.Path:
@@ -13,7 +13,7 @@ def local_path(path: str | os.PathLike[str], name: str) -> pathlib.Path:
 
     Args:
       path: path of a file or folder.
-      name: name of the flag or argument, for the message.
+      name: name of the flag or argument, for the error message.
 
     Raises:
       ValueError: the path looks like a URL.

@@ -1,4 +1,4 @@
-"""Normalisation of images, one by one or by statistics of the training examples."""
+"""Normalisation per image, or by statistics of the training examples."""
 
 import dataclasses
 
@@ -20,15 +20,14 @@ def normalise_contrast(
 ) -> Float[np.ndarray, "examples ..."]:
     """Global contrast normalisation:  x ↦ scale (x - mean(x)) / std(x), per image.
 
-    See Ba et al. 2014, section 3.2. A constant image becomes 0. The paper prints no
-    scale.
+    See Ba et al. 2014, section 3.2, which prints no scale. A constant image becomes 0.
 
     Args:
       x: examples, uint8 or floating.
-      scale: standard deviation of each result.
+      scale: standard deviation of each normalised image.
 
     Returns:
-      Float32 examples, each with mean 0.
+      Normalised examples in float32, each with mean 0.
 
     Example:
       >>> import numpy as np
@@ -46,7 +45,7 @@ def normalise_contrast(
 
 @dataclasses.dataclass(frozen=True)
 class Standardisation:
-    """Standardisation of channels.
+    """Standardisation of channels to mean 0 and standard deviation 1.
 
     Attributes:
       mean: mean of each channel of the training examples, [C].
@@ -66,13 +65,13 @@ class Standardisation:
 
 
 def fit_standardisation(x: Shaped[np.ndarray, "examples ..."]) -> Standardisation:
-    """Fit a standardisation over examples and positions.
+    """Compute the mean and standard deviation of each channel.
 
     Args:
-      x: training examples, channels last.
+      x: training examples, with channels last.
 
     Returns:
-      The fitted standardisation.
+      The fitted standardisation. A constant channel has the standard deviation 1.
 
     Example:
       >>> import numpy as np

@@ -1,4 +1,4 @@
-"""Data sets of users, from .npz files."""
+"""Data sets from .npz files of the user."""
 
 import dataclasses
 import pathlib
@@ -16,21 +16,23 @@ KEYS = ("x_train", "y_train", "x_test", "y_test")
 def load_npz(path: str | pathlib.Path) -> Dataset | RealTargets:
     """Load a data set from an .npz file.
 
-    The file holds four arrays, as `np.savez(path, x_train=..., ...)` writes them:
-    `x_train` [N, ...] and `x_test` [M, ...], uint8 (pixels, scaled to [0, 1]) or
-    floating (taken as they are); `y_train` [N] and `y_test` [M], integer class labels
-    from 0 on. Floating `y_train` [N] or [N, K] and `y_test` are real-valued targets.
+    `np.savez(path, x_train=..., ...)` writes such a file. It has four arrays:
+
+    - `x_train` [N, ...] and `x_test` [M, ...] of examples. Pixels in uint8 are scaled to
+      [0, 1], and floating examples are not scaled;
+    - `y_train` and `y_test` of targets, which are integer class labels [N] from 0, or
+      floating real-valued targets [N] or [N, K].
 
     Args:
       path: path of the file.
 
     Returns:
-      The data set; the largest label determines the number of classes. A `RealTargets`
-      if both targets are floating.
+      The data set, which is a `RealTargets` if both targets are floating. Otherwise the
+      number of classes is the largest label plus 1.
 
     Raises:
       FileNotFoundError: the file does not exist.
-      ValueError: the file is damaged, or its arrays are not as described.
+      ValueError: the file is damaged, or an array has the wrong shape or dtype.
     """
     path = pathlib.Path(path)
     arrays = read_arrays(path, KEYS, needed=KEYS)
@@ -74,12 +76,12 @@ def load_npz(path: str | pathlib.Path) -> Dataset | RealTargets:
 def read_arrays(
     path: pathlib.Path, keys: Sequence[str], *, needed: Sequence[str] = ()
 ) -> dict[str, np.ndarray]:
-    """Read the arrays of an .npz file that have known names, without unpickling.
+    """Read named arrays of an .npz file, without unpickling.
 
     Args:
       path: path of the file.
-      keys: names to read.
-      needed: names that must be there.
+      keys: names of the arrays to read, if they exist.
+      needed: names of the arrays that must exist.
 
     Raises:
       FileNotFoundError: the file does not exist.
@@ -108,7 +110,7 @@ def read_arrays(
 
 
 def _advice(y: np.ndarray) -> str:
-    """Say what to do about targets that are no labels."""
+    """Return advice for targets that are not integer labels."""
     if y.dtype.kind in "US":
         return "; number them by names, y = np.unique(y, return_inverse=True)"
     if y.ndim == 2:

@@ -1,4 +1,4 @@
-"""Preparation of TFDS data sets, the only step that needs TensorFlow."""
+"""Preparation of TFDS data sets, which needs TensorFlow."""
 
 import importlib.util
 import os
@@ -7,7 +7,7 @@ import pathlib
 from noisejax.data._tfds import SOURCES, find_prepared
 
 NEEDS = ("tensorflow", "importlib_resources")
-"""Modules that `pip install 'noisejax[prepare]'` installs."""
+"""Required modules, which `pip install 'noisejax[prepare]'` installs."""
 
 
 def preparable_names() -> list[str]:
@@ -18,14 +18,14 @@ def preparable_names() -> list[str]:
 def prepare_dataset(
     name: str, data_dir: str | os.PathLike[str] | None = None
 ) -> tuple[pathlib.Path, bool]:
-    """Download a data set and write it as array_record files if it is missing.
+    """Download a data set and store it as array_record files, if it is missing.
 
     Args:
-      name: name out of `preparable_names()`.
-      data_dir: TFDS data directory; None: `~/tensorflow_datasets`.
+      name: name of the data set, one of `preparable_names()`.
+      data_dir: TFDS data directory, by default `~/tensorflow_datasets`.
 
     Returns:
-      The folder of the data set, and True if it existed before.
+      The folder of the data set, and True if it was already prepared.
 
     Raises:
       ValueError: the name is unknown, or the existing data set is damaged or in another
@@ -36,7 +36,7 @@ def prepare_dataset(
     if name not in preparable_names():
         raise ValueError(
             f"the data sets that can be prepared are {', '.join(preparable_names())}; "
-            f"got {name!r} (digits is embedded)"
+            f"got {name!r} (digits needs no preparation)"
         )
     try:
         return find_prepared(name, data_dir), True

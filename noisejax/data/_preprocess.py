@@ -1,4 +1,4 @@
-"""Preprocessing: named steps, fitted on the training examples, saved and applied."""
+"""Preprocessing steps that are fitted on training examples."""
 
 import dataclasses
 import os
@@ -17,12 +17,12 @@ from noisejax.data._normalise import (
 from noisejax.data._whiten import PCA, ZCA, fit_pca, fit_zca
 
 PREPROCESSING = ("gcn", "zca", "pca", "standardise")
-"""Global contrast normalisation, ZCA whitening, PCA, mean and standard deviation."""
+"""Names of the steps: "gcn" is global contrast normalisation."""
 
 Transform = Callable[[np.ndarray], np.ndarray]
 
 FITTED = {"gcn": None, "zca": ZCA, "pca": PCA, "standardise": Standardisation}
-"""Step -> class of its fitted transform; gcn has nothing to fit."""
+"""Class of the fitted transform of each step; "gcn" needs no fit."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,14 +30,15 @@ class Preprocessing:
     """Fitted preprocessing steps.
 
     Attributes:
-      steps: name and fitted transform of each step, in order; None for gcn.
+      steps: name and fitted transform of each step, in order. The transform of "gcn" is
+        None.
     """
 
     steps: tuple[tuple[str, PCA | ZCA | Standardisation | None], ...]
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of the steps."""
+        """Names of the steps."""
         return tuple(name for name, _ in self.steps)
 
     def transform(self, x: np.ndarray) -> np.ndarray:
@@ -49,7 +50,7 @@ class Preprocessing:
 
     @property
     def inverse(self) -> Transform | None:
-        """The inverse of `transform`; None if a step (gcn, zca) has no inverse."""
+        """Inverse of `transform`, or None if a step has no inverse ("gcn" or "zca")."""
         if any(name in ("gcn", "zca") for name in self.names):
             return None
 
@@ -61,7 +62,7 @@ class Preprocessing:
         return inverse
 
     def to_arrays(self) -> dict[str, np.ndarray]:
-        """Convert to named arrays, as `np.savez` takes them."""
+        """Convert to named arrays for `np.savez`."""
         arrays = {"steps": np.asarray(self.names)}
         for i, (_, fitted) in enumerate(self.steps):
             for field in dataclasses.fields(fitted) if fitted else ():
@@ -70,7 +71,7 @@ class Preprocessing:
 
 
 def load_preprocessing(path: str | os.PathLike[str]) -> Preprocessing:
-    """Load the fitted steps whose `to_arrays` were saved by `np.savez`.
+    """Load fitted steps from an .npz file of `Preprocessing.to_arrays()`.
 
     Raises:
       ValueError: the file is damaged.
@@ -98,17 +99,17 @@ def fit_preprocessing(
     num_components: int = 781,
     zca_epsilon: float = 0.1,
 ) -> Preprocessing:
-    """Fit steps in order, each on the examples that the steps before have transformed.
+    """Fit steps in order, each on the output of the previous steps.
 
     Args:
       x: training examples [N, ...], uint8 or floating.
-      steps: names out of `PREPROCESSING`.
+      steps: names of the steps, from `PREPROCESSING`.
       num_components: number of components of "pca".
       zca_epsilon: ε of "zca".
 
     Raises:
-      ValueError: a step is unknown (the known ones are listed), or the examples have
-        fewer components.
+      ValueError: a step is unknown, or there are fewer examples or inputs than
+        components.
 
     Example:
       >>> import numpy as np
@@ -140,8 +141,8 @@ class Preprocessed:
     """A preprocessed data set.
 
     Attributes:
-      dataset: float32 examples.
-      inverse: inverse of the preprocessing, see `Preprocessing.inverse`.
+      dataset: data set of preprocessed float32 examples.
+      inverse: inverse of the preprocessing, as in `Preprocessing.inverse`.
       fitted: fitted steps.
     """
 
@@ -162,13 +163,13 @@ def preprocess(
 
     Args:
       dataset: data set of uint8 or float32 examples.
-      steps: names out of `PREPROCESSING`, in order; (): no steps.
-      fit_on: indices of the training examples to fit on; None: all of them.
+      steps: names of the steps in order, from `PREPROCESSING`.
+      fit_on: indices of the training examples for the fit, by default all.
       num_components: number of components of "pca".
       zca_epsilon: ε of "zca".
 
     Raises:
-      ValueError: as `fit_preprocessing`.
+      ValueError: see `fit_preprocessing`.
 
     Example:
       >>> from noisejax import data

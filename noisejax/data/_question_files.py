@@ -1,4 +1,4 @@
-"""Files of questions about images: VQA's JSON, arrays of ids, grids of features."""
+"""Readers for files of questions about images and of image features."""
 
 import collections
 import json
@@ -12,22 +12,22 @@ import numpy as np
 from noisejax.data._npz import read_arrays
 
 TOKENS = re.compile(r"\w+|[^\w\s]")
-"""Words and single punctuation marks."""
+"""Pattern of a token, which is a word or a punctuation mark."""
 
 NUM_REFERENCES = 10
-"""Answers of people to each question (Antol et al. 2015)."""
+"""Number of human answers to each question (Antol et al. 2015)."""
 
 
 class Question(NamedTuple):
     """A question as text.
 
     Attributes:
-      image: id of its image.
-      words: its words, in lower case.
-      answer: most frequent answer; "": none of the known answers.
-      answers: ten answers of people; (): not known.
-      choices: answers to choose from; (): not known.
-      kind: type of the answer; "": not known.
+      image: id of the image.
+      words: words of the question, in lower case.
+      answer: most frequent answer, or "" if it is not in the vocabulary.
+      answers: ten human answers, or () if they are unknown.
+      choices: multiple choices, or () if they are unknown.
+      kind: type of the answer, or "" if it is unknown.
     """
 
     image: int
@@ -41,11 +41,11 @@ class Question(NamedTuple):
 def read_annotations(
     questions: pathlib.Path, annotations: pathlib.Path
 ) -> list[Question]:
-    """Read VQA's official files of one part.
+    """Read the official VQA files of one part.
 
     Raises:
-      ValueError: a file is damaged, of another data set, or they do not belong
-        together.
+      ValueError: a file is damaged or has another format, or the files have different
+        questions.
     """
     asked = _read_list(questions, "questions", ("question_id", "image_id", "question"))
     answered = _read_list(annotations, "annotations", ("question_id", "answers"))
@@ -98,12 +98,12 @@ def _question(
 def read_ids(
     path: pathlib.Path, vocabulary: pathlib.Path, images: Sequence[int]
 ) -> list[list[Question]]:
-    """Read arrays of ids: the questions of the training and the validation part.
+    """Read the questions of the training and the validation part from arrays of ids.
 
     Args:
-      path: path of the .npz file.
+      path: path of the .npz file of ids.
       vocabulary: path of the JSON file with `words` and `answers`.
-      images: id of the image of each row of the features.
+      images: image id of each row of the image features.
 
     Raises:
       ValueError: a file is damaged, or an id is out of range.
@@ -145,8 +145,8 @@ def read_ids(
             wrong = [i for i in np.unique(ids).tolist() if i not in known]
             if wrong:
                 raise ValueError(
-                    f"{path}: {part}_{what} holds {wrong[0]}, which is out of range: "
-                    f"it is no id of {len(known)} known ones"
+                    f"{path}: {part}_{what} holds {wrong[0]}, which is out of range; "
+                    f"there are {len(known)} known ids"
                 )
         empty = np.flatnonzero(~(question != 0).any(axis=1))
         if empty.size:
@@ -167,10 +167,10 @@ def read_ids(
 
 
 class Grids(Mapping[int, np.ndarray]):
-    """Grids of image features by image id; rows are scaled as they are read."""
+    """Grids of image features by image id, scaled on access."""
 
     def __init__(self, ids: Sequence[int], grid: np.ndarray, scale: np.ndarray):
-        """Keep the array, which may be memory-mapped."""
+        """Store the grids of the images `ids`, which may be memory-mapped."""
         self._rows = {image: row for row, image in enumerate(ids)}
         self._grid, self._scale = grid, scale
 
@@ -185,11 +185,11 @@ class Grids(Mapping[int, np.ndarray]):
 
 
 def read_grids(folder: pathlib.Path) -> Grids:
-    """Read the image features of a folder.
+    """Read the image features in a folder.
 
     Raises:
-      FileNotFoundError: there is not exactly one file of features.
-      ValueError: the features are damaged or of another shape.
+      FileNotFoundError: the folder does not have exactly one file of features.
+      ValueError: the features are damaged or have another shape.
     """
     packed, mapped = (
         sorted(folder.glob("*features.npz")),

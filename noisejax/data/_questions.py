@@ -1,4 +1,4 @@
-"""Questions about images with their answers (Noh et al. 2017, table 2)."""
+"""Questions about images, and answers (Noh et al. 2017, table 2)."""
 
 import collections
 import dataclasses
@@ -18,14 +18,14 @@ from noisejax.data._question_files import (
 )
 
 QUESTIONS = "questions"
-"""Data set that is looked for in the data directory."""
+"""Name of the data set."""
 
 UNKNOWN_WORD, OTHER_ANSWER = 1, 0
-"""Ids of a word and of an answer that the training part does not have."""
+"""Ids of words and answers outside the vocabulary."""
 
 MAX_WORDS, NUM_ANSWERS = 14, 1000
-"""Longest question (Teney et al. 2018), and number of answers that are classes (Yang et
-al. 2016)."""
+"""Maximum length of a question (Teney et al. 2018) and number of answers (Yang et al.
+2016)."""
 
 FILES = (
     "the official files *train*questions.json, *train*annotations.json, "
@@ -37,20 +37,21 @@ FILES = (
 
 @dataclasses.dataclass(frozen=True)
 class Questions:
-    """A data set of questions about images, one example each.
+    """A data set whose examples are questions about images.
 
     Attributes:
       name: name of the data set.
-      train_x: image feature of each training question, float32 [N, R, C].
-      train_y: its answer and its words, int32 [N, 1 + T]; words are padded with 0.
-      test_x: image feature of each test question, [M, R, C].
-      test_y: its answer (0: none of `answers`) and its words, [M, 1 + T].
+      train_x: image features of the training questions, float32 [N, R, C].
+      train_y: answer class and word ids of the training questions, int32 [N, 1 + T].
+        Word ids are padded with 0.
+      test_x: image features of the test questions, [M, R, C].
+      test_y: answer class and word ids of the test questions, [M, 1 + T].
       words: word of each id.
-      answers: answer of each class; class 0 is any other answer.
-      test_answer: most frequent answer of people to each test question, as text.
-      references: ten answers of people to each test question; (): not known.
-      choices: answers to choose from for each test question; (): not known.
-      types: "yes/no", "number" or "other" for each test question.
+      answers: answer of each class. Class 0 is any other answer.
+      test_answer: most frequent human answer to each test question, as text.
+      references: ten human answers to each test question, or () if they are unknown.
+      choices: multiple choices of each test question, or () if they are unknown.
+      types: type of each test question: "yes/no", "number" or "other".
     """
 
     name: str
@@ -67,35 +68,38 @@ class Questions:
 
     @property
     def num_classes(self) -> tuple[int, int]:
-        """Numbers of word ids and of answers."""
+        """Number of word ids and number of answers."""
         return len(self.words), len(self.answers)
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of one image feature."""
+        """Shape of the features of one image."""
         return self.train_x.shape[1:]
 
 
 def load_questions(folder: str | pathlib.Path) -> Questions:
-    """Load questions about images, their answers, and the features of the images.
+    """Load questions about images, answers and image features.
 
-    The folder, or one below it, holds one of two forms:
+    The questions have one of two formats, in the folder or in one subfolder:
 
-    - VQA's official files: `*train*questions.json` and `*val*questions.json` (if there
-      are multiple-choice files, these are read), and `*train*annotations.json` and
-      `*val*annotations.json`, with ten answers to each question;
-    - an .npz file `*vqa*.npz` of ids: `train_question` [N, T] (0 is padding),
-      `train_answer` [N] (0: none of the answers), `train_image` [N], row of the
-      features, and the same for `val_`; beside it `vocab.json` with `words` and
-      `answers`, id -> text.
+    - the official VQA files `*train*questions.json`, `*val*questions.json`,
+      `*train*annotations.json` and `*val*annotations.json`. Each question has ten
+      answers. Multiple-choice files are preferred if they exist;
+    - a file `*vqa*.npz` of ids and a file `vocab.json`. The arrays are `train_question`
+      [N, T] with padding 0, `train_answer` [N] with 0 for other answers, and
+      `train_image` [N] with rows of the image features. There are three similar arrays
+      with the prefix `val_`. The JSON file has `words` and `answers`, which map ids to
+      text.
 
-    The features are beside it, in `*features.npz` with `image_id` [N] and `grid`
-    [N, R, C], numbers, times `grid_scale` (a number or [C]) if that is there; or in
-    `*image_id.npy` and `*grid.npy`, of which only the rows that are used are read.
+    The image features are in the same folder and have one of two formats:
 
-    The training part determines the vocabulary: its words, and its 1,000 most frequent
-    answers. Training questions with other answers are left out. The validation part is
-    the test part. Questions end after 14 words.
+    - a file `*features.npz` with `image_id` [N] and `grid` [N, R, C]. The grids are
+      multiplied by `grid_scale`, a number or [C], if the file has this array;
+    - the files `*image_id.npy` and `*grid.npy`, which is memory-mapped.
+
+    The vocabulary has the words and the 1,000 most frequent answers of the training
+    part. Training questions with other answers are removed. The validation part becomes
+    the test part. Questions are truncated to 14 words.
 
     Args:
       folder: path of the folder.
@@ -105,7 +109,7 @@ def load_questions(folder: str | pathlib.Path) -> Questions:
 
     Raises:
       FileNotFoundError: a file is missing.
-      ValueError: a file is damaged or of another kind, or files do not belong together.
+      ValueError: a file is damaged or has another format, or the files do not match.
     """
     folder = pathlib.Path(folder)
     found = [*folder.rglob("*train*questions.json"), *folder.rglob("*vqa*.npz")]
@@ -141,7 +145,7 @@ def load_questions(folder: str | pathlib.Path) -> Questions:
 
 
 def _answer_type(answer: str) -> str:
-    """Type of an answer by its text, where the data do not state it."""
+    """Return the type of an answer, if the data do not have it."""
     if answer in ("yes", "no"):
         return "yes/no"
     return "number" if re.fullmatch(r"[0-9][0-9.,:]*", answer) else "other"
@@ -150,7 +154,7 @@ def _answer_type(answer: str) -> str:
 def generate_questions(
     *, num_train: int = 200, num_test: int = 100, seed: int = 0
 ) -> Questions:
-    """GENERATED questions: what one of four regions of a 7 x 7 grid shows."""
+    """Generate questions about the content of one of four regions of a 7 x 7 grid."""
     rng = np.random.default_rng(seed)
     choices = (*(f"colour{i}" for i in range(6)), *"012345", "yes", "no")
     grids: dict[int, np.ndarray] = {}
@@ -161,7 +165,7 @@ def generate_questions(
             place, shown = int(rng.integers(4)), rng.integers(6, size=49)
             grid = 0.1 * rng.normal(size=(49, 128)).astype(np.float32)
             grid[np.arange(49), shown] += 1
-            grid[np.arange(49), 6 + np.arange(49)] += 1  # where the region is
+            grid[np.arange(49), 6 + np.arange(49)] += 1  # position of the region
             seen = int(shown[place])
             what, answer, other = (
                 ("colour", f"colour{seen}", f"colour{seen - 1}"),
@@ -179,7 +183,7 @@ def generate_questions(
 
 
 def _only(folder: pathlib.Path, pattern: str, prefer: str = "") -> pathlib.Path:
-    """The one file of a pattern, or the one whose name has the preferred part."""
+    """Return the only matching file, or the only one whose name contains `prefer`."""
     found = sorted(folder.glob(pattern))
     preferred = [path for path in found if prefer and prefer in path.name]
     if len(preferred or found) != 1:
@@ -203,7 +207,7 @@ def _make(
     train = [q for q in train if q.answer in classes]
     if not train or not test:
         raise ValueError(
-            f"{name}: questions to train on (with an answer) and to test on are "
+            f"{name}: training questions with an answer, and test questions, are "
             f"needed; got {len(train)} and {len(test)}"
         )
     known = sorted({word for q in train for word in q.words[:MAX_WORDS]})

@@ -1,4 +1,4 @@
-"""Data sets with distributions as targets: alternative splicing and a stand-in."""
+"""Data sets with distributions as targets, such as alternative splicing."""
 
 import dataclasses
 import pathlib
@@ -13,17 +13,17 @@ NUM_EXONS, NUM_FEATURES, NUM_OUTCOMES, NUM_PARTITIONS = 3665, 1014, 3, 6
 """Sizes of the mouse data (Ba et al. 2014, section 3.4 and table 5)."""
 
 NUM_TISSUES = 4
-"""Number of tissues, not printed in the paper; Barash et al. 2010 use four groups."""
+"""Number of tissues. The paper does not print it; Barash et al. 2010 use four groups."""
 
 KEYS = ("x", "y", "partition")
 
 
 @dataclasses.dataclass(frozen=True)
 class SoftTargets:
-    """A data set whose targets are distributions over outcomes, one per tissue.
+    """A data set whose targets are one distribution over outcomes per tissue.
 
     Attributes:
-      name: name of the data set; that of a stand-in says so.
+      name: name of the data set.
       train_x: training features, float32 [N, D].
       train_y: training targets, float32 [N, T, K], each summing to 1 over K.
       test_x: test features, float32 [M, D].
@@ -48,7 +48,7 @@ class SoftTargets:
 
     @property
     def num_classes(self) -> tuple[int, int]:
-        """Outputs of a network, (T, K)."""
+        """Shape (T, K) of the network output for one example."""
         return self.num_tissues, self.num_outcomes
 
     @property
@@ -58,7 +58,7 @@ class SoftTargets:
 
 
 def holds_soft_targets(path: str | pathlib.Path) -> bool:
-    """True if an .npz file holds soft targets: it has an array `partition`."""
+    """Return True if an .npz file has an array `partition`, as soft targets have."""
     if not zipfile.is_zipfile(path):
         return False
     with zipfile.ZipFile(path) as file:
@@ -66,24 +66,24 @@ def holds_soft_targets(path: str | pathlib.Path) -> bool:
 
 
 def load_soft_targets(path: str | pathlib.Path, *, test_partition: int) -> SoftTargets:
-    """Load soft targets from an .npz file and hold one partition out for testing.
+    """Load soft targets from an .npz file, with one partition for testing.
 
-    The file holds three arrays, as `np.savez(path, x=..., y=..., partition=...)` writes
-    them: `x` [N, D], floating features; `y` [N, T, K], floating, for each of T tissues
-    a distribution over K outcomes; `partition` [N], integers from 0 on.
+    `np.savez(path, x=..., y=..., partition=...)` writes such a file. It has floating
+    features `x` [N, D], distributions `y` [N, T, K] over K outcomes for each of T
+    tissues, and integers `partition` [N].
 
     Args:
       path: path of the file.
-      test_partition: partition to test on; the others are trained on. (The paper does
-        not print how it uses its six partitions.)
+      test_partition: partition for testing. The other partitions are the training
+        examples. The paper does not print how it uses its six partitions.
 
     Returns:
       The data set.
 
     Raises:
       FileNotFoundError: the file does not exist.
-      ValueError: the file is damaged, its arrays are not as described, or the partition
-        does not exist.
+      ValueError: the file is damaged, an array has the wrong shape or dtype, or the
+        partition does not exist.
     """
     path = pathlib.Path(path)
     arrays = read_arrays(path, KEYS, needed=KEYS)
@@ -95,18 +95,19 @@ def load_soft_targets(path: str | pathlib.Path, *, test_partition: int) -> SoftT
 def generate_splicing(
     *, test_partition: int, num_exons: int = NUM_EXONS, seed: int = 0
 ) -> SoftTargets:
-    """Generate a stand-in in the shape of the splicing data, without any biology.
+    """Generate random data with the shapes of the splicing data.
 
-    The mouse data are not public. A tenth of the features is not 0, targets depend on a
-    few of them, and one outcome is the most frequent. Sizes are those of the paper.
+    The mouse data of the paper are not public. In the generated data a tenth of the
+    features is not 0, the targets depend on a tenth of the features, and one outcome is
+    more frequent than the others. Sizes are those of the paper.
 
     Args:
-      test_partition: partition to test on, 0 to 5.
-      num_exons: number of examples of all partitions.
+      test_partition: partition for testing, 0 to 5.
+      num_exons: number of examples in all partitions.
       seed: seed of the generator.
 
     Returns:
-      The data set, named "splicing_stand_in (generated)".
+      The data set, with the name "splicing_stand_in (generated)".
 
     Raises:
       ValueError: the partition does not exist.
@@ -140,7 +141,7 @@ def _split(name, x, y, partition, test_partition) -> SoftTargets:
     test = partition == test_partition
     if test.all():
         raise ValueError(
-            "the test partition must leave examples to train on; all are in it"
+            "there must be training examples outside the test partition; got none"
         )
     x, y = x.astype(np.float32), y.astype(np.float32)
     return SoftTargets(name, x[~test], y[~test], x[test], y[test])

@@ -1,4 +1,4 @@
-"""TensorFlow Datasets as arrays, read without TensorFlow."""
+"""Loading of TensorFlow Datasets (TFDS) without TensorFlow."""
 
 import dataclasses
 import json
@@ -17,7 +17,7 @@ CHUNK = 1000
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """Splits and number of classes of a TFDS data set."""
+    """Number of classes and splits of a TFDS data set."""
 
     num_classes: int
     train: tuple[str, ...] = ("train",)
@@ -32,22 +32,22 @@ SOURCES = {
     "svhn_cropped": Source(10),
     "svhn_cropped_extra": Source(10, train=("train", "extra")),
 }
-"""Name -> source. "svhn_cropped_extra" trains on the extra images, too."""
+"""Sources by name. "svhn_cropped_extra" also has the extra training images."""
 
 
 def load_tfds(name: str, data_dir: str | os.PathLike[str] | None) -> Dataset:
-    """Load a prepared data set of TFDS; decoded images are cached.
+    """Load a prepared TFDS data set, and cache the decoded images.
 
     Args:
-      name: name out of `SOURCES`.
-      data_dir: TFDS data directory; None: `~/tensorflow_datasets`.
+      name: name of the data set, one of `SOURCES`.
+      data_dir: TFDS data directory, by default `~/tensorflow_datasets`.
 
     Returns:
-      The data set; pixels are uint8.
+      The data set, with uint8 pixels.
 
     Raises:
       FileNotFoundError: the data set is not prepared.
-      ValueError: it is damaged or in another file format.
+      ValueError: the data set is damaged or has another file format.
     """
     source = SOURCES[name]
     builder_name = name.removesuffix("_extra")
@@ -66,7 +66,7 @@ def find_prepared(name: str, data_dir: str | os.PathLike[str] | None) -> pathlib
 
     Raises:
       FileNotFoundError: no version is prepared.
-      ValueError: it is not stored as array_record files.
+      ValueError: the newest version is not stored as array_record files.
     """
     root = local_path(data_dir or "~/tensorflow_datasets", "data_dir")
     prepare = (
@@ -129,7 +129,7 @@ def _load_split(folder: pathlib.Path, split: str) -> tuple[np.ndarray, np.ndarra
 
 
 def _cache_path(folder: pathlib.Path, split: str) -> pathlib.Path:
-    """Path of the cached arrays of a split, with a fingerprint of its files."""
+    """Return the path of the cached arrays of a split, which depends on its files."""
     import hashlib
 
     root = os.environ.get("NOISEJAX_CACHE") or pathlib.Path(

@@ -1,4 +1,4 @@
-"""Outputs of two fixed streams, split by groups (Noh et al. 2017, table 4)."""
+"""Outputs of two frozen networks on videos (Noh et al. 2017, table 4)."""
 
 import pathlib
 import zipfile
@@ -9,7 +9,7 @@ from noisejax.data._dataset import Dataset, check_dataset
 from noisejax.data._npz import read_arrays
 
 NAME = "two_stream"
-"""Data set that is looked for in the data directory."""
+"""Name of the data set."""
 
 KEYS = ("spatial", "motion", "label", "group")
 
@@ -20,7 +20,7 @@ def find_two_stream(data_dir: str | pathlib.Path | None) -> pathlib.Path:
     """Find the one file *two_stream.npz in a directory or below it.
 
     Raises:
-      FileNotFoundError: there is none, or more than one.
+      FileNotFoundError: there is no such file, or more than one.
     """
     folder = pathlib.Path(data_dir or ".").expanduser()
     found = sorted(folder.rglob("*two_stream.npz")) if folder.is_dir() else []
@@ -41,25 +41,30 @@ def holds_two_streams(path: str | pathlib.Path) -> bool:
 
 
 def load_two_stream(path: str | pathlib.Path, *, split: int = 0) -> Dataset:
-    """Load outputs of two streams, and split the videos by groups.
+    """Load the outputs of two frozen networks, the streams, and split them by groups.
 
-    The file holds `spatial` and `motion`, floating [N, ...] of one shape: scores,
-    features [N, D], or feature maps [N, T, H, W, C]; `label` [N], integers from 0 on;
-    and `group` [N], integers: videos of a group (the same people or scene) stay
-    together. The groups, in falling order, are cut into three parts of almost equal
-    size. Split k tests on part k and trains on the others.
+    The file has four arrays:
+
+    - `spatial` and `motion`, the outputs of the two streams. They have the same shape:
+      [N, D] for scores or features, or [N, T, H, W, C] for feature maps;
+    - `label` [N], integer class labels from 0;
+    - `group` [N], integers. Videos with the same group, such as the same scene, are in
+      the same part.
+
+    The groups are sorted in decreasing order and divided into three parts of almost
+    equal size. Split k uses part k for testing and the other parts for training.
 
     Args:
       path: path of the file.
-      split: 0, 1 or 2.
+      split: number of the split, 0, 1 or 2.
 
     Returns:
-      The data set; an example is [2, ...], the spatial stream first.
+      The data set. An example is [2, ...], with the spatial stream first.
 
     Raises:
-      FileNotFoundError: there is no such file.
-      ValueError: the file is damaged, an array is missing or of the wrong kind, there
-        are fewer than three groups, or no such split.
+      FileNotFoundError: the file does not exist.
+      ValueError: the file is damaged, an array is missing or has the wrong shape or
+        dtype, there are fewer than three groups, or the split does not exist.
     """
     path = pathlib.Path(path)
     if not 0 <= split < NUM_SPLITS:

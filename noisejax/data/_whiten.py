@@ -1,4 +1,4 @@
-"""PCA and ZCA: transforms by eigenvectors of the covariance of training examples."""
+"""Principal component analysis (PCA) and zero-phase whitening (ZCA)."""
 
 import dataclasses
 import math
@@ -9,17 +9,17 @@ from jaxtyping import Float, Shaped
 from noisejax.data._normalise import as_float
 
 CHUNK = 10_000
-"""Number of examples per partial sum of the covariance, in float64."""
+"""Number of examples per partial sum of the covariance."""
 
 
 @dataclasses.dataclass(frozen=True)
 class PCA:
-    """Projection on the leading principal axes, without whitening.
+    """Projection onto the leading principal axes, without whitening.
 
     Attributes:
       mean: mean of the training examples, [D].
-      axes: principal axes, [D, K], orthonormal columns, largest variance first; the
-        largest entry of each is positive.
+      axes: principal axes, [D, K], as orthonormal columns in decreasing order of
+        variance. The entry of each axis with the largest magnitude is positive.
       variances: variances along the axes, [K].
       shape: shape of an example.
     """
@@ -38,7 +38,7 @@ class PCA:
     def inverse(
         self, projected: Float[np.ndarray, "examples components"]
     ) -> Float[np.ndarray, "examples ..."]:
-        """Return projected axesᵀ + mean, in the shape of examples."""
+        """Return projected axesᵀ + mean, reshaped to examples."""
         x = projected @ self.axes.T + self.mean
         return x.reshape(len(x), *self.shape)
 
@@ -58,7 +58,7 @@ class ZCA:
     def transform(
         self, x: Shaped[np.ndarray, "examples ..."]
     ) -> Float[np.ndarray, "examples ..."]:
-        """Return whitened examples, in the shape of x."""
+        """Return the whitened examples, with the shape of x."""
         return ((_flat(x) - self.mean) @ self.matrix).reshape(x.shape)
 
 
@@ -67,13 +67,13 @@ def fit_pca(x: Shaped[np.ndarray, "examples ..."], *, num_components: int) -> PC
 
     Args:
       x: training examples.
-      num_components: number of axes K; 781 in the paper.
+      num_components: number K of axes. The paper uses 781.
 
     Returns:
       The fitted projection.
 
     Raises:
-      ValueError: K is larger than the number of examples or of inputs.
+      ValueError: K is below 1 or above the number of examples or inputs.
 
     Example:
       >>> import numpy as np
@@ -107,8 +107,8 @@ def fit_zca(x: Shaped[np.ndarray, "examples ..."], *, epsilon: float = 0.1) -> Z
 
     Args:
       x: training examples.
-      epsilon: ε, added to the variances, so that axes of little variance are not
-        amplified. The paper prints no value.
+      epsilon: number ε above 0 that is added to the variances, so that axes with small
+        variance are not amplified. The paper prints no value.
 
     Returns:
       The fitted whitening.
@@ -127,7 +127,7 @@ def fit_zca(x: Shaped[np.ndarray, "examples ..."], *, epsilon: float = 0.1) -> Z
     if not epsilon > 0:
         raise ValueError(f"epsilon must be above 0, got {epsilon}")
     mean, variances, axes = _eigen(x)
-    rest = 1 / np.sqrt(epsilon)  # scale of directions without variance
+    rest = 1 / np.sqrt(epsilon)  # scale of directions that have no variance
     scales = 1 / np.sqrt(np.maximum(variances, 0) + epsilon)
     matrix = (axes * (scales - rest)) @ axes.T + rest * np.eye(len(mean))
     return ZCA(mean=mean.astype(np.float32), matrix=matrix.astype(np.float32))
@@ -138,9 +138,9 @@ def _flat(x: np.ndarray) -> np.ndarray:
 
 
 def _eigen(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the mean, and eigenvalues and eigenvectors of the covariance (ddof 1).
+    """Return the mean, and the eigenvalues and eigenvectors of the covariance (ddof 1).
 
-    If there are fewer examples than inputs, eigenvectors of eigenvalue 0 are left out.
+    If there are fewer examples than inputs, eigenvectors without variance are omitted.
     """
     if len(x) < 2:
         raise ValueError(f"a covariance needs two examples or more, got {len(x)}")

@@ -1,8 +1,9 @@
-"""Bilinear products whose derivatives are products of the same form.
+"""A JAX primitive for bilinear products, whose derivatives use the same primitive.
 
-JAX differentiates a product of rounded operands by products that are not rounded, and
-leaves the order of axes to the compiler. A custom_vjp would forbid forward mode, and
-`jax.custom_batching.custom_vmap` reverse mode. A primitive of its own allows all.
+JAX does not round the operands of the products in a gradient, and lets the compiler
+choose their axis order. `jax.custom_vjp` could control both but excludes forward mode,
+and `jax.custom_batching.custom_vmap` excludes reverse mode. A primitive supports both
+modes.
 """
 
 import abc
@@ -22,13 +23,16 @@ from noisejax._explicit import explicit_sharding, within_shard_map
 
 @dataclasses.dataclass(frozen=True)
 class Bilinear(abc.ABC):
-    """A function of two arrays, linear in both: one part of a trilinear form.
+    """A bilinear function of two arrays, such as a matrix product or a convolution.
+
+    The two operands and the result have roles. Swapping the result with an operand
+    gives a transpose of the function.
 
     Attributes:
       left: role of the first operand.
       right: role of the second operand.
-      out: role of the result. Swapping it with an operand gives a transpose.
-      rounded: True if operands are rounded to bfloat16 and sums are float32.
+      out: role of the result.
+      rounded: True to round operands to bfloat16 and to sum in float32.
     """
 
     left: str
@@ -38,37 +42,37 @@ class Bilinear(abc.ABC):
 
     @abc.abstractmethod
     def __call__(self, lhs: Array, rhs: Array) -> Array:
-        """Compute the product by JAX's functions."""
+        """Compute the product with JAX functions, on any platform."""
 
     @abc.abstractmethod
     def on_cpu(self, lhs: Array, rhs: Array) -> Array:
-        """Compute the same in the form that XLA runs fast on a CPU."""
+        """Compute the same product in a form that is fast on a CPU."""
 
     @abc.abstractmethod
     def batch(self, args: list[Array], axes: list[int | None]) -> Array:
-        """Compute the product for every index of a new axis, the result's first."""
+        """Compute the product over a mapped axis; in the result this axis is first."""
 
     def to_left(self) -> Self:
-        """The transpose: (cotangent, rhs) -> lhs."""
+        """Return the transpose (cotangent, rhs) -> lhs."""
         return dataclasses.replace(self, left=self.out, out=self.left)
 
     def to_right(self) -> Self:
-        """The transpose: (lhs, cotangent) -> rhs."""
+        """Return the transpose (lhs, cotangent) -> rhs."""
         return dataclasses.replace(self, right=self.out, out=self.right)
 
     def round(self, x: Array) -> Array:
-        """Return x as the product sees it, which is also what is kept for backward."""
+        """Round an operand. The backward pass also stores the rounded operand."""
         return x.astype(jnp.bfloat16) if self.rounded else x
 
 
 def bilinear(form: Bilinear, lhs: Array, rhs: Array) -> Array:
-    """Return `form(lhs, rhs)`, with transposes of the same form."""
+    """Compute `form(lhs, rhs)` with the primitive."""
     lhs, rhs = _vary(lhs, _varying(rhs)), _vary(rhs, _varying(lhs))
     return _bilinear_p.bind(lhs, rhs, form=form)
 
 
 def _varying(x: Array) -> frozenset[str]:
-    """Mesh axes along which x differs between devices, within shard_map."""
+    """Return the mesh axes along which x differs between devices within `shard_map`."""
     kind = jax.typeof(x)
     if hasattr(kind, "vma"):  # before JAX 0.12
         return kind.vma
@@ -76,7 +80,7 @@ def _varying(x: Array) -> frozenset[str]:
 
 
 def _vary(x: Array, axes: frozenset[str]) -> Array:
-    """Let the type of x say that it may differ along these axes, too."""
+    """Mark x as differing between devices along `axes`."""
     missing = tuple(axes - _varying(x))
     return jax.lax.pcast(x, missing, to="varying") if missing else x
 
@@ -88,17 +92,18 @@ def by_compiler(
     spec: tuple[Any, ...],
     out_sharding: NamedSharding | None,
 ) -> Array:
-    """Return `product(lhs, rhs)`, also over Explicit axes of a mesh.
+    """Compute `product(lhs, rhs)` on meshes with Explicit axes too.
 
-    There every sum over a sharded axis needs a sharding of its result. Gradients have
-    none, so the compiler chooses.
+    On Explicit axes JAX requires a result sharding for each sum over a sharded axis.
+    The gradients cannot provide one, so the compiler chooses the sharding.
 
     Args:
       product: function of the two operands.
       lhs: first operand.
       rhs: second operand.
-      spec: mesh axes of every axis of the result.
-      out_sharding: sharding of the result; None: `spec`, if there are Explicit axes.
+      spec: mesh axes of each axis of the result.
+      out_sharding: sharding of the result. If it is None, `spec` is used on a mesh with
+        Explicit axes.
     """
     if out_sharding is None:
         out_sharding = explicit_sharding(lhs, *spec) or explicit_sharding(rhs, *spec)

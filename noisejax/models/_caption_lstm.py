@@ -1,4 +1,4 @@
-"""Captions from an image feature: an LSTM decoder (Noh et al. 2017, section 5.3)."""
+"""LSTM decoder for image captions (Noh et al. 2017, section 5.3)."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +9,7 @@ from jax import numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from noisejax import layers, noise
-from noisejax.models._network import Activations
+from noisejax.models._network import Activations, noise_layer
 from noisejax.models._products import flat_products
 
 Carry = tuple[Float[Array, "batch width"], Float[Array, "batch width"]]
@@ -17,7 +17,7 @@ Carry = tuple[Float[Array, "batch width"], Float[Array, "batch width"]]
 
 
 class _FactorCell(nn.RNNCellBase):
-    """A cell whose hidden state is multiplied by the same factor before every step."""
+    """An LSTM cell that multiplies its hidden state by a fixed factor in each step."""
 
     cell: nn.OptimizedLSTMCell
 
@@ -32,25 +32,26 @@ class _FactorCell(nn.RNNCellBase):
 
 
 class CaptionLSTM(nn.Module):
-    """An LSTM whose first input is the image: "Show and Tell" (Vinyals et al. 2015).
+    """An LSTM whose first input is the image (Vinyals et al. 2015).
 
       h_0 = LSTM(W_I v),   h_t = LSTM(W_e y_t),   p(y_{t+1} | y_≤t, v) = softmax(W h̃_t)
 
-    The noise is on the hidden state before the output layer, where the paper has its
-    dropout. There is no start word: the image takes its place (our choice). With
-    `recurrent_noise` each step starts at the hidden state h_{t-1} ⊙ r, where r is one
-    sample for a whole caption, as in Gal and Ghahramani 2016 (not in the paper).
+    h̃ is the hidden state after the noise, which is the position of dropout in Noh et
+    al. The image is the first input, so there is no start word (our choice).
+
+    With `recurrent_noise`, each step uses the hidden state h_{t-1} ⊙ r. The factor r is
+    sampled once per caption, as in Gal and Ghahramani 2016. Noh et al. do not use it.
 
     Attributes:
-      num_words: number of words, the end of a caption among them.
-      width: number of units of the LSTM, of the embeddings and of the image's.
+      num_words: number of words, including the end of a caption.
+      width: number of units of the LSTM and of the word and image embeddings.
       hidden_noise: scheme of the noise on the hidden states, or None.
       param_dtype: dtype of the LSTM's parameters and state.
       input_noise: scheme of the noise on the image feature, or None.
-      recurrent_noise: scheme of the noise on the recurrent state, or None. The factor r
-        of additive noise is 1 plus the noise.
-      noise_factor: schedule of a factor on the noise levels, or None.
-      dot_general: product of the dense layers; None: Flax's.
+      recurrent_noise: scheme of the noise on the recurrent state, or None. For additive
+        noise r is 1 plus the noise.
+      noise_factor: schedule of a factor that multiplies the noise levels, or None.
+      dot_general: product of the dense layers, or None for `lax.dot_general`.
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -80,19 +81,19 @@ class CaptionLSTM(nn.Module):
     noise_factor: layers.Schedule | None = None
     dot_general: Callable[..., Array] | None = flat_products
 
-    num_hidden_places = 1  # no field: where hidden noise can be
+    num_hidden_places = 1  # class attribute, not a field
 
     def setup(self) -> None:
-        """Make the layers."""
+        """Create the layers."""
         products = {"dot_general": self.dot_general}
         self.embed_image = nn.Dense(self.width, **products)
         self.embed_word = nn.Embed(self.num_words, self.width)
         self.cell = nn.OptimizedLSTMCell(self.width, param_dtype=self.param_dtype)
         noisy_state = self.recurrent_noise is not None
         self.rnn = nn.RNN(_FactorCell(self.cell) if noisy_state else self.cell)
-        self.noise = self._layer(self.hidden_noise)
-        self.noise_on_input = self._layer(self.input_noise)
-        self.noise_on_state = self._layer(self.recurrent_noise)
+        self.noise = noise_layer(self.hidden_noise, self.noise_factor)
+        self.noise_on_input = noise_layer(self.input_noise, self.noise_factor)
+        self.noise_on_state = noise_layer(self.recurrent_noise, self.noise_factor)
         self.dense_output = nn.Dense(self.num_words, **products)
 
     @property
@@ -101,11 +102,6 @@ class CaptionLSTM(nn.Module):
         schemes = (self.hidden_noise, self.input_noise, self.recurrent_noise)
         return sum(bool(scheme) for scheme in schemes)
 
-    def _layer(self, scheme: noise.Scheme | None) -> layers.Noise:
-        scheme, factor = scheme or noise.Dropout(0.0), self.noise_factor
-        level = None if factor is None else lambda step: scheme.level * factor(step)
-        return layers.Noise(scheme, level=level)
-
     def __call__(
         self,
         image: Float[Array, "batch features"],
@@ -113,26 +109,27 @@ class CaptionLSTM(nn.Module):
         *,
         train: bool,
     ) -> tuple[Float[Array, "batch length words"], Activations]:
-        """Predict every word from the image and the words before it.
+        """Predict each word from the image and the previous words.
 
         Args:
-          image: features, [B, F].
-          words: caption, [B, T]; the last word that counts is the end of the caption.
-            None: the first word alone is predicted.
+          image: image features, [B, F].
+          words: captions, [B, T], each with the end of the caption as its last word. If
+            None, only the first word is predicted.
           train: True to apply noise.
 
         Returns:
-          The logits [B, T, num_words] of the words, and by name "hidden_0", "noisy_0",
-          [B, T, width], and "output".
+          The logits, [B, T, num_words], and a dictionary of activations: the hidden
+          states "hidden_0" and noisy hidden states "noisy_0", [B, T, width], and the
+          logits "output".
 
         Raises:
-          ValueError: the numbers of images and captions differ.
+          ValueError: the numbers of images and captions differ, or a rank is wrong.
         """
         if words is None:
             words = jnp.zeros((len(image), 1), jnp.int32)
         if image.ndim != 2 or words.ndim != 2 or len(image) != len(words):
             raise ValueError(
-                "images [B, F] and captions [B, T] must be as many; got shapes "
+                "images [B, F] and captions [B, T] must have the same B; got shapes "
                 f"{image.shape} and {words.shape}"
             )
         image = self.noise_on_input(image, deterministic=not train)
@@ -151,7 +148,7 @@ class CaptionLSTM(nn.Module):
     def begin(
         self, image: Float[Array, "batch features"]
     ) -> tuple[Carry, Float[Array, "batch words"]]:
-        """Return the state after the image, and the logits of the first word."""
+        """Return the state after the image and the logits of the first word."""
         x = self.embed_image(image)
         carry = tuple(jnp.zeros((len(image), self.width), x.dtype) for _ in range(2))
         carry, hidden = self.cell(carry, x)
@@ -160,6 +157,6 @@ class CaptionLSTM(nn.Module):
     def step(
         self, carry: Carry, word: Int[Array, " batch"]
     ) -> tuple[Carry, Float[Array, "batch words"]]:
-        """Return the state after a word, and the logits of the next, without noise."""
+        """Return the state after a word and the logits of the next word."""
         carry, hidden = self.cell(carry, self.embed_word(word))
         return carry, self.dense_output(hidden)

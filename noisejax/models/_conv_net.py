@@ -1,11 +1,11 @@
-"""Convolutional networks with noise after every pooling and every dense layer."""
+"""Convolutional networks with noise after each pooling and hidden dense layer."""
 
+import dataclasses
 from collections.abc import Callable
 
 from flax import linen as nn
 from jaxtyping import Array, Float
 
-from noisejax.models._architectures import Architecture, Stage
 from noisejax.models._convolutions import convolutions
 from noisejax.models._network import (
     Activations,
@@ -16,25 +16,147 @@ from noisejax.models._network import (
 )
 
 
-class ConvNet(Network):
-    """Stages of convolutions with a max-pooling each, then dense layers.
-
-    A stage's shift and mask come after its pooling: a shift is usually negative, and a
-    dropped unit, 0, would otherwise win against live ones (Ba et al. 2014, eq. 8; one
-    shift per feature map, section 2.1).
+@dataclasses.dataclass(frozen=True)
+class Stage:
+    """Convolutions of stride 1 that keep the image size, followed by max pooling.
 
     Attributes:
-      architecture: layers of the network, such as `models.BA_CNN`.
-      num_outputs: number of units of the output, which is linear.
-      activation: φ, elementwise; not used with maxout pieces.
-      hidden_noise: schemes of the noise on each stage, then on each hidden dense layer.
-      batch_norm: True to normalise pre-activations over the batch, except the output.
-      conv_general_dilated: convolution, such as `bfloat16_convolutions`.
+      features: number of feature maps of each convolution.
+      kernel: side of the square convolution window, in pixels.
+      pool: side of the square pooling window, in pixels.
+      pool_stride: stride of the pooling, in pixels.
+    """
 
-    Other attributes: see `MLP`; shifts are one per channel, feature map or dense unit.
+    features: tuple[int, ...]
+    kernel: int
+    pool: int
+    pool_stride: int = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class Architecture:
+    """Layers of a `ConvNet`.
+
+    Attributes:
+      stages: convolutional stages.
+      dense: number of units of each hidden dense layer after the stages.
+      conv_pieces: number of linear pieces per feature map. Above 1, maxout replaces the
+        activation.
+      dense_pieces: number of linear pieces per dense unit, used in the same way.
+
+    Example:
+      >>> from noisejax import models
+      >>> models.BA_CNN.scaled(0.25).dense
+      (250,)
+    """
+
+    stages: tuple[Stage, ...]
+    dense: tuple[int, ...]
+    conv_pieces: int = 1
+    dense_pieces: int = 1
+
+    def scaled(self, factor: float) -> "Architecture":
+        """Multiply all widths by `factor`, rounded to integers of at least 1.
+
+        Raises:
+          ValueError: `factor` is not above 0.
+        """
+        if not factor > 0:
+            raise ValueError(f"widths are scaled by a factor above 0, got {factor}")
+
+        def scale(widths: tuple[int, ...]) -> tuple[int, ...]:
+            return tuple(max(1, round(factor * width)) for width in widths)
+
+        stages = tuple(
+            dataclasses.replace(stage, features=scale(stage.features))
+            for stage in self.stages
+        )
+        return dataclasses.replace(self, stages=stages, dense=scale(self.dense))
+
+
+BA_CNN = Architecture(tuple(Stage((128,), 5, 3) for _ in range(3)), (1000,))
+"""128c-p-128c-p-128c-p-1000fc (Ba et al. 2014, section 3.2).
+
+Convolutions are 5 x 5; pooling is 3 x 3 with stride 2.
+"""
+
+MAXOUT_CIFAR = Architecture(
+    (Stage((96,), 8, 4), Stage((192,), 8, 4), Stage((192,), 5, 2)),
+    (500,),
+    conv_pieces=2,
+    dense_pieces=5,
+)
+"""96c-p-192c-p-192c-p-500fc (Ba et al. 2014, table 6).
+
+The paper does not print windows and pieces. We use those that Goodfellow et al. (2013)
+published. The padding is our choice.
+"""
+
+MAXOUT_SVHN = Architecture(
+    (Stage((64,), 5, 3), Stage((128,), 5, 3), Stage((128,), 5, 3)),
+    (400,),
+    conv_pieces=2,
+    dense_pieces=5,
+)
+"""64c-p-128c-p-128c-p-400fc (Ba et al. 2014, table 6).
+
+Windows, pieces and padding have the same sources as in `MAXOUT_CIFAR`.
+"""
+
+VGG = Architecture(
+    (
+        Stage((64, 64), 3, 2),
+        Stage((128, 128), 3, 2),
+        Stage((256, 256, 256), 3, 2),
+        Stage((512, 512, 512), 3, 2),
+    ),
+    (512, 512),
+)
+"""VGG16 without its last three convolutions (Hahn and Choi 2018, section 5.2).
+
+The paper says that the dense layers are smaller but prints no widths. The widths here
+are our choice.
+"""
+
+FOUR_CONV = Architecture((Stage((64, 64), 3, 2), Stage((128, 128), 3, 2)), (512, 512))
+"""Four convolutions and two hidden dense layers (Hahn and Choi 2018, section 5.2).
+
+Pooling follows every second convolution. The paper prints no widths, so they are our
+choice.
+"""
+
+ARCHITECTURES = {
+    "cnn": BA_CNN,
+    "maxout_cifar": MAXOUT_CIFAR,
+    "maxout_svhn": MAXOUT_SVHN,
+    "vgg": VGG,
+    "four_conv": FOUR_CONV,
+}
+"""Architectures by name."""
+
+
+class ConvNet(Network):
+    """Convolutional stages, each with max pooling, followed by dense layers.
+
+    In each stage the shift and the mask follow the pooling (Ba et al. 2014, eq. 8).
+    Shifts are usually negative, so max pooling would otherwise prefer dropped units,
+    which are 0, to other units. There is one shift per feature map (section 2.1).
+
+    Attributes:
+      architecture: layer sizes, such as `models.BA_CNN`.
+      num_outputs: number of units of the linear output layer.
+      activation: elementwise activation φ, ignored if there are several maxout pieces.
+      hidden_noise: schemes of the noise, one per stage and then one per hidden dense
+        layer, or () for no noise.
+      batch_norm: True for batch normalisation of the hidden pre-activations.
+      conv_general_dilated: convolution, such as `models.bfloat16_convolutions`.
+
+    For the other attributes see `MLP`. There is one shift per input channel, feature
+    map or dense unit.
 
     Raises:
-      ValueError: the number of schemes is not that of stages and hidden dense layers.
+      ValueError: the number of schemes is not the number of stages and hidden dense
+        layers.
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -71,14 +193,15 @@ class ConvNet(Network):
         """Run the network.
 
         Args:
-          x: images, channels last.
-          train: True to apply noise and to use the batch's statistics.
+          x: images, with channels last.
+          train: True to apply noise and to use batch statistics.
 
         Returns:
-          The output [B, num_outputs], and by name: "input", "noisy_input"; for stage i
-          its pre-activations "net_i_j" and activations "conv_i_j" of convolution j, the
-          pooled ones "hidden_i" and the noisy ones "noisy_i"; for the dense layers,
-          counted on, "net_i", "hidden_i" and "noisy_i"; and "output".
+          The output, [B, num_outputs], and a dictionary of activations: "input" and
+          "noisy_input"; for convolution j of stage i the pre-activations "net_i_j" and
+          the activations "conv_i_j"; for stage i the pooled activations "hidden_i" and
+          the noisy activations "noisy_i"; for the hidden dense layers, whose numbers i
+          continue those of the stages, "net_i", "hidden_i" and "noisy_i"; and "output".
         """
         x, activations = self._noisy_input(x, train)
         for i, stage in enumerate(self.architecture.stages):
@@ -100,7 +223,7 @@ class ConvNet(Network):
     def _stage(
         self, stage: Stage, x: Array, i: int, activations: Activations, train: bool
     ) -> Array:
-        """Run the convolutions of a stage and its max-pooling."""
+        """Run the convolutions and the pooling of a stage."""
         pieces = self.architecture.conv_pieces
         for j, features in enumerate(stage.features):
             net = nn.Conv(

@@ -1,4 +1,4 @@
-"""A convolution over images as a bilinear product, with its two gradients."""
+"""Image convolutions and their gradients as bilinear products."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -18,15 +18,15 @@ IMAGES, KERNEL, OUT = "images", "kernel", "out"
 
 @dataclasses.dataclass(frozen=True)
 class Convolution(Bilinear):
-    """A convolution of images and a kernel, or one of its transposes.
+    """A convolution of images with a kernel, or one of the transposes.
 
     Attributes:
-      strides: steps of the window.
-      padding: zeros before and after each axis of the images.
+      strides: strides of the window.
+      padding: number of zeros before and after each spatial axis of the images.
       size: height and width of the images.
       window: height and width of the kernel.
       precision: precision of the products.
-      mapped: number of leading axes of all arrays that are mapped over.
+      mapped: number of leading axes over which the convolution is mapped.
     """
 
     strides: tuple[int, ...] = ONES
@@ -56,7 +56,7 @@ class Convolution(Bilinear):
         if self.mapped or roles.get(KERNEL, 0) is not None:
             form = dataclasses.replace(self, mapped=self.mapped + 1)
             return bilinear(form, *args)
-        # One kernel for all: the new axis is merged with the examples.
+        # The kernel is not mapped, so the mapped axis is merged with the batch axis.
         kernel, many = args if self.left == KERNEL else args[::-1]
         many = many.reshape(-1, *many.shape[2:])
         pair = (kernel[0], many) if self.left == KERNEL else (many, kernel[0])
@@ -84,10 +84,11 @@ class Convolution(Bilinear):
         return self._convolve(gradient, flipped, pads, strides=ONES, lhs_d=self.strides)
 
     def _gradient_of_kernel(self, images, gradient, on_cpu):
-        """Channels of the images count as examples, examples as channels.
+        """Convolve with the roles of examples and channels exchanged.
 
-        XLA moves the axes itself on a CPU, except within a loop. A loop over axes that
-        are not moved is tens of times slower.
+        On a CPU, XLA transposes the axes for its fast library only outside loops.
+        Without the transposition a loop is tens of times slower, so it is explicit
+        here.
         """
         pads = []
         for (low, _), n, window, out, s in self._sizes(gradient):
@@ -129,7 +130,7 @@ def convolution(
     padding: str | Sequence[tuple[int, int]],
     **options: Any,
 ) -> Convolution:
-    """Return the convolution of these operands, with its padding in numbers."""
+    """Build the `Convolution` of two operands, with numeric padding."""
     if isinstance(padding, str):
         padding = lax.padtype_to_pads(
             lhs.shape[1:3], rhs.shape[:2], strides, padding.upper()

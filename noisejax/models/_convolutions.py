@@ -1,4 +1,4 @@
-"""Convolutions over images: fast in a loop on a CPU, or in bfloat16."""
+"""Image convolutions that are fast in loops on a CPU, or have bfloat16 operands."""
 
 import functools
 from collections.abc import Sequence
@@ -29,39 +29,41 @@ def convolutions(
     preferred_element_type: jax.typing.DTypeLike | None = None,
     out_sharding: NamedSharding | None = None,
 ) -> Float[Array, "batch ... outputs"]:
-    """`lax.conv_general_dilated`, with gradients that XLA runs fast in loops on a CPU.
+    """`lax.conv_general_dilated` whose gradients are fast in loops on a CPU.
 
       y[o] = Σ_w x[s o + w - p] W[w]
 
-    For the `conv_general_dilated` argument of Flax's convolutions. JAX's own gradients
-    leave it to the compiler to bring the axes into the order that its CPU library
-    takes. Within `lax.scan` or `lax.map` it does not, so an epoch as one program is
-    tens of times slower than step by step. Here the order is right from the start.
+    Pass it as the `conv_general_dilated` argument of a Flax convolution. XLA's CPU
+    library needs a certain axis order for the gradients. XLA does not transpose the
+    axes within `lax.scan` or `lax.map`, where the standard gradients are tens of times
+    slower. Here the gradients have the right axis order from the start.
 
-    It is JAX's own with dilation, feature groups, other axes or an element type of the
-    sums, and within `jax.shard_map`. Over Explicit axes of a mesh, JAX's own cannot be
-    differentiated in the kernel; here the result is sharded as the examples and the
-    output channels are, and the compiler shards the gradients.
+    The function is `lax.conv_general_dilated` within `jax.shard_map`, and for
+    dilations, feature groups, other axis orders and a given `preferred_element_type`.
+    On Explicit mesh axes, JAX cannot differentiate its convolution with respect to the
+    kernel. Here the result has the sharding of the examples and the output channels,
+    and the compiler chooses the sharding of the gradients.
 
     Args:
       lhs: images, channels last.
       rhs: kernel.
-      window_strides: steps of the window.
-      padding: "SAME", "VALID", or pairs of numbers of zeros.
+      window_strides: strides of the window.
+      padding: "SAME", "VALID", or numbers of zeros before and after each spatial axis.
       lhs_dilation: dilation of the images.
       rhs_dilation: dilation of the window.
-      dimension_numbers: order of the axes, as Flax passes it; None: channels last.
+      dimension_numbers: axis order, as passed by Flax. The default is channels last.
       feature_group_count: number of groups of channels.
       precision: precision of the products.
       preferred_element_type: dtype of the sums.
-      out_sharding: sharding of the result, over Explicit axes; None: that of the
-        operands.
+      out_sharding: sharding of the result on Explicit axes. By default it follows from
+        the operands.
 
     Returns:
       The convolution.
 
     Raises:
-      ValueError: feature groups over Explicit axes that the images leave unused.
+      ValueError: there are feature groups, and the images are sharded over some but not
+        all Explicit axes.
 
     Example:
       >>> from flax import linen as nn
@@ -73,7 +75,7 @@ def convolutions(
             "XLA computes wrong gradients of a convolution with feature groups if the "
             f"images leave a mesh axis unused; got {feature_group_count} groups and "
             f"{jax.typeof(lhs)} over {dict(jax.typeof(lhs).sharding.mesh.shape)}. "
-            "Shard the images over all axes, or use a mesh of one axis"
+            "Shard the images over all axes, or use a mesh with one axis"
         )
     dimension_numbers = dimension_numbers or _channels_last(lhs.ndim)
     plain = _is_plain(
@@ -112,31 +114,31 @@ def bfloat16_convolutions(
     preferred_element_type: jax.typing.DTypeLike | None = None,
     out_sharding: NamedSharding | None = None,
 ) -> Float[Array, "batch out_y out_x outputs"]:
-    """`lax.conv_general_dilated` of operands rounded to bfloat16, sums in float32.
+    """`lax.conv_general_dilated` of operands rounded to bfloat16, with float32 sums.
 
-    For the `conv_general_dilated` argument of Flax's convolutions over images.
-    Parameters, activations and gradients stay float32; the products are of bfloat16
-    operands forward and backward, in every order of derivatives.
+    Pass it as the `conv_general_dilated` argument of a Flax convolution over images.
+    Parameters, activations and gradients stay in float32. All products have bfloat16
+    operands, in the forward pass and in derivatives of any order.
 
     Args:
       lhs: images, channels last.
       rhs: kernel.
-      window_strides: steps of the window.
-      padding: "SAME", "VALID", or pairs of numbers of zeros.
-      lhs_dilation: ones, or None.
-      rhs_dilation: ones, or None.
-      dimension_numbers: channels last, as Flax passes them, or None.
-      feature_group_count: 1.
-      precision: ignored; bfloat16 has one.
-      preferred_element_type: ignored; sums are float32.
-      out_sharding: sharding of the result, over Explicit axes; None: that of the
-        operands.
+      window_strides: strides of the window.
+      padding: "SAME", "VALID", or numbers of zeros before and after each spatial axis.
+      lhs_dilation: must be None or ones.
+      rhs_dilation: must be None or ones.
+      dimension_numbers: axis order, which must be channels last or None.
+      feature_group_count: must be 1.
+      precision: ignored, because the operands are bfloat16.
+      preferred_element_type: ignored, because sums are float32.
+      out_sharding: sharding of the result on Explicit axes. By default it follows from
+        the operands.
 
     Returns:
-      The convolution, float32.
+      The convolution, in float32.
 
     Raises:
-      ValueError: dilations, feature groups, or operands that are not images.
+      ValueError: there are dilations or feature groups, or the operands are not images.
 
     Example:
       >>> from flax import linen as nn
@@ -168,7 +170,7 @@ def _is_plain(
     feature_group_count: int,
     dimension_numbers: DimensionNumbers,
 ) -> bool:
-    """True for images, channels last, without dilation and feature groups."""
+    """Return True for images with channels last, without dilation or feature groups."""
     dilated = any(tuple(d or ONES) != ONES for d in (lhs_dilation, rhs_dilation))
     if lhs.ndim != 4 or dilated or feature_group_count != 1:
         return False
@@ -187,7 +189,7 @@ def _channels_last(rank: int) -> lax.ConvDimensionNumbers:
 def _spec_of_result(
     lhs: Array, rhs: Array, dimension_numbers: DimensionNumbers
 ) -> tuple[Any, ...]:
-    """Examples are sharded as the images', channels as the kernel's."""
+    """Return mesh axes: the batch as in the images, channels as in the kernel."""
     numbers = lax.conv_dimension_numbers(lhs.shape, rhs.shape, dimension_numbers)
     spec = [None] * lhs.ndim
     spec[numbers.out_spec[0]] = explicit_spec(lhs)[numbers.lhs_spec[0]]

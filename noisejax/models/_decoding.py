@@ -1,4 +1,4 @@
-"""Decoding of sequences, greedily or by beam search, as compiled loops."""
+"""Greedy decoding and beam search as compiled loops."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +9,9 @@ from jax import numpy as jnp
 from jaxtyping import Array, Float, Int, PyTree
 
 StepFn = Callable[[Any, Int[Array, " rows"]], tuple[Any, Float[Array, "rows words"]]]
-"""(state, last words) -> (state, logits of the next); its leaves lead with rows."""
+"""(state, last words) -> (state, logits of the next words).
+
+The first axis of all arrays is the same batch axis."""
 
 
 def beam_search(
@@ -21,32 +23,32 @@ def beam_search(
     length: int,
     end: int,
 ) -> tuple[Int[Array, "batch beams length"], Float[Array, "batch beams"]]:
-    """Search the most likely sequences:  argmax_y Σ_t log p(y_t | y_<t).
+    """Search for the most likely sequences:  argmax_y Σ_t log p(y_t | y_<t).
 
-    Keeps the best sequences of each length, without a bonus for short ones. One beam is
-    greedy decoding.
+    The search keeps the K best sequences of each length. Scores are not normalised by
+    length. With one beam it is greedy decoding.
 
     Args:
-      step_fn: (state, words [N]) -> (state, logits [N, V]), such as a method of
-        `models.CaptionLSTM`.
-      state: state before the first word, whose leaves lead with B.
+      step_fn: function (state, words [N]) -> (state, logits [N, V]), such as
+        `models.CaptionLSTM.step` with its parameters bound.
+      state: pytree of arrays [B, ...], the state before the first word.
       logits: logits of the first word, [B, V].
-      beams: number of sequences that are kept, K, at least 1.
-      length: largest number of words, at least 1.
-      end: word that ends a sequence; it is repeated behind it.
+      beams: number K of sequences to keep, at least 1.
+      length: maximum number of words, at least 1.
+      end: id of the word that ends a sequence. Shorter sequences are padded with it.
 
     Returns:
-      The sequences [B, K, length], best first, and their log-probabilities [B, K]; -inf
-      where there are fewer than K sequences.
+      The sequences, [B, K, length], best first, and their log-probabilities, [B, K]. If
+      there are fewer than K sequences, the remaining log-probabilities are -inf.
 
     Raises:
-      ValueError: `beams` or `length` is below 1, or `end` is no word.
+      ValueError: `beams` or `length` is below 1, or `end` is not in [0, V).
 
     Example:
       >>> import jax, jax.numpy as jnp
       >>> from noisejax import models
       >>> chain = jnp.array([[0.1, 0.6, 0.3], [0.8, 0.1, 0.1], [0.0, 0.5, 0.5]])
-      >>> table = jnp.log(chain)  # row: the word before
+      >>> table = jnp.log(chain)  # rows: previous word
       >>> step_fn = lambda state, words: (state, table[words])
       >>> words, log_probs = models.beam_search(
       ...     step_fn, (), table[:1], beams=2, length=3, end=0
@@ -57,7 +59,7 @@ def beam_search(
     batch, num_words = logits.shape
     if beams < 1 or length < 1 or not 0 <= end < num_words:
         raise ValueError(
-            f"beams and length must be at least 1, and end one of {num_words} words; "
+            f"beams and length must be at least 1, and end in [0, {num_words}); "
             f"got beams={beams}, length={length}, end={end}"
         )
     rows = jnp.repeat(jnp.arange(batch), beams)
@@ -66,7 +68,7 @@ def beam_search(
         return a.reshape(batch * beams, *a.shape[2:])
 
     def extend(scores, log_probs):
-        """The best K of all K V continuations: their scores, beams and words."""
+        """Return scores, parent beams and words of the best K continuations."""
         total = (scores[:, :, None] + log_probs).reshape(batch, -1)
         missing = max(0, beams - total.shape[1])  # more beams than sequences
         total = jnp.pad(total, ((0, 0), (0, missing)), constant_values=-jnp.inf)
@@ -95,9 +97,9 @@ def beam_search(
         found = flat(found)[origin].reshape(found.shape).at[:, :, t].set(words)
         return t + 1, state, scores, found
 
-    def goes_on(carry):
+    def unfinished(carry):
         t, _, _, found = carry
         return (t < length) & jnp.any(found[:, :, t - 1] != end)
 
-    carry = lax.while_loop(goes_on, body, (1, state, scores, found))
+    carry = lax.while_loop(unfinished, body, (1, state, scores, found))
     return carry[3], carry[2]

@@ -1,9 +1,10 @@
-"""Dense networks: multilayer perceptrons, autoencoders, distributions per tissue."""
+"""Dense networks: multilayer perceptron, autoencoder, soft targets, two streams."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from flax import linen as nn
+from jax import numpy as jnp
 from jaxtyping import Array, Float
 
 from noisejax.models._network import (
@@ -16,22 +17,26 @@ from noisejax.models._network import (
 
 
 class MLP(Network):
-    """A multilayer perceptron:  a⁽ⁱ⁾ = φ(W⁽ⁱ⁾ ã⁽ⁱ⁻¹⁾ + b⁽ⁱ⁾),  ã noisy.
+    """A multilayer perceptron:  a⁽ⁱ⁾ = φ(W⁽ⁱ⁾ ã⁽ⁱ⁻¹⁾ + b⁽ⁱ⁾).
+
+    ã is a after the noise.
 
     Attributes:
-      widths: numbers of units of the hidden layers.
-      num_outputs: number of units of the output, which is linear.
-      activation: φ, elementwise.
+      widths: number of units of each hidden layer.
+      num_outputs: number of units of the linear output layer.
+      activation: elementwise activation φ.
       input_noise: scheme of the noise on the input, or None.
-      hidden_noise: schemes of the noise on each hidden layer, or () for no noise.
-      input_shift: shift before the input's noise, as in `layers.Noise`.
-      hidden_shift: shift before each hidden layer's noise; one for all, or one each.
-      noise_factor: schedule of the step that multiplies all rates and standard
-        deviations, or None; see `layers.control_noise` for the step.
+      hidden_noise: schemes of the noise on the hidden layers, or () for no noise.
+      input_shift: `shift` of the `layers.Noise` on the input.
+      hidden_shift: `shift` of the `layers.Noise` on the hidden layers, as one value for
+        all of them or one per layer.
+      noise_factor: schedule of a factor that multiplies all rates and standard
+        deviations, or None. `layers.control_noise` sets the step of the schedule.
       kernel_init: initializer of the weights.
-      dot_general: product of dense layers, such as `bfloat16_products`; None: JAX's.
-      batch_norm: True to normalise hidden pre-activations over the batch.
-      pieces: number of linear pieces of a maxout unit; 1: `activation` instead.
+      dot_general: product of the dense layers, such as `models.bfloat16_products`, or
+        None for `lax.dot_general`.
+      batch_norm: True for batch normalisation of the hidden pre-activations.
+      pieces: number of linear pieces per unit. Above 1, maxout replaces `activation`.
 
     Raises:
       ValueError: the number of schemes is not the number of hidden layers.
@@ -67,13 +72,13 @@ class MLP(Network):
         """Run the network.
 
         Args:
-          x: examples, [B, ...]; flattened.
-          train: True to apply noise.
+          x: examples, [B, ...], which are flattened.
+          train: True to apply noise and to use batch statistics.
 
         Returns:
-          The output [B, num_outputs], and by name: "input", the pre-activations
-          "net_i", the clean activations "hidden_i", the noisy ones "noisy_input" and
-          "noisy_i", and "output".
+          The output, [B, num_outputs], and a dictionary of activations: "input" and
+          "noisy_input"; for hidden layer i the pre-activations "net_i", the activations
+          "hidden_i" and the noisy activations "noisy_i"; and "output".
         """
         x, activations = self._noisy_input(x.reshape(x.shape[0], -1), train)
         for i, width in enumerate(self.widths):
@@ -88,19 +93,20 @@ class MLP(Network):
 
 
 class Autoencoder(Network):
-    """An MLP from the input to the input (Bouthillier et al. 2015, section 5.1).
+    """An MLP that reconstructs its input (Bouthillier et al. 2015, section 5.1).
 
-    The paper's has one hidden layer, and noise on it alone. With several, `widths` are
-    those of the encoder. The decoder mirrors them, without noise.
+    The decoder mirrors the encoder and has no noise. In the paper the encoder has one
+    layer, with noise on the hidden layer only.
 
     Attributes:
-      widths: numbers of units of the encoder's layers.
-      hidden_noise: schemes of the noise on each of the encoder's layers, or ().
+      widths: number of units of each layer of the encoder.
+      hidden_noise: schemes of the noise on the layers of the encoder, or () for no
+        noise.
 
-    Other attributes: see `MLP`.
+    For the other attributes see `MLP`.
 
     Raises:
-      ValueError: the number of schemes is not the number of the encoder's layers.
+      ValueError: the number of schemes is not the number of layers of the encoder.
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -125,7 +131,7 @@ class Autoencoder(Network):
     def __call__(
         self, x: Float[Array, "batch ..."], *, train: bool
     ) -> tuple[Float[Array, "batch inputs"], Activations]:
-        """Run the network; arguments and results as in `MLP`, flattened."""
+        """Run the network as in `MLP`. The output is [B, number of inputs]."""
         x = x.reshape(x.shape[0], -1)
         decoder = tuple(reversed(self.widths))[1:]
         noiseless = (None,) * len(decoder)
@@ -141,14 +147,14 @@ class Autoencoder(Network):
 
 
 class SoftTargetMLP(Network):
-    """An MLP whose output is one vector of logits per tissue (Ba et al., section 3.4).
+    """An MLP with one vector of logits per tissue (Ba et al. 2014, section 3.4).
 
     Attributes:
-      num_tissues: T, number of distributions.
-      num_outcomes: K, number of outcomes of each.
-      widths: numbers of units of the hidden layers; the paper's has one of 1000.
+      num_tissues: number T of tissues, with one predicted distribution each.
+      num_outcomes: number K of outcomes of each distribution.
+      widths: number of units of each hidden layer. The default is that of the paper.
 
-    Other attributes: see `MLP`.
+    For the other attributes see `MLP`.
 
     Raises:
       ValueError: the number of schemes is not the number of hidden layers.
@@ -177,7 +183,7 @@ class SoftTargetMLP(Network):
     def __call__(
         self, x: Float[Array, "batch ..."], *, train: bool
     ) -> tuple[Float[Array, "batch tissues outcomes"], Activations]:
-        """Run the network; arguments and results as in `MLP`, logits per tissue."""
+        """Run the network as in `MLP`. The output is [B, T, K]."""
         mlp = MLP(
             self.widths,
             self.num_tissues * self.num_outcomes,
@@ -192,8 +198,61 @@ class SoftTargetMLP(Network):
         return logits, activations | {"output": logits}
 
 
+class Fusion(MLP):
+    """Dense layers over the outputs of two frozen networks, the streams.
+
+      z = φ(K * [u; v]),   x = max_t,h,w z      for maps u, v [T, H, W, C]
+      x = [u; v]                                for vectors u, v [D]
+
+    Feature maps are concatenated along the channels, and a 3 x 3 x 3 convolution fuses
+    them, as in Feichtenhofer et al. 2016 (section 3.2). Vectors are only concatenated.
+
+    Attributes:
+      widths: number of units of each hidden layer.
+      num_outputs: number of classes.
+      conv_features: number of feature maps of the convolution, or 0 for the number of
+        channels of one stream.
+
+    For the other attributes see `MLP`. The input noise acts on the vectors, or on the
+    feature maps after pooling.
+
+    Raises:
+      ValueError: the input is not [B, 2, D] or [B, 2, T, H, W, C].
+
+    Example:
+      >>> import jax, jax.numpy as jnp
+      >>> from noisejax import models, noise
+      >>> net = models.Fusion((8,), 3, hidden_noise=(noise.Dropout(0.5),))
+      >>> scores, key = jnp.ones((4, 2, 5)), jax.random.key(0)
+      >>> variables = net.init(key, scores, train=False)
+      >>> net.apply(variables, scores, train=True, rngs={"dropout": key})[0].shape
+      (4, 3)
+    """
+
+    conv_features: int = option(default=0)
+
+    @nn.compact
+    def __call__(
+        self, x: Float[Array, "batch 2 ..."], *, train: bool
+    ) -> tuple[Float[Array, "batch outputs"], Activations]:
+        """Run the network. For the results see `MLP`."""
+        if x.ndim not in (3, 6) or x.shape[1] != 2:
+            raise ValueError(
+                "the input must hold two streams, [B, 2, D] or [B, 2, T, H, W, C]; got "
+                f"shape {x.shape}"
+            )
+        if x.ndim == 6:
+            maps = jnp.concatenate([x[:, 0], x[:, 1]], axis=-1)
+            features = self.conv_features or x.shape[-1]
+            conv = nn.Conv(
+                features, (3, 3, 3), kernel_init=self.kernel_init, name="fusion"
+            )
+            x = jnp.max(self.activation(conv(maps)), axis=(1, 2, 3))
+        return super().__call__(x, train=train)
+
+
 def _shared(network: Network) -> dict[str, Any]:
-    """Attributes that a network hands to the MLP inside it."""
+    """Return arguments of the inner MLP that are attributes of the network."""
     names = ("activation", "input_noise", "input_shift", "noise_factor")
     names += ("kernel_init", "dot_general")
     return {name: getattr(network, name) for name in names} | {"name": "mlp"}

@@ -1,4 +1,4 @@
-"""What all networks share: their noise, dense layers, batch statistics and maxout."""
+"""Base class of the networks, batch normalisation and maxout."""
 
 import dataclasses
 import functools
@@ -12,14 +12,14 @@ from noisejax import layers, noise
 from noisejax.models._products import flat_products
 
 Activations = dict[str, Float[Array, "..."]]
-"""Every intermediate of a forward pass, by name; jit drops those that are not used."""
+"""Intermediate activations of a forward pass by name; jit removes unused ones."""
 
 MOMENTUM = 0.9
-"""Weight of the old running averages: each batch contributes a tenth."""
+"""Momentum of the running averages of batch normalisation."""
 
 
 option = functools.partial(dataclasses.field, kw_only=True)
-"""A field that is passed by keyword: only the sizes of a network are positional."""
+"""A keyword-only field; only the sizes of a network are positional."""
 
 
 class Network(nn.Module, kw_only=True):
@@ -42,7 +42,7 @@ class Network(nn.Module, kw_only=True):
             raise ValueError(
                 f"hidden_noise must be one scheme per {self._site()}; got "
                 f"{len(self.hidden_noise)} for {self.num_hidden_places}. Use None for "
-                "a site without noise, or () for none at all"
+                "a layer without noise, or () for no hidden noise"
             )
         super().__post_init__()
 
@@ -58,11 +58,11 @@ class Network(nn.Module, kw_only=True):
         return sum(scheme is not None for scheme in schemes)
 
     def _site(self) -> str:
-        """What a hidden noise site follows, for error messages."""
+        """Name of the part with hidden noise, for error messages."""
         return "hidden layer"
 
     def _noisy_input(self, x: Array, train: bool) -> tuple[Array, Activations]:
-        """Apply the input's noise; return the result and the first activations."""
+        """Apply the input noise; return the noisy input and the first activations."""
         noisy = self._noise(x, self.input_noise, "input_noise", train, self.input_shift)
         return noisy, {"input": x, "noisy_input": noisy}
 
@@ -81,18 +81,11 @@ class Network(nn.Module, kw_only=True):
         train: bool,
         shift: bool | str = False,
     ) -> Array:
-        """Apply a `layers.Noise`; return x itself without noise and shift."""
+        """Apply noise and shift; without either, return x unchanged."""
         if scheme is None and not shift:
             return x
-        level = None if scheme is None else self._level(scheme)
-        scheme = noise.Dropout(0.0) if scheme is None else scheme
-        layer = layers.Noise(scheme, shift, level=level, name=name)
+        layer = noise_layer(scheme, self.noise_factor, shift, name)
         return layer(x, deterministic=not train)
-
-    def _level(self, scheme: noise.Scheme) -> layers.Schedule | None:
-        """Schedule of a scheme's level: its own level times `noise_factor`."""
-        factor = self.noise_factor
-        return None if factor is None else lambda step: scheme.level * factor(step)
 
     def _dense(
         self, width: int, name: str, init: nn.initializers.Initializer | None = None
@@ -105,19 +98,39 @@ class Network(nn.Module, kw_only=True):
         )
 
 
+def scaled_level(
+    scheme: noise.Scheme | None, factor: layers.Schedule | None
+) -> layers.Schedule | None:
+    """Return the schedule of a scheme's level times `factor`, or None."""
+    if scheme is None or factor is None:
+        return None
+    return lambda step: scheme.level * factor(step)
+
+
+def noise_layer(
+    scheme: noise.Scheme | None,
+    factor: layers.Schedule | None,
+    shift: bool | str = False,
+    name: str | None = None,
+) -> layers.Noise:
+    """Create a noise layer whose level is multiplied by the schedule `factor`."""
+    level = scaled_level(scheme, factor)
+    return layers.Noise(scheme or noise.Dropout(0.0), shift, level=level, name=name)
+
+
 def batch_normalise(
     x: Float[Array, "*shape"], *, name: str, train: bool
 ) -> Float[Array, "*shape"]:
-    """Add a batch normalisation to the module whose compact method calls this.
+    """Apply batch normalisation, as a submodule of the calling compact method.
 
-    A forward pass has one set of statistics. Under `vmap` or `map` over noise samples
-    each sample is its own pass (average the updated statistics over samples). If S
-    copies are folded into the batch, the statistics are over all copies.
+    Under `vmap` or `map` over noise samples, each sample has its own batch statistics,
+    and the caller averages the updated running averages over samples. If S copies are
+    folded into the batch, the statistics include all copies.
 
     Args:
-      x: activations, channels last.
-      name: name of the layer.
-      train: True to use the batch's statistics and to update the running averages.
+      x: activations, with channels last.
+      name: name of the submodule.
+      train: True to use batch statistics and to update the running averages.
 
     Returns:
       The normalised activations.
@@ -129,19 +142,19 @@ def batch_normalise(
 
 
 def maxout(net: Float[Array, "*shape"], pieces: int) -> Float[Array, "..."]:
-    """Maxout: a unit is the largest of several linear pieces.
+    """Maxout: each unit is the maximum of several linear pieces.
 
       h_j = max_k z_jk   (Goodfellow et al. 2013)
 
     Args:
-      net: z, [..., units * pieces], the pieces of a unit beside each other.
+      net: pre-activations z, [..., units * pieces]; the pieces of a unit are adjacent.
       pieces: number of pieces per unit, at least 1.
 
     Returns:
-      h, [..., units].
+      The units h, [..., units].
 
     Raises:
-      ValueError: the last axis is no multiple of `pieces`.
+      ValueError: `pieces` is below 1 or does not divide the last axis.
 
     Example:
       >>> import jax.numpy as jnp
@@ -163,5 +176,5 @@ def maxout(net: Float[Array, "*shape"], pieces: int) -> Float[Array, "..."]:
 def activate(
     net: Float[Array, "..."], activation: Callable[[Array], Array], pieces: int
 ) -> Float[Array, "..."]:
-    """Return φ(z) for one piece, else maxout over the pieces."""
+    """Return φ(z) if there is one piece, and otherwise maxout."""
     return activation(net) if pieces == 1 else maxout(net, pieces)

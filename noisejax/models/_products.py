@@ -1,4 +1,4 @@
-"""Matrix products: flattened on a CPU, or in bfloat16."""
+"""Matrix products with merged axes on a CPU, or with bfloat16 operands."""
 
 import dataclasses
 import functools
@@ -23,18 +23,19 @@ def flat_products(
     preferred_element_type: jax.typing.DTypeLike | None = None,
     out_sharding: NamedSharding | None = None,
 ) -> Float[Array, "..."]:
-    """`lax.dot_general`, computed as a product of matrices on a CPU.
+    """`lax.dot_general` that is computed as a matrix product on a CPU.
 
       [S, B, K] · [K, N]  →  [S·B, K] · [K, N]
 
-    For the `dot_general` argument of Flax's layers. Under `jax.vmap` over noise samples
-    the batch has two axes, and XLA transposes it on a CPU for every gradient of a
-    weight. Here the axes are merged instead, forward and backward; values are the same
-    up to rounding. It works under grad, jvp, vmap, scan, jit and checkpoint.
+    Pass it as the `dot_general` argument of a Flax layer. Under `jax.vmap` over noise
+    samples the batch has two axes, S and B. On a CPU, XLA transposes such arrays for
+    the gradient of each weight. This function merges the two axes instead, in the
+    forward and the backward pass. Results are equal up to rounding. Grad, jvp, vmap,
+    scan, jit and checkpoint are supported.
 
-    It is `lax.dot_general` on other platforms, in a process with several CPU devices
-    (a sharded axis is never merged), over Explicit axes and within `jax.shard_map`.
-    Policies of `jax.checkpoint` that save products by name do not see it.
+    On other platforms, with several CPU devices, on Explicit mesh axes and within
+    `jax.shard_map` it is `lax.dot_general`, so a sharded axis is never merged. Policies
+    of `jax.checkpoint` that save dot products by name do not recognise it.
 
     Args:
       lhs: left operand.
@@ -42,7 +43,7 @@ def flat_products(
       dimension_numbers: contracted axes and batch axes, as in `lax.dot_general`.
       precision: precision of the product.
       preferred_element_type: dtype of the sums and of the result.
-      out_sharding: sharding of the result, over Explicit axes.
+      out_sharding: sharding of the result on Explicit axes.
 
     Returns:
       The product.
@@ -82,21 +83,21 @@ def bfloat16_products(
 ) -> Float[Array, "..."]:
     """`lax.dot_general` of operands rounded to bfloat16, with sums in float32.
 
-    For the `dot_general` argument of Flax's layers. Parameters, activations and
-    gradients stay float32; the matrix units see bfloat16, forward and backward, in
-    every order of derivatives. On a CPU it is flattened as `flat_products` is.
+    Pass it as the `dot_general` argument of a Flax layer. Parameters, activations and
+    gradients stay in float32. All products have bfloat16 operands, in the forward pass
+    and in derivatives of any order. On a CPU, axes are merged as in `flat_products`.
 
     Args:
       lhs: left operand.
       rhs: right operand.
       dimension_numbers: contracted axes and batch axes, as in `lax.dot_general`.
-      precision: ignored; bfloat16 has one.
-      preferred_element_type: ignored; sums are float32.
-      out_sharding: sharding of the result, over Explicit axes; None: that of the
-        operands.
+      precision: ignored, because the operands are bfloat16.
+      preferred_element_type: ignored, because sums are float32.
+      out_sharding: sharding of the result on Explicit axes. By default it follows from
+        the operands.
 
     Returns:
-      The product, float32.
+      The product, in float32.
 
     Example:
       >>> from flax import linen as nn
@@ -114,11 +115,11 @@ def bfloat16_products(
 
 @dataclasses.dataclass(frozen=True)
 class Product(Bilinear):
-    """A product of matrices; roles are names of axes, as in `jnp.einsum`.
+    """A matrix product. Roles are strings of axis names, as in `jnp.einsum`.
 
     Attributes:
       precision: precision of the product.
-      dtype: dtype of the sums and of the result; None: that of the operands.
+      dtype: dtype of the sums and of the result, or None for that of the operands.
     """
 
     precision: lax.PrecisionLike = None
@@ -144,14 +145,14 @@ class Product(Bilinear):
 
     def on_cpu(self, lhs, rhs):
         batch, left, summed, right = groups = self._groups()
-        # Products of matrices are all that XLA knows in bfloat16.
+        # XLA on CPUs supports bfloat16 only for products of two matrices.
         stock = bool(batch) and not self.rounded
         if stock or max(map(len, groups)) < 2 or jax.device_count("cpu") > 1:
             return self(lhs, rhs)
         sizes = dict(zip(self.left + self.right, lhs.shape + rhs.shape, strict=True))
 
         def merge(x, axes, *pairs):
-            """Make each group one axis, in the order of `axes` where they allow it."""
+            """Merge each group into one axis, in the order of `axes` if possible."""
             if "".join(group for _, group in reversed(pairs)) == axes[len(batch) :]:
                 pairs = pairs[::-1]
             pairs = [("b", batch), *pairs] if batch else pairs
@@ -181,7 +182,7 @@ class Product(Bilinear):
         return bilinear(form, *args)
 
     def _groups(self) -> tuple[str, str, str, str]:
-        """Axes of the batch, of the left operand alone, summed over, of the right."""
+        """Return the batch axes, left axes, summed axes and right axes."""
         shared = [a for a in self.left if a in self.right]
         return (
             "".join(a for a in shared if a in self.out),
@@ -194,7 +195,7 @@ class Product(Bilinear):
 def _named_axes(
     lhs: Array, rhs: Array, dimension_numbers: lax.DotDimensionNumbers
 ) -> tuple[str, str, str]:
-    """A letter for every axis of the operands and of `lax.dot_general`'s result."""
+    """Name the axes of the operands and of the result of `lax.dot_general`."""
     (lhs_summed, rhs_summed), (lhs_batch, rhs_batch) = dimension_numbers
     letters = string.ascii_letters
     left, right = letters[: lhs.ndim], list(letters[lhs.ndim : lhs.ndim + rhs.ndim])

@@ -1,4 +1,4 @@
-"""Answers to questions about images, by attention (Noh et al. 2017, section 5.2)."""
+"""Attention network for questions about images (Noh et al. 2017, section 5.2)."""
 
 from collections.abc import Callable
 
@@ -8,30 +8,31 @@ from jax import numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from noisejax import layers, noise
-from noisejax.models._network import Activations
+from noisejax.models._network import Activations, noise_layer
 from noisejax.models._products import flat_products
 
 
 class StackedAttention(nn.Module):
-    """Two LSTMs read the question; one attention layer looks at the image.
+    """Two stacked LSTMs over the question, and one attention layer over the image.
 
       q = LSTM₂(LSTM₁(W_e words)),   a = softmax_r(w · tanh(W_v v_r + W_q q))
       u = q + W Σ_r a_r v_r,         p(answer) = softmax(W_o ũ + b)
 
-    After Yang et al. 2016, with one attention layer in place of two and a second LSTM,
-    as in the paper's baseline. The noise is on u, where the published settings of Yang
-    et al. have their dropout; Noh et al. do not print its place (our choice).
+    The network is that of Yang et al. 2016 with one attention layer instead of two and
+    with a second LSTM, as in the baseline of Noh et al. ũ is u after the noise. Noh et
+    al. do not print the position of the noise. We use the position of dropout in the
+    published code of Yang et al.
 
     Attributes:
-      num_words: number of words of questions; 0 is padding.
+      num_words: number of word ids, including the padding 0.
       num_answers: number of answers.
-      width: number of units of the LSTMs and of the attention.
+      width: number of units of the LSTMs and of the attention layer.
       hidden_noise: scheme of the noise on u, or None.
       param_dtype: dtype of the LSTMs' parameters and states.
-      uses_image: False for a network that sees the question alone, as a control.
+      uses_image: False for a control that ignores the image.
       input_noise: scheme of the noise on the image features, or None.
-      noise_factor: schedule of a factor on the noise levels, or None.
-      dot_general: product of the dense layers; None: Flax's.
+      noise_factor: schedule of a factor that multiplies the noise levels, or None.
+      dot_general: product of the dense layers, or None for `lax.dot_general`.
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -58,7 +59,7 @@ class StackedAttention(nn.Module):
     noise_factor: layers.Schedule | None = None
     dot_general: Callable[..., Array] | None = flat_products
 
-    num_hidden_places = 1  # no field: where hidden noise can be
+    num_hidden_places = 1  # class attribute, not a field
 
     @property
     def num_noise_sites(self) -> int:
@@ -69,9 +70,7 @@ class StackedAttention(nn.Module):
     def _noise(
         self, x: Array, scheme: noise.Scheme | None, name: str, train: bool
     ) -> Array:
-        scheme, factor = scheme or noise.Dropout(0.0), self.noise_factor
-        level = None if factor is None else lambda step: scheme.level * factor(step)
-        layer = layers.Noise(scheme, level=level, name=name)
+        layer = noise_layer(scheme, self.noise_factor, name=name)
         return layer(x, deterministic=not train)
 
     @nn.compact
@@ -86,21 +85,23 @@ class StackedAttention(nn.Module):
 
         Args:
           grid: image features, [B, R, C].
-          words: questions, [B, T], padded behind with 0; None: questions without words.
+          words: questions, [B, T], with padding 0 at the end. None stands for empty
+            questions.
           train: True to apply noise.
 
         Returns:
-          The logits [B, num_answers], and by name "question" [B, width], "attention"
-          [B, R] (not without the image), "hidden_0" (u), "noisy_0" and "output".
+          The logits, [B, num_answers], and a dictionary of activations: "question" (q),
+          [B, width]; "attention" (a), [B, R], if the image is used; "hidden_0" (u) and
+          "noisy_0" (ũ), [B, width]; and the logits "output".
 
         Raises:
-          ValueError: the numbers of questions and images differ.
+          ValueError: the numbers of images and questions differ, or a rank is wrong.
         """
         if words is None:
             words = jnp.zeros((len(grid), 1), jnp.int32)
         if grid.ndim != 3 or words.ndim != 2 or len(grid) != len(words):
             raise ValueError(
-                "grids [B, R, C] and questions [B, T] must be as many; got shapes "
+                "grids [B, R, C] and questions [B, T] must have the same B; got shapes "
                 f"{grid.shape} and {words.shape}"
             )
 

@@ -1,11 +1,11 @@
-"""Transformers with noise at every site that has it: encoders, decoders, and a ViT."""
+"""Transformer encoders and decoders with noise, and vision transformers."""
 
 from flax import linen as nn
 from jax import numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from noisejax import layers, noise
-from noisejax.models._network import Activations, Network, option
+from noisejax.models._network import Activations, Network, option, scaled_level
 
 
 class Transformer(Network):
@@ -13,26 +13,31 @@ class Transformer(Network):
 
       x ← x + P(R(Att(LN(x)))),   x ← x + P(R(W₂ H(φ(W₁ LN(x)))))
 
-    The last operation is a layer normalisation. A block has six noise sites: A on the
-    attention weights inside Att, R (twice), H on the hidden units, P (twice).
+    A final layer normalisation follows the blocks. A acts on the attention weights
+    within Att, and H on the hidden units. R and P act on each residual branch.
 
     Attributes:
       blocks: number of blocks.
-      width: D, number of units of a token.
-      heads: number of heads; divides D.
-      mlp_width: number of hidden units of a block; 0: 4 D.
-      hidden_noise: H, schemes of the noise on each block's hidden units, or ().
-      attention_noise: A, scheme of the noise on the weights [B, heads, queries, keys].
-      residual_noise: R, scheme of the noise on the output of attention and MLP.
-      path_rate: rate of P, drop path, in the last block; rates rise linearly from 0.
-      embedding_noise: scheme of the noise on the sum of embedding and position.
-      max_length: number of learned positions; 0: the tokens have positions already.
+      width: number D of units per token.
+      heads: number of attention heads, a divisor of D.
+      mlp_width: number of hidden units per block, or 0 for 4 D.
+      hidden_noise: schemes H of the noise on the hidden units, one per block, or () for
+        no noise.
+      attention_noise: scheme A of the noise on the attention weights, [B, heads,
+        queries, keys], or None.
+      residual_noise: scheme R of the noise on the outputs of attention and MLP, or
+        None.
+      path_rate: rate of drop path P in the last block. Rates increase linearly from 0
+        in the first block.
+      embedding_noise: scheme of the noise on the embeddings with positions, or None.
+      max_length: number of learned positions, or 0 for inputs that include positions.
 
-    Other attributes: see `MLP`; a shift is one value per channel or hidden unit.
+    For the other attributes see `MLP`. There is one shift per input channel or hidden
+    unit.
 
     Raises:
       ValueError: the heads do not divide the width, a rate is out of range, or the
-        number of schemes is not that of the blocks.
+        number of schemes is not the number of blocks.
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -65,7 +70,7 @@ class Transformer(Network):
     def __post_init__(self) -> None:
         if self.blocks < 1 or self.heads < 1 or self.width % self.heads:
             raise ValueError(
-                "a transformer needs blocks, and heads that divide its width; got "
+                "a transformer needs a block, and heads that divide its width; got "
                 f"blocks={self.blocks}, width={self.width}, heads={self.heads}"
             )
         noise.DropPath(self.path_rate)  # checks the rate
@@ -89,7 +94,7 @@ class Transformer(Network):
 
     @property
     def path_rates(self) -> list[float]:
-        """Rates of drop path, block by block."""
+        """Rate of drop path in each block."""
         last = max(self.blocks - 1, 1)
         return [
             self.path_rate * (i + (self.blocks == 1)) / last for i in range(self.blocks)
@@ -107,16 +112,17 @@ class Transformer(Network):
 
         Args:
           x: embedded tokens, [B, T, D].
-          mask: True where a query sees a key, broadcastable to [B, heads, T, T]. See
-            `flax.linen.make_causal_mask` and `flax.linen.make_attention_mask` (for
-            padding); `flax.linen.combine_masks` joins them.
+          mask: attention mask, broadcastable to [B, heads, T, T], which is True if a
+            query may attend to a key. `flax.linen.make_causal_mask` and
+            `flax.linen.make_attention_mask` (for padding) create such masks, and
+            `flax.linen.combine_masks` combines them.
           train: True to apply noise.
 
         Returns:
-          The output [B, T, D], and by name: "input", "noisy_input"; "embedding", with
-          positions, before its noise; for block i the pre-activations "net_i", the
-          clean hidden units "hidden_i", the noisy ones "noisy_i" and the block's output
-          "block_i"; and "output".
+          The output, [B, T, D], and a dictionary of activations: "input" and
+          "noisy_input"; "embedding", the tokens with positions before the noise; for
+          block i the pre-activations "net_i", the hidden units "hidden_i", the noisy
+          hidden units "noisy_i" and the block output "block_i"; and "output".
 
         Raises:
           ValueError: the sequence is longer than `max_length`.
@@ -161,15 +167,15 @@ class Transformer(Network):
         return nn.LayerNorm(name="norm_output")(x), activations
 
     def _attend(self, x: Array, mask: Array | None, i: int, train: bool) -> Array:
-        """Att(LN(x)) of block i."""
+        """Compute Att(LN(x)) of block i."""
         scheme = self.attention_noise if train else None
-        level = None if scheme is None else self._level(scheme)
+        level = scaled_level(scheme, self.noise_factor)
         attention = nn.MultiHeadDotProductAttention(
             self.heads,
             kernel_init=self.kernel_init,
             qkv_dot_general=self.dot_general,
             out_dot_general=self.dot_general,
-            dropout_rate=0.0 if scheme is None else 0.5,  # asks for a key
+            dropout_rate=0.0 if scheme is None else 0.5,  # above 0, Flax passes a key
             attention_fn=layers.NoisyAttention(scheme, level=level),
             name=f"attention_{i}",
         )
@@ -178,20 +184,22 @@ class Transformer(Network):
 
 
 class ViT(Transformer):
-    """A vision transformer (Dosovitskiy et al. 2021) with noise at every site.
+    """A vision transformer (Dosovitskiy et al. 2021) with the noise of `Transformer`.
 
-    Patches are embedded linearly; positions are learned.
+    The patch embedding is linear, and positions are learned.
 
     Attributes:
-      num_outputs: number of units of the output, which is linear.
-      patch: side of a square patch, in pixels; divides the image's sides.
-      pooling: source of the output: "token" for a class token, or "mean" over patches.
+      num_outputs: number of units of the linear output layer.
+      patch: side of the square patches in pixels, a divisor of the image sides.
+      pooling: input of the output layer: "token" for a class token, or "mean" for the
+        mean over patches.
       input_noise: scheme of the noise on the image, or None.
 
-    Other attributes: see `Transformer`; `max_length` follows from the image.
+    For the other attributes see `Transformer`. The image determines the number of
+    positions, and `max_length` is ignored.
 
     Raises:
-      ValueError: `pooling` is unknown, or see `Transformer`.
+      ValueError: `pooling` is unknown, `patch` is below 1, or see `Transformer`.
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -221,14 +229,15 @@ class ViT(Transformer):
     def __call__(
         self, x: Float[Array, "batch height width channels"], *, train: bool
     ) -> tuple[Float[Array, "batch outputs"], Activations]:
-        """Run the network on images, channels last.
+        """Run the network on images with channels last.
 
         Returns:
-          The logits [B, num_outputs], and by name the activations of `Transformer` and
-          "pooled", the input of the output layer.
+          The output, [B, num_outputs], and a dictionary of activations: those of
+          `Transformer`, and "pooled", the input of the output layer.
 
         Raises:
-          ValueError: the images are not [B, H, W, C], or patches do not divide them.
+          ValueError: the images are not [B, H, W, C], or `patch` does not divide their
+            sides.
         """
         if x.ndim != 4 or x.shape[1] % self.patch or x.shape[2] % self.patch:
             raise ValueError(
@@ -247,7 +256,7 @@ class ViT(Transformer):
         return output, activations | inner | {"pooled": pooled, "output": output}
 
     def _positions(self, tokens: int) -> int:
-        """Number of positions: those that exist, or those that the image needs."""
+        """Return the number of stored positions, or of tokens at initialisation."""
         if self.has_variable("params", "positions"):
             return self.get_variable("params", "positions").shape[0]
         return tokens
@@ -256,7 +265,7 @@ class ViT(Transformer):
 def _patches(
     x: Float[Array, "batch height width channels"], side: int
 ) -> Float[Array, "batch patches pixels"]:
-    """Cut images into square patches, row by row."""
+    """Split images into square patches, in row-major order."""
     batch, height, width, channels = x.shape
     x = x.reshape(batch, height // side, side, width // side, side, channels)
     return x.swapaxes(2, 3).reshape(batch, -1, side * side * channels)

@@ -1,4 +1,4 @@
-"""Wide residual networks with pre-activation and noise inside every block."""
+"""Wide residual networks with noise in each block."""
 
 from collections.abc import Callable
 
@@ -10,33 +10,39 @@ from noisejax.models._convolutions import convolutions
 from noisejax.models._network import Activations, Network, batch_normalise, option
 
 GROUPS = 3
-"""Groups of blocks; each but the first halves the image and doubles the maps."""
+"""Number of groups of blocks.
+
+Each group after the first halves the image sides and doubles the feature maps.
+"""
 
 STEM = 16
-"""Feature maps of the first convolution."""
+"""Number of feature maps of the first convolution."""
 
 
 class WideResNet(Network):
-    """A wide residual network:  x ↦ x + W₂ ⋆ m φ(BN(W₁ ⋆ φ(BN(x)))),  blockwise.
+    """A wide residual network with the blocks  x ↦ x + W₂ ⋆ m φ(BN(W₁ ⋆ φ(BN(x)))).
 
-    Noise acts between the two convolutions of each block, as in Noh et al. (2017,
-    section 5.1) and in the work of the network's authors.
+    Noise acts between the two convolutions of each block, as in Zagoruyko and Komodakis
+    (2016) and Noh et al. (2017, section 5.1).
 
     Attributes:
-      num_outputs: number of units of the output, which is linear.
+      num_outputs: number of units of the linear output layer.
       depth: number of layers, 6 n + 4 for n blocks in each of three groups.
-      width_factor: k; the groups have 16 k, 32 k and 64 k feature maps.
-      hidden_noise: schemes of the noise in each block, or ().
-      kernel_init: initializer of the convolutions, that of the network's authors.
-      output_init: initializer of the last weights: U(-1/√n, 1/√n) for n inputs.
-      dot_general: last product; None: JAX's own.
-      conv_general_dilated: convolution, such as `bfloat16_convolutions`.
+      width_factor: factor k, which gives 16 k, 32 k and 64 k feature maps in the
+        groups.
+      hidden_noise: schemes of the noise, one per block, or () for no noise.
+      kernel_init: initializer of the convolutions. The default is that of the authors.
+      output_init: initializer of the output layer. The default is U(-1/√n, 1/√n) for n
+        inputs.
+      dot_general: product of the output layer, or None for `lax.dot_general`.
+      conv_general_dilated: convolution, such as `models.bfloat16_convolutions`.
 
-    Other attributes: see `MLP`; shifts are one per channel or feature map.
+    For the other attributes see `MLP`. There is one shift per input channel or feature
+    map.
 
     Raises:
-      ValueError: a depth that is not 6 n + 4, a width that is not above 0, or a number
-        of schemes that is not that of blocks.
+      ValueError: `depth` is not 6 n + 4, `width_factor` is not above 0, or the number
+        of schemes is not the number of blocks.
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -89,14 +95,14 @@ class WideResNet(Network):
         """Run the network.
 
         Args:
-          x: images, channels last.
-          train: True to apply noise and to use the batch's statistics.
+          x: images, with channels last.
+          train: True to apply noise and to use batch statistics.
 
         Returns:
-          The output [B, num_outputs], and by name: "input", "noisy_input", "stem"; for
-          block i the pre-activations between its convolutions "net_i", the activations
-          "hidden_i", the noisy ones "noisy_i", and the block's sum "block_i"; "pooled",
-          the means over positions; and "output".
+          The output, [B, num_outputs], and a dictionary of activations: "input",
+          "noisy_input" and "stem"; for block i the pre-activations "net_i", activations
+          "hidden_i" and noisy activations "noisy_i" between its convolutions, and the
+          block output "block_i"; "pooled", the mean over positions; and "output".
         """
         x, activations = self._noisy_input(x, train)
         x = self._conv(STEM, 3, 1, "stem")(x)
@@ -121,7 +127,7 @@ class WideResNet(Network):
         activations: Activations,
         train: bool,
     ) -> Array:
-        """Two convolutions and a shortcut, a convolution if the shape changes."""
+        """Run a block; the shortcut is a 1 x 1 convolution if the shape changes."""
         first = self.activation(batch_normalise(x, name=f"norm_{i}_0", train=train))
         if x.shape[-1] != features or stride != 1:
             x = self._conv(features, 1, stride, f"shortcut_{i}")(first)
