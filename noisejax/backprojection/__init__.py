@@ -1,5 +1,8 @@
-"""Back-projection: the input at which the noise-free network does what noise made it do
-(Bouthillier et al. 2015)."""
+"""Back-projection of noise into the input (Bouthillier et al. 2015).
+
+The back-projection of a noisy activation is an input x* at which the noise-free network
+has nearly the same activation.
+"""
 
 import importlib
 from collections.abc import Callable
@@ -21,7 +24,7 @@ from noisejax.backprojection._preconditioner import preconditioner as preconditi
 
 
 def __getattr__(name: str) -> Callable[..., Any]:
-    """Import `layers.from_model` on first use, since this package knows no Flax."""
+    """Import `layers.from_model` on first use, because it needs Flax."""
     if name == "from_model":
         return importlib.import_module("noisejax.layers").from_model
     raise AttributeError(f"module 'noisejax.backprojection' has no attribute {name!r}")

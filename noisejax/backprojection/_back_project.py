@@ -1,4 +1,4 @@
-"""Back-projection: the descent on the input, and its result."""
+"""Back-projection by descent on the input."""
 
 import dataclasses
 import functools
@@ -33,15 +33,17 @@ class BackProjection:
     """Result of `back_project` for B examples and L layers.
 
     Attributes:
-      x_star: inputs x*, [B, ...]; with `per_layer` [L, B, ...]; float32 at least.
-      loss: objective at every step, summed over the batch, [num_steps + 1]; with
-        `per_layer` [L, num_steps + 1].
-      residual_before: relative error Σ (f_l(x) - target_l)² / Σ target_l², [L, B]. If
-        a target is 0, as when noise drops a whole path, the error is relative to
-        Σ f_l(x)²: 1 before, and after it the share that is left. 0 / 0 is 0.
-      residual_after: relative error at x*; with `per_layer` at that of the layer.
-      diverged: True for examples whose x* or objective is not finite, or whose
-        objective ends above its start by more than rounding, [B].
+      x_star: inputs x*, [B, ...], or [L, B, ...] with `per_layer`. The dtype is at
+        least float32.
+      loss: objective before each step and at the end, summed over the batch,
+        [num_steps + 1], or [L, num_steps + 1] with `per_layer`.
+      residual_before: relative error Σ (f_l(x) - target_l)² / Σ target_l² at x, [L, B].
+        A target can be 0, for example if noise drops a whole path. The error is then
+        relative to Σ f_l(x)², and 0 / 0 is 0.
+      residual_after: relative error at x*, [L, B]. With `per_layer`, each layer has its
+        own x*.
+      diverged: True for each example with a nonfinite x* or objective, or with a final
+        objective that exceeds the initial one by more than rounding, [B].
 
     Example:
       >>> import jax.numpy as jnp
@@ -73,42 +75,43 @@ def back_project(
     per_layer: bool = False,
     bounds: tuple[float, float] | None = None,
 ) -> BackProjection:
-    """Project noise back into the input: descend from x to an x* with f(x*) ≈ target.
+    """Find inputs x* whose noise-free activations are close to noisy activations.
 
       x* = argmin Σ_l λ_l mean over units (f_l(x*) - target_l)²   (eq. 8)
 
-    With `per_layer` there is an x* for each layer. No gradient of a parameter is
-    computed, and examples do not depend on each other. Reverse mode is all that is
-    needed of `features_fn`. It is compiled for each `features_fn`: keep one function
-    for all parameters.
+    The descent starts at x, and each example has its own x*. No gradients of parameters
+    are computed. `features_fn` needs to support reverse mode only. JAX compiles this
+    function once for each `features_fn`, so use the same function for all parameters.
 
     Args:
-      features_fn: (params, x [B, ...]) -> tuple of L noise-free activations [B, ...],
-        first layer first, each example on its own. For products in bfloat16 use
-        `models.bfloat16_products`; errors, steps and sums are float32.
+      features_fn: function (params, x [B, ...]) -> tuple of the noise-free activations
+        of L layers, each [B, ...], in the order of the layers. Examples must not
+        depend on each other. For bfloat16 products use `models.bfloat16_products`.
+        Errors, steps and sums are in float32.
       params: parameters of the network.
-      x: inputs [B, ...], the start of the descent.
-      targets: noisy activations, in the features' shapes: noise at every hidden layer
-        up to theirs, none on the input.
+      x: inputs, [B, ...], at which the descent starts.
+      targets: noisy activations with the shapes of the features. There is noise on all
+        hidden layers but not on the input.
       num_steps: number of steps.
-      method: `stable_descent()` (the default), `preconditioned(setup)`,
-        `gradient_descent(learning_rates)`, or `from_optax(tx)`.
-      layer_weights: λ; default: all 1.
-      per_layer: True to find an x* for each layer.
-      bounds: (lo, hi) of every number of x*: x is clipped at the start and after each
-        step.
+      method: method from `stable_descent`, `preconditioned`, `gradient_descent` or
+        `from_optax`. The default is `stable_descent()`.
+      layer_weights: weights λ of the layers, by default all 1.
+      per_layer: True to find a separate x* for each layer.
+      bounds: lower and upper bound of all entries of x*. Inputs are clipped at the
+        start and after each step.
 
     Returns:
-      The x*, and how well they do. Methods that take steps back count what they keep:
-      their losses never rise.
+      The inputs x*, with losses and residuals. `stable_descent` and `preconditioned`
+      undo steps that increase the objective, so that the loss never increases.
 
     Raises:
-      TypeError: x is not floating, the features are no tuple, the method is none of
-        these, or it needs a second derivative that `features_fn` does not have.
-      ValueError: targets or weights that do not match the features, `num_steps` below
-        1, bounds without lo < hi, rates or a set-up for another number of layers.
+      TypeError: x is not floating, the features are not a tuple, the method is unknown,
+        or the method needs a second derivative that `features_fn` does not have.
+      ValueError: targets or weights do not match the features, `num_steps` is below 1,
+        the lower bound is not below the upper one, or the method is for another number
+        of layers.
 
-    Example: drop one hidden unit and find the input that lacks it.
+    Example: drop one hidden unit, and find an input at which this unit is 0.
       >>> import jax, jax.numpy as jnp
       >>> from noisejax import backprojection, noise
       >>> def features_fn(params, x):
@@ -190,7 +193,7 @@ def _descend_jointly(
     box: Box,
     num_steps: int,
 ) -> BackProjection:
-    """Find one x* for all layers of the objective."""
+    """Find one x* per example for all layers together."""
     weights = method.gradient_weights(objective.weights)
 
     def evaluate(x, i):
@@ -203,8 +206,8 @@ def _descend_jointly(
         squared, point = evaluate(x, i)
         return method.update(state, point, objective, box), squared
 
-    # The first step is outside the loop: the method's measurements at the start share
-    # its forward pass.
+    # The first step is outside the loop, so that its forward pass is shared with the
+    # initialisation of the method.
     first, point = evaluate(x, jnp.int32(0))
     state = method.start(objective, point)
     carry = method.update(state, point, objective, box)
@@ -234,7 +237,7 @@ def _residual(
     first: Float[Array, "layers batch"],
     squared: Float[Array, "layers batch"],
 ) -> Float[Array, "layers batch"]:
-    """Squared errors relative to the targets, or to the first errors if those are 0."""
+    """Return squared errors relative to the targets, or to `first` for zero targets."""
     size = objective.squared_targets()
     scale = jnp.where(size > 0, size, first)
     known = scale != 0
@@ -245,7 +248,7 @@ def _residual(
 def _diverged(
     objective: Objective, before: Array, after: Array, x_star: Float[Array, "batch ..."]
 ) -> Bool[Array, " batch"]:
-    """True if not finite, or worse than before by more than the features' rounding."""
+    """Return True if nonfinite or worse than before by more than rounding."""
     finite = jnp.isfinite(x_star).reshape(x_star.shape[0], -1).all(axis=1)
     rounded = [jnp.finfo(t.dtype).eps for t in objective.targets]
     scale = objective.per_example(objective.squared_targets())

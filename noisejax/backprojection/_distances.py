@@ -1,4 +1,4 @@
-"""Distances between x* and x, compared with those between classes."""
+"""Distances between x* and x, and distances between classes."""
 
 import jax
 from jax import numpy as jnp
@@ -10,17 +10,19 @@ from noisejax.backprojection._objective import widened
 def distances(
     x: Float[Array, "batch ..."], x_star: Float[Array, "..."]
 ) -> Float[Array, "..."]:
-    """Euclidean distances |x* - x|: narrow for dropout, wide for random dropout.
+    """Compute the Euclidean distances |x* - x|.
+
+    In the paper, distances vary less for dropout than for random dropout.
 
     Args:
-      x: inputs [B, ...].
-      x_star: result of `back_project`, [B, ...], or [L, B, ...] with an x* per layer.
+      x: inputs, [B, ...].
+      x_star: inputs x* from `back_project`, [B, ...], or [L, B, ...] with `per_layer`.
 
     Returns:
-      [B], or [L, B].
+      The distances, [B] or [L, B].
 
     Raises:
-      ValueError: x_star has neither x's shape nor that with an axis of layers in front.
+      ValueError: the shape of `x_star` is neither that of x nor [L, *x.shape].
 
     Example:
       >>> import jax.numpy as jnp
@@ -36,7 +38,8 @@ def distances(
     """
     if x_star.shape not in (x.shape, (*x_star.shape[:1], *x.shape)):
         raise ValueError(
-            f"x_star must have x's shape {x.shape}, or [L, *that]; got {x_star.shape}"
+            f"x_star must have the shape {x.shape} of x, or [L, *x.shape]; got "
+            f"{x_star.shape}"
         )
     difference = widened(x_star) - jnp.broadcast_to(widened(x), x_star.shape)
     axes = tuple(range(x_star.ndim - x.ndim + 1, x_star.ndim))
@@ -46,23 +49,23 @@ def distances(
 def class_distances(
     x: Float[Array, "batch ..."], labels: Int[Array, " batch"], *, num_classes: int
 ) -> Float[Array, "classes classes"]:
-    """Root mean square distance between examples of two classes:
+    """Compute the root mean square distance between the examples of two classes:
 
       d_ij² = mean |a - b|²,  a of class i, b of class j
 
-    The diagonal leaves out an example's pair with itself. It is a scale for
-    `distances`.
+    The diagonal excludes pairs of an example with itself. Compare `distances` with
+    these values.
 
     Args:
-      x: inputs [B, ...].
-      labels: class labels [B], from 0 to num_classes - 1.
-      num_classes: number of classes C.
+      x: inputs, [B, ...].
+      labels: class labels, [B], from 0 to num_classes - 1.
+      num_classes: number C of classes.
 
     Returns:
-      [C, C]; NaN if there is no pair.
+      The distances, [C, C], with NaN for classes without a pair.
 
     Raises:
-      ValueError: labels of the wrong shape.
+      ValueError: the labels do not have the shape [B].
 
     Example:
       >>> import jax.numpy as jnp
@@ -77,7 +80,7 @@ def class_distances(
             f"labels must be one per example, {x.shape[:1]}, got {labels.shape}"
         )
     x = widened(x).reshape(x.shape[0], -1)
-    x = x - jnp.mean(x, axis=0, keepdims=True)  # The squares lose fewer digits.
+    x = x - jnp.mean(x, axis=0, keepdims=True)  # for precision of the squares
     members = jax.nn.one_hot(labels, num_classes, axis=0, dtype=x.dtype)
     count = members.sum(axis=1)
     sums, squares = members @ x, members @ jnp.sum(x * x, axis=1)
@@ -92,17 +95,17 @@ def class_distances(
 def agreement(
     outputs: Float[Array, "batch classes"], outputs_star: Float[Array, "batch classes"]
 ) -> Float[Array, ""]:
-    """Share of examples that a classifier assigns to the same class at x* as at x.
+    """Compute the share of examples with the same predicted class at x* and at x.
 
     Args:
       outputs: logits or probabilities at x.
       outputs_star: logits or probabilities at x*.
 
     Returns:
-      A number from 0 to 1.
+      The share, in [0, 1].
 
     Raises:
-      ValueError: outputs of different shapes.
+      ValueError: the outputs are not both [B, C].
 
     Example:
       >>> import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""Descent that undoes a step if the objective of an example rises."""
+"""Descent methods that undo steps that increase the objective."""
 
 import dataclasses
 from typing import NamedTuple
@@ -14,25 +14,25 @@ from noisejax.backprojection._objective import along_batch, inner, largest_eigen
 from noisejax.backprojection._preconditioner import Preconditioner, precondition
 
 ITERATIONS = 4
-"""Products with the curvature in Lanczos' iteration."""
+"""Number of Lanczos iterations."""
 
 SAFETY = 1.1
-"""Factor of the eigenvalue that it finds."""
+"""Safety factor of the estimated largest eigenvalue."""
 
 SAMPLE = 512
-"""Examples of the batch from which `preconditioned()` builds its set-up."""
+"""Number of examples from which `preconditioned()` builds its set-up."""
 
 
 class Guard(NamedTuple):
-    """State of every example.
+    """State of the descent for each example.
 
     Attributes:
-      best: best point so far.
-      value: objective there; inf before the first.
-      direction: direction of descent there, before it is multiplied by the step.
+      best: best inputs so far.
+      value: objective at `best`, infinite at the start.
+      direction: direction of descent at `best`.
       step: step size.
-      before: last point without momentum.
-      count: number of successive steps that were not undone.
+      before: inputs after the previous step, before momentum was added.
+      count: number of steps since the last one that was undone.
     """
 
     best: Float[Array, "batch ..."]
@@ -44,25 +44,26 @@ class Guard(NamedTuple):
 
 
 class Guarded(Method):
-    """x ← best - step · direction, with Nesterov's momentum or without.
+    """Descent  x ← best - step · direction,  optionally with Nesterov momentum.
 
-    Values come with the gradients, so the guard needs no forward pass. An example whose
-    objective rose returns to its best point and tries half the step, without momentum.
+    If the objective of an example increases, the example returns to its best inputs,
+    its step size is halved, and its momentum is reset. The objective is computed
+    together with the gradient, so this needs no further forward pass.
     """
 
     momentum: bool
 
     def first_step(self, objective, first) -> Float[Array, " batch"]:
-        """Return the step size of every example."""
+        """Return the initial step size of each example."""
         raise NotImplementedError
 
     def direction(self, gradient, free) -> Float[Array, "batch ..."]:
-        """Return the direction of descent, 0 where x may not move."""
+        """Return the direction of descent, which is 0 for entries that are not free."""
         return jnp.where(free, gradient, 0)
 
     def start(self, objective, first):
         x = first.x
-        nothing = jnp.zeros_like(inner(x, x))  # On the device of each example.
+        nothing = jnp.zeros_like(inner(x, x))  # keeps the sharding of the examples
         return Guard(
             best=x,
             value=nothing + jnp.inf,
@@ -96,13 +97,13 @@ class Guarded(Method):
 @jax.tree_util.register_static
 @dataclasses.dataclass(frozen=True)
 class StableDescent(Guarded):
-    """Data of `stable_descent`."""
+    """Method of `stable_descent`."""
 
     momentum: bool = False
 
     def first_step(self, objective, first):
-        # The gradient alone may have no share of the steepest direction, or be 0. The
-        # noise is the same for all examples, so that they do not depend on each other.
+        # The gradient may be 0 or orthogonal to the leading eigenvector, so noise is
+        # added. It is the same for all examples, so that they stay independent.
         x = first.x
         noise = np.random.default_rng(0).standard_normal(x.shape[1:])
         noise = jnp.broadcast_to(jnp.asarray(noise, x.dtype), x.shape)
@@ -112,20 +113,20 @@ class StableDescent(Guarded):
 
 
 def stable_descent(*, momentum: bool = False) -> Method:
-    """Gradient descent with step size 1 / L, measured for every example:
+    """Gradient descent with a step size 1 / L that is estimated for each example:
 
       x ← x - 1/L ∇ Σ_l λ_l mean (f_l(x) - target_l)²
       L = max eig 2 Σ_l λ_l J_l'J_l / N_l
 
-    L comes from a few steps of Lanczos' iteration at the first x, with a safety factor.
-    If the objective of an example rises later, its step is undone and halved, so that
-    nothing diverges.
+    A few Lanczos iterations at the initial x estimate L, with a safety factor. If the
+    objective of an example increases in a later step, this step is undone and the step
+    size is halved, so that the descent does not diverge.
 
     Args:
-      momentum: True to add Nesterov's, restarted whenever a step is undone.
+      momentum: True to use Nesterov momentum, which restarts after an undone step.
 
     Returns:
-      The method, for `back_project`; its default.
+      The method for `back_project`.
 
     Example:
       >>> import jax.numpy as jnp
@@ -144,7 +145,10 @@ def stable_descent(*, momentum: bool = False) -> Method:
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, eq=False)
 class Preconditioned(Guarded):
-    """Data of `preconditioned`; `part` is 0 for all layers, l + 1 for layer l alone."""
+    """Method of `preconditioned`.
+
+    `part` is 0 for all layers together, and l + 1 for layer l alone.
+    """
 
     setup: Preconditioner | None
     momentum: bool = dataclasses.field(default=True, metadata={"static": True})
@@ -158,8 +162,8 @@ class Preconditioned(Guarded):
             raise ValueError(
                 "the set-up of preconditioned(setup) must be for the same network and "
                 f"input: it is for {made_for[0]} layers and examples of shape "
-                f"{made_for[1]}, got {num_layers} layers and {shape}; build it by "
-                "preconditioner(features_fn, params, x_sample)"
+                f"{made_for[1]}, got {num_layers} layers and {shape}. Build another "
+                "with preconditioner(features_fn, params, x_sample)"
             )
 
     def prepare(self, objective, x):
@@ -174,8 +178,8 @@ class Preconditioned(Guarded):
         return dataclasses.replace(self, part=index + 1)
 
     def first_step(self, objective, first):
-        # If the weights differ from the set-up's, the curvature grows by this factor
-        # at most.
+        # If the layer weights differ from those of the set-up, the curvature is larger
+        # by at most this factor.
         dtype = first.x.dtype
         made_for = jnp.ones(1, dtype) if self.part else self.setup.layer_weights
         ratios = objective.weights / made_for.astype(dtype)
@@ -184,7 +188,7 @@ class Preconditioned(Guarded):
         return jnp.broadcast_to(step.astype(dtype), first.x.shape[:1])
 
     def direction(self, gradient, free):
-        # Projected before and after: within bounds it stays a direction of descent.
+        # Projecting before and after the product keeps it a direction of descent.
         gradient = jnp.where(free, gradient, 0)
         return jnp.where(free, self.setup.solve(gradient, self.part), 0)
 
@@ -192,26 +196,30 @@ class Preconditioned(Guarded):
 def preconditioned(
     setup: Preconditioner | None = None, *, momentum: bool = True
 ) -> Method:
-    """Descent preconditioned by the mean curvature M, shared by all examples:
+    """Descent with one preconditioner M for all examples:
 
       x ← x - s M⁻¹ ∇ Σ_l λ_l mean (f_l(x) - target_l)²
 
-    M and the step size s come from `preconditioner`. If the objective of an example
-    rises, its step is undone and halved, so that nothing diverges. For dense networks
-    it needs a few steps where `stable_descent` needs 20 or more. For convolutional
-    ones `stable_descent(momentum=True)` is as good and needs no set-up.
+    `preconditioner` computes M and the step size s from the mean curvature of the
+    objective. If the objective of an example increases, the step is undone and the step
+    size is halved, so that the descent does not diverge.
+
+    For dense networks this method needs a few steps, and `stable_descent` 20 or more.
+    For convolutional networks `stable_descent(momentum=True)` is as good and needs no
+    set-up.
 
     Args:
-      setup: set-up from `preconditioner` for the same network, valid while its
-        parameters have not changed much; None: built at every call from the first 512
-        examples.
-      momentum: False to leave out Nesterov's momentum.
+      setup: set-up from `preconditioner` for the same network. It stays useful while
+        the parameters change little. By default each call builds a set-up from its
+        first 512 examples.
+      momentum: True to use Nesterov momentum.
 
     Returns:
-      The method, for `back_project`: a pytree that can be an argument of a jit.
+      The method for `back_project`, a pytree that can be an argument of a jitted
+      function.
 
     Raises:
-      TypeError: `setup` is not from `preconditioner`.
+      TypeError: `setup` is not a `Preconditioner`.
 
     Example:
       >>> import jax, jax.numpy as jnp

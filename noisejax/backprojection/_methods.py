@@ -1,4 +1,4 @@
-"""Ways to descend: what a method is, given learning rates, and optax."""
+"""Base class of descent methods, gradient descent, and optax transformations."""
 
 import abc
 import dataclasses
@@ -17,13 +17,13 @@ from noisejax.backprojection._objective import Objective
 
 
 class Box(NamedTuple):
-    """Bounds of every number of x*:  lo ≤ x ≤ hi."""
+    """Bounds  lo ≤ x ≤ hi  of all entries of x."""
 
     lo: float | Float[Array, ""] = -np.inf
     hi: float | Float[Array, ""] = np.inf
 
     def clip(self, x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-        """Return the nearest point of the box; NaN stays NaN."""
+        """Clip x to the bounds. NaN stays NaN."""
         return jnp.clip(x, self.lo, self.hi)
 
 
@@ -32,9 +32,10 @@ class Point(NamedTuple):
 
     Attributes:
       x: inputs, [B, ...].
-      value: objective of every example, [B].
-      gradient: gradient of the objective, weighted by `Method.gradient_weights`.
-      is_last: True at the last step.
+      value: objective of each example, [B].
+      gradient: gradient at x of the objective with the layer weights
+        `Method.gradient_weights`.
+      is_last: True in the last step.
     """
 
     x: Float[Array, "batch ..."]
@@ -44,10 +45,10 @@ class Point(NamedTuple):
 
 
 class Method(abc.ABC):
-    """A way to descend: a frozen pytree of plain data, with an update function."""
+    """A descent method: a frozen pytree of parameters with an update function."""
 
     def check(self, num_layers: int, shape: tuple[int, ...]) -> None:
-        """Raise a ValueError if the method does not suit the layers or the input."""
+        """Raise a ValueError if the method does not match the layers or the input."""
         del num_layers, shape
 
     def layer(self, index: int) -> "Method":
@@ -56,44 +57,43 @@ class Method(abc.ABC):
         return self
 
     def prepare(self, objective: Objective, x: Float[Array, "batch ..."]) -> "Method":
-        """Return the method with what it has to know of the network."""
+        """Return the method with data that depends on the network."""
         del objective, x
         return self
 
     def gradient_weights(
         self, weights: Float[Array, " layers"]
     ) -> Float[Array, " layers"]:
-        """Return the layers' weights in the gradient."""
+        """Return the layer weights of the gradient."""
         return weights
 
     @abc.abstractmethod
     def start(self, objective: Objective, first: Point) -> Any:
-        """Return the state before the first step, a pytree."""
+        """Return the state before the first step, as a pytree."""
 
     @abc.abstractmethod
     def update(
         self, state: Any, point: Point, objective: Objective, box: Box
     ) -> tuple[Float[Array, "batch ..."], Any]:
-        """Return the next inputs, which must be in the box, and the next state."""
+        """Return the next inputs, clipped to the box, and the next state."""
 
     def best(self, state: Any) -> Float[Array, "batch ..."] | None:
-        """Return the best inputs so far; None if steps are never undone."""
+        """Return the best inputs so far, or None if the method never undoes steps."""
         del state
 
 
 @jax.tree_util.register_static
 @dataclasses.dataclass(frozen=True)
 class GradientDescent(Method):
-    """Data of `gradient_descent`."""
+    """Method of `gradient_descent`."""
 
     learning_rates: tuple[float, ...]
 
     def check(self, num_layers, shape):
         if len(self.learning_rates) != num_layers:
             raise ValueError(
-                f"gradient_descent needs a learning rate per layer, {num_layers} for "
-                f"these features, got {len(self.learning_rates)}: "
-                f"{self.learning_rates}"
+                "gradient_descent needs one learning rate per layer, here "
+                f"{num_layers}; got {self.learning_rates}"
             )
 
     def layer(self, index):
@@ -114,24 +114,24 @@ def gradient_descent(learning_rates: float | Sequence[float]) -> Method:
 
       x ← x - Σ_l lr_l λ_l ∇ mean over units (f_l(x) - target_l)²
 
-    The gradient is that of the sum over the batch, so an example's step does not depend
-    on the others. (Bouthillier et al. 2015, section 5.2: rates 300 and 30, 20 steps;
-    section 5.1: 100, 10 steps. The mean over units is inferred; the paper does not
-    print it.)
+    Examples are independent of each other. Bouthillier et al. 2015 use the rates 300
+    and 30 with 20 steps (section 5.2) and the rate 100 with 10 steps (section 5.1). The
+    paper does not print the mean over units, which we infer.
 
-    It converges only while the largest eigenvalue of Σ_l lr_l λ_l 2 J_l'J_l / N_l is
-    below 2. The paper's rates satisfy this for Glorot's initialisation, and often not
-    on a trained network: check `diverged`, or use `stable_descent`.
+    The descent converges only if the largest eigenvalue of
+    Σ_l lr_l λ_l 2 J_l'J_l / N_l is below 2. The rates of the paper meet this condition
+    after Glorot initialisation but often not in trained networks. Check `diverged`, or
+    use `stable_descent`.
 
     Args:
       learning_rates: one rate per layer, or a number for a single layer.
 
     Returns:
-      The method, for `back_project`.
+      The method for `back_project`.
 
     Raises:
-      TypeError: rates that are no Python or NumPy numbers.
-      ValueError: no rate, or one that is not finite and above 0.
+      TypeError: a rate is not a Python or NumPy number.
+      ValueError: there is no rate, or a rate is not finite and above 0.
 
     Example:
       >>> from noisejax import backprojection
@@ -155,7 +155,7 @@ def gradient_descent(learning_rates: float | Sequence[float]) -> Method:
 @jax.tree_util.register_static
 @dataclasses.dataclass(frozen=True)
 class FromOptax(Method):
-    """Data of `from_optax`."""
+    """Method of `from_optax`."""
 
     tx: Any
 
@@ -182,21 +182,21 @@ class FromOptax(Method):
 
 
 def from_optax(tx: Any) -> Method:
-    """Descent by an optax gradient transformation, applied to every example alone.
+    """Apply an optax gradient transformation to each example separately.
 
-    Gradient, norm and line search are those of the example's objective. Transformations
-    that need more than the gradient (`optax.lbfgs`, `optax.polyak_sgd`,
-    `optax.contrib.reduce_on_plateau`, line searches) get `value`, `grad` and
-    `value_fn`. Steps are never undone: check `diverged`.
+    Norms and line searches use the gradient and the objective of one example. `value`,
+    `grad` and `value_fn` are passed to transformations that accept them, such as
+    `optax.lbfgs`, `optax.polyak_sgd` and `optax.contrib.reduce_on_plateau`. Steps are
+    never undone, so check `diverged`.
 
     Args:
       tx: gradient transformation, such as `optax.adam(0.1)`.
 
     Returns:
-      The method, for `back_project`.
+      The method for `back_project`.
 
     Raises:
-      TypeError: `tx` is no gradient transformation.
+      TypeError: `tx` is not a gradient transformation.
 
     Example:
       >>> import optax
@@ -212,7 +212,7 @@ def from_optax(tx: Any) -> Method:
 
 
 def _extra_arguments(tx: Any) -> list[str]:
-    """Which of value, grad and value_fn `tx.update` accepts."""
+    """Return those of value, grad and value_fn that `tx.update` accepts."""
     parameters = inspect.signature(tx.update).parameters.values()
     names = {p.name for p in parameters}
     takes_all = any(p.kind is p.VAR_KEYWORD for p in parameters)

@@ -1,6 +1,6 @@
-"""The objective of back-projection and its derivatives in the input alone.
+"""Objective of back-projection and its derivatives with respect to the input.
 
-Everything needs reverse mode only, so that a function with a custom_vjp works.
+All derivatives use reverse mode, so that functions with a custom_vjp are supported.
 """
 
 import dataclasses
@@ -21,25 +21,26 @@ from noisejax.backprojection._check import (
 )
 
 Features = tuple[Float[Array, "batch ..."], ...]
-"""Activations of the layers, first layer first."""
+"""Activations of the layers, in order."""
 
 FeaturesFn = Callable[..., Features]
-"""(params, x) -> the noise-free activations."""
+"""(params, x) -> noise-free activations."""
 
 Product = Callable[[Float[Array, "batch ..."]], Float[Array, "batch ..."]]
-"""v -> a matrix times v, for every example."""
+"""v -> product of a matrix with v, for each example."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Objective:
-    """Σ_l λ_l mean over units (f_l(x*) - target_l)², for every example.
+    """The objective  Σ_l λ_l mean over units (f_l(x*) - target_l)²  of each example.
 
-    The network may compute in half precision; errors and sums are float32 at least.
+    Errors and sums are in float32 at least, even if the activations have half
+    precision.
 
     Attributes:
-      features: x [B, ...] -> the noise-free activations of L layers.
+      features: function x [B, ...] -> noise-free activations of L layers.
       targets: noisy activations.
-      weights: λ, [L].
+      weights: weights λ of the layers, [L].
     """
 
     features: Callable[[Float[Array, "batch ..."]], Features]
@@ -48,12 +49,12 @@ class Objective:
 
     @property
     def sizes(self) -> Float[Array, " layers"]:
-        """Numbers of units of the layers."""
+        """Number of units of each layer."""
         sizes = [math.prod(target.shape[1:]) for target in self.targets]
         return jnp.array(sizes, self.weights.dtype)
 
     def layer(self, index: int) -> "Objective":
-        """The objective of one layer; XLA drops what only later layers need."""
+        """Return the objective of one layer. XLA removes unused later layers."""
         return Objective(
             lambda x: (self.features(x)[index],),
             (self.targets[index],),
@@ -61,7 +62,7 @@ class Objective:
         )
 
     def example(self, target: Features) -> Callable[[Array], Float[Array, ""]]:
-        """The objective as a function of one example without a batch axis."""
+        """Return the objective as a function of one example without a batch axis."""
         alone = dataclasses.replace(
             self, targets=jax.tree.map(lambda t: t[None], target)
         )
@@ -70,10 +71,7 @@ class Objective:
     def evaluate(
         self, x: Float[Array, "batch ..."], weights: Float[Array, " layers"]
     ) -> tuple[Float[Array, "layers batch"], Float[Array, "batch ..."]]:
-        """Squared errors, and the gradient under other layer weights, by one vjp.
-
-        No cotangent of a parameter exists: the derivative is taken in `x` only.
-        """
+        """Return the squared errors, and the gradient with other layer weights."""
         features, pull = jax.vjp(self.features, x)
         errors = self._errors(features)
         scales = 2 * weights / self.sizes
@@ -82,24 +80,24 @@ class Objective:
     def squared_errors(
         self, x: Float[Array, "batch ..."]
     ) -> Float[Array, "layers batch"]:
-        """|f_l(x) - target_l|², summed over the units."""
+        """Return Σ (f_l(x) - target_l)² over units."""
         return _sums_of_squares(self._errors(self.features(x)))
 
     def squared_targets(self) -> Float[Array, "layers batch"]:
-        """|target_l|², summed over the units."""
+        """Return Σ target_l² over units."""
         return _sums_of_squares([t.astype(self.weights.dtype) for t in self.targets])
 
     def per_example(
         self, squared: Float[Array, "layers batch"]
     ) -> Float[Array, " batch"]:
-        """The objective of every example, from squared errors."""
+        """Return the objective of each example, given the squared errors."""
         scales = self.weights / self.sizes
         return jnp.sum(jnp.expand_dims(scales, 1) * squared, axis=0)
 
     def curvature(self, x: Float[Array, "batch ..."]) -> Product:
-        """v -> H v per example, H = 2 Σ_l λ_l J_l'J_l / N_l (Gauss-Newton) at `x`.
+        """Return v -> H v for the Gauss-Newton matrix H = 2 Σ_l λ_l J_l'J_l / N_l at x.
 
-        J v is the transpose of u -> J'u, so no forward mode is needed.
+        J v is computed in reverse mode, as the transpose of u -> J'u.
         """
         features, pull = jax.vjp(self.features, x)
         zeros = tuple(map(jnp.zeros_like, features))
@@ -107,11 +105,10 @@ class Objective:
             _, push = jax.vjp(lambda u: pull(u)[0], zeros)
         except (TypeError, ValueError, NotImplementedError) as error:
             raise TypeError(
-                "this method needs products with the Jacobian of features_fn, which "
-                "are the derivative of its backward pass; JAX cannot differentiate "
-                f"that: {str(error).splitlines()[0]}. Use method=gradient_descent("
-                "rates) or from_optax(tx), which need gradients only, or define the "
-                "backward pass of the custom_vjp by differentiable functions"
+                "this method needs a differentiable backward pass of features_fn, but "
+                f"JAX cannot differentiate it: {str(error).splitlines()[0]}. Use "
+                "method=gradient_descent(rates) or from_optax(tx), which only need "
+                "gradients, or use differentiable functions in the custom_vjp"
             ) from error
         scales = 2 * self.weights / self.sizes
 
@@ -136,23 +133,24 @@ def curvature(
     layer_weights: Float[Array, " layers"] | Sequence[float] | None = None,
     num_iterations: int = 10,
 ) -> Float[Array, " batch"]:
-    """Largest eigenvalue of  2 Σ_l λ_l J_l'J_l / N_l  at every example.
+    """Estimate the largest eigenvalue of  2 Σ_l λ_l J_l'J_l / N_l  for each example.
 
-    Gradient descent on eq. 8 is stable while it is below 2 with λ the learning rates:
-    rates r may grow by the factor  2 / curvature(..., layer_weights=r).
+    With learning rates r as layer weights, gradient descent on eq. 8 is stable if the
+    eigenvalue is below 2. All rates may therefore be multiplied by up to
+    2 / curvature(..., layer_weights=r).
 
     Args:
-      features_fn: noise-free activations, as in `back_project`.
+      features_fn: function that returns noise-free activations, as in `back_project`.
       params: parameters of the network.
-      x: inputs [B, ...].
-      layer_weights: λ; default: all 1.
-      num_iterations: number of products in Lanczos' iteration.
+      x: inputs, [B, ...].
+      layer_weights: weights λ of the layers, by default all 1.
+      num_iterations: number of Lanczos iterations.
 
     Returns:
-      [B], close to the eigenvalue and never above it.
+      The estimates, [B], which approach the eigenvalue from below.
 
     Raises:
-      TypeError, ValueError: as `back_project`.
+      TypeError, ValueError: see `back_project`.
 
     Example:
       >>> import jax.numpy as jnp
@@ -179,19 +177,18 @@ def curvature(
 def largest_eigenvalue(
     times: Product, start: Float[Array, "batch ..."], num_iterations: int
 ) -> Float[Array, " batch"]:
-    """Largest eigenvalue of a positive semi-definite matrix per example, by Lanczos.
+    """Estimate the largest eigenvalue of a positive semidefinite matrix per example.
 
-    It costs one product an iteration, as power iteration does. Its estimate is the best
-    of all combinations of the vectors that power iteration visits.
+    A Lanczos iteration needs one matrix product, like power iteration, and its estimate
+    is at least as good.
 
     Args:
-      times: v -> the matrices' product with v.
-      start: first vectors.
-      num_iterations: number of products.
+      times: function v -> product of the matrices with v.
+      start: initial vectors.
+      num_iterations: number of iterations.
 
     Returns:
-      The largest Ritz value: never above the eigenvalue except for rounding; 0 if the
-      products are 0.
+      The largest Ritz values, which are at most the eigenvalues up to rounding.
     """
 
     def body(carry, _):
@@ -213,21 +210,21 @@ def largest_eigenvalue(
 
 
 def widened(x: Float[Array, "..."]) -> Float[Array, "..."]:
-    """Return x in the precision of back-projection's sums and steps."""
+    """Convert x to float32 at least."""
     return x.astype(at_least_float32(x.dtype))
 
 
 def along_batch(
     a: Shaped[Array, " batch"], x: Float[Array, "batch ..."]
 ) -> Shaped[Array, "batch ..."]:
-    """Return a number per example with x's rank."""
+    """Reshape [B] to [B, 1, ...] with the rank of x."""
     return a.reshape(a.shape + (1,) * (x.ndim - 1))
 
 
 def inner(
     a: Float[Array, "batch ..."], b: Float[Array, "batch ..."]
 ) -> Float[Array, " batch"]:
-    """Return the inner product of every example."""
+    """Return the inner product of each example."""
     return jnp.sum(a * b, axis=tuple(range(1, a.ndim)))
 
 
@@ -236,7 +233,7 @@ def _divided(x: Float[Array, "batch ..."], norm: Float[Array, " batch"]) -> Arra
 
 
 def _norm(x: Float[Array, "batch ..."]) -> Float[Array, " batch"]:
-    # Scaled first: the squares of tiny gradients are no float32 numbers.
+    # Scaling prevents underflow of the squares of tiny gradients.
     axes = tuple(range(1, x.ndim))
     largest = jnp.max(jnp.abs(x), axis=axes)
     scale = jnp.where(largest > 0, largest, 1)
@@ -244,7 +241,7 @@ def _norm(x: Float[Array, "batch ..."]) -> Float[Array, " batch"]:
 
 
 def _scaled(errors, scales, features) -> Features:
-    """Cotangents: the errors times a number per layer, in the features' dtypes."""
+    """Return the errors times a number per layer, in the dtypes of the features."""
     pairs = zip(errors, features, strict=True)
     return tuple((scales[i] * e).astype(f.dtype) for i, (e, f) in enumerate(pairs))
 

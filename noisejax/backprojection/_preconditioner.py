@@ -1,4 +1,4 @@
-"""The inverse of the mean curvature over examples: one matrix for all of them."""
+"""Preconditioner of back-projection: the inverse of the mean curvature."""
 
 import dataclasses
 import math
@@ -26,32 +26,36 @@ from noisejax.backprojection._objective import (
 )
 
 MAX_SIZE = 4096
-"""Largest number of inputs per example: a matrix then takes 64 MiB."""
+"""Maximum number of entries per example. A matrix of this size takes 64 MiB."""
 
 DAMPING = 0.1
-"""Share of the mean eigenvalue that is added to all eigenvalues."""
+"""Default damping, relative to the mean eigenvalue."""
 
 PROBES = 8
-"""Random products with J' for each row of a matrix."""
+"""Number of random products with J' per row of a matrix."""
 
 STEP_EXAMPLES = 64
-"""Examples of the sample on which the step size is measured."""
+"""Number of examples for the estimate of the step size."""
 
 STEP_ITERATIONS = 6
 
 STEP_QUANTILE = 0.25
-"""Share of them for which the step size is safe; the others soon halve it."""
+"""Quantile of the curvature that determines the step size.
+
+Examples with larger curvature undo a step and halve it.
+"""
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, eq=False)
 class Preconditioner:
-    """Set-up of `preconditioned` for one network: see `preconditioner`.
+    """Set-up of `preconditioned` for one network, built by `preconditioner`.
 
     Attributes:
-      inverses: inverse matrices, first for all layers, then for each, [1 + L, D, D].
-      steps: step size for each of them, [1 + L].
-      layer_weights: λ of all layers together, [L].
+      inverses: inverse matrices for all layers together and for each layer alone,
+        [1 + L, D, D].
+      steps: step size for each matrix, [1 + L].
+      layer_weights: weights λ of the layers, [L].
       shape: shape of an example.
 
     Example:
@@ -72,7 +76,7 @@ class Preconditioner:
     def solve(
         self, x: Float[Array, "batch ..."], part: int
     ) -> Float[Array, "batch ..."]:
-        """Return the inverse matrix times every example."""
+        """Multiply each example by an inverse matrix."""
         return (x.reshape(x.shape[0], -1) @ self.inverses[part]).reshape(x.shape)
 
 
@@ -84,33 +88,32 @@ def preconditioner(
     layer_weights: Float[Array, " layers"] | None = None,
     damping: float = DAMPING,
 ) -> Preconditioner:
-    """Build the set-up of preconditioned descent, once for a network:
+    """Build the set-up of preconditioned descent for a network:
 
       M = H + damping · mean eigenvalue of H · I
       H = mean over examples of 2 Σ_l λ_l J_l'J_l / N_l
 
-    J_l is the derivative of layer l in the input, N_l its number of units. The mean is
-    estimated by products of J' with random signs (the same in every call), about 8 per
-    input number, so a few hundred examples are enough. It costs as much as one or two
-    steps of descent on a batch of 4096. The matrices of single layers, for `per_layer`,
-    are included. It is pure and can be called within jit and vmap.
+    J_l is the derivative of layer l with respect to the input, and N_l is the number of
+    units of layer l. Products of J_l' with random signs estimate the mean. There are
+    about 8 products per input entry, so a few hundred examples are enough. The cost is
+    that of one or two descent steps on 4096 examples. The set-up also has a matrix for
+    each layer alone, for `per_layer`. This function is pure, also under jit and vmap.
 
     Args:
-      features_fn: (params, x) -> tuple of L noise-free activations, as in
+      features_fn: function (params, x) -> tuple of L noise-free activations, as in
         `back_project`.
       params: parameters of the network.
-      x_sample: a few hundred examples of the inputs to be projected, of at most 4096
-        numbers each.
-      layer_weights: λ of `back_project`; default: all 1.
-      damping: share of the mean eigenvalue that is added.
+      x_sample: a few hundred examples of the inputs, with at most 4096 entries each.
+      layer_weights: weights λ of `back_project`, by default all 1.
+      damping: damping relative to the mean eigenvalue, above 0.
 
     Returns:
-      The set-up, for `preconditioned`: a pytree.
+      The set-up for `preconditioned`, a pytree.
 
     Raises:
-      TypeError: features that are no tuple, or `x_sample` that is not floating.
-      ValueError: inputs above 4096 numbers, weights of the wrong length or negative, no
-        example, or a damping not above 0.
+      TypeError: the features are not a tuple, or `x_sample` is not floating.
+      ValueError: an example has more than 4096 entries, there are no examples, the
+        weights have the wrong length or are negative, or `damping` is not above 0.
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -142,11 +145,11 @@ def precondition(
     *,
     damping: float = DAMPING,
 ) -> Preconditioner:
-    """Build a `Preconditioner` from checked arguments: features as a function of x."""
+    """Build a `Preconditioner` from checked arguments."""
     shape, size = x.shape[1:], math.prod(x.shape[1:])
     if size > MAX_SIZE:
         raise ValueError(
-            "preconditioned descent holds a D x D matrix for D numbers per example, at "
+            "preconditioned descent needs a D x D matrix for D entries per example, at "
             f"most {MAX_SIZE}; got {size} (examples of shape {shape}). Use "
             "stable_descent(momentum=True)"
         )
@@ -164,7 +167,7 @@ def precondition(
 
 
 def _mean_curvatures(features, x, shapes) -> Float[Array, "layers D D"]:
-    """Mean of 2 J_l'J_l / N_l, which is that of 2 u u' / N_l for u = J_l'(signs)."""
+    """Estimate E[2 J_l'J_l / N_l] = E[2 u u' / N_l] with u = J_l'(random signs)."""
     size = math.prod(x.shape[1:])
     count = -(-PROBES * size // x.shape[0])
     outputs, pull = jax.vjp(features, x)
@@ -188,7 +191,7 @@ def _mean_curvatures(features, x, shapes) -> Float[Array, "layers D D"]:
 
 
 def _steps(features, x, shapes, setup) -> Float[Array, " parts"]:
-    """1 / the largest eigenvalue of M⁻¹H for H of an example: a low quantile."""
+    """Return 1 / a quantile over examples of the largest eigenvalue of M⁻¹H."""
     x = x[:STEP_EXAMPLES]
     targets = tuple(jnp.zeros((1, *shape[1:]), x.dtype) for shape in shapes)
     start = jnp.asarray(np.random.default_rng(0).standard_normal(x.shape), x.dtype)

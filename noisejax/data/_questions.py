@@ -207,8 +207,8 @@ def _make(
     train = [q for q in train if q.answer in classes]
     if not train or not test:
         raise ValueError(
-            f"{name}: training questions with an answer, and test questions, are "
-            f"needed; got {len(train)} and {len(test)}"
+            f"{name}: questions to train on with an answer, and questions to test on, "
+            f"are needed; got {len(train)} and {len(test)}"
         )
     known = sorted({word for q in train for word in q.words[:MAX_WORDS]})
     words = ("<padding>", "<unknown>", *known)

@@ -13,7 +13,7 @@ NUM_EXONS, NUM_FEATURES, NUM_OUTCOMES, NUM_PARTITIONS = 3665, 1014, 3, 6
 """Sizes of the mouse data (Ba et al. 2014, section 3.4 and table 5)."""
 
 NUM_TISSUES = 4
-"""Number of tissues. The paper does not print it; Barash et al. 2010 use four groups."""
+"""Number of tissues as in Barash et al. 2010; Ba et al. do not print it."""
 
 KEYS = ("x", "y", "partition")
 

@@ -325,17 +325,17 @@ def test_methods_are_hashable_values():
 PARAMS, X, TARGETS = problem()
 
 ERRORS = {
-    "number of targets": (dict(targets=TARGETS[:1]), ValueError, "2 for these.*got 1"),
+    "number of targets": (dict(targets=TARGETS[:1]), ValueError, "got 1 for 2 layers"),
     "shape of targets": (
         dict(targets=(TARGETS[0], TARGETS[0])),
         ValueError,
-        r"layer 1 has features \(6, 20\), got a target \(6, 30\)",
+        r"layer 1 has features \(6, 20\) and a target \(6, 30\)",
     ),
-    "targets an array": (dict(targets=TARGETS[0]), TypeError, "in a tuple"),
+    "targets an array": (dict(targets=TARGETS[0]), TypeError, "must be a tuple"),
     "integer targets": (
         dict(targets=tuple(jnp.ones(t.shape, int) for t in TARGETS)),
         TypeError,
-        "floating; the target of layer 0",
+        "floating array .*; the target of layer 0",
     ),
     "number of weights": (dict(layer_weights=(1.0,)), ValueError, "2 finite numbers"),
     "negative weight": (dict(layer_weights=(1.0, -1.0)), ValueError, "not below 0"),
@@ -347,7 +347,7 @@ ERRORS = {
     "rates": (
         dict(method=bp.gradient_descent((1.0,))),
         ValueError,
-        "rate per layer, 2 for these features, got 1",
+        r"rate per layer, here 2; got \(1",
     ),
     "method": (dict(method="stable"), TypeError, "stable_descent, .*got str"),
     "no tuple": (dict(features_fn=lambda p, x: x), TypeError, "must return a tuple"),

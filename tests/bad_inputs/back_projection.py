@@ -29,27 +29,27 @@ def project(**changes):
 BACK_PROJECTION = {
     "back_project: no function": (
         lambda: project(features_fn=None),
-        "got NoneType, no function",
+        "got NoneType as features_fn",
     ),
     "back_project: an array for features": (
         lambda: project(features_fn=lambda p, x: x @ p),
-        r"\(h,\) for one; it returned",
+        r"\(h,\) for one layer; it returned",
     ),
     "back_project: targets of another number": (
         lambda: project(targets=TARGETS * 2),
-        "1 for these features, got 2",
+        "got 2 for 1 layers",
     ),
     "back_project: targets of another shape": (
         lambda: project(targets=(X,)),
-        r"layer 0 has features \(4, 3\), got a target \(4, 5\)",
+        r"layer 0 has features \(4, 3\), and a target \(4, 5\)",
     ),
     "back_project: an array for targets": (
         lambda: project(targets=TARGETS[0]),
-        "in a tuple; got ndarray",
+        "must be a tuple .*; got ndarray",
     ),
     "back_project: integers": (
         lambda: project(x=INTEGERS),
-        "x is descended on: .*floating",
+        "x must be floating for descent: .*floating",
     ),
     "back_project: one example without an axis": (
         lambda: project(x=X[0]),
@@ -84,7 +84,7 @@ BACK_PROJECTION = {
     ),
     "gradient_descent: rates of another number": (
         lambda: project(method=backprojection.gradient_descent((1.0, 2.0))),
-        "a learning rate per layer, 1 for these features, got 2",
+        r"one learning rate per layer, here 1; got \(",
     ),
     "from_optax: no transformation": (
         lambda: backprojection.from_optax(optax.sgd),
@@ -110,7 +110,7 @@ BACK_PROJECTION = {
     ),
     "distances: another shape": (
         lambda: backprojection.distances(X, X[:2]),
-        r"x_star must have x's shape \(4, 5\)",
+        r"x_star must have the shape \(4, 5\)",
     ),
     "agreement: other classes": (
         lambda: backprojection.agreement(X, X[:, :3]),
