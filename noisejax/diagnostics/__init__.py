@@ -1,5 +1,4 @@
-"""Measurements of what noise does in a network: pure functions, of activations or of
-(apply function, parameters, data)."""
+"""Measurements of the effects of noise in a network, as pure functions."""
 
 from noisejax.diagnostics._calibration import Calibration as Calibration
 from noisejax.diagnostics._calibration import calibration as calibration

@@ -1,4 +1,4 @@
-"""Calibration of predicted distributions: error, Brier score and reliability."""
+"""Calibration of predicted distributions."""
 
 import jax
 from jax import numpy as jnp
@@ -10,14 +10,14 @@ from noisejax._floating import as_wide
 
 @dataclass
 class Calibration:
-    """Calibration of predictions on a batch; bins are of equal width in confidence.
+    """Calibration of predictions, in bins of equal width in confidence.
 
     Attributes:
-      error: expected calibration error, a share.
+      error: expected calibration error, in [0, 1].
       negative_log_likelihood: mean of -log p(y), in nats.
       brier_score: mean of Σ_c (p(c) - [c = y])², in [0, 2].
-      confidence: mean of max_c p(c) in each bin; 0 for an empty one.
-      accuracy: share of right predictions in each bin; 0 for an empty one.
+      confidence: mean of max_c p(c) in each bin, or 0 for an empty bin.
+      accuracy: share of correct predictions in each bin, or 0 for an empty bin.
       count: number of examples in each bin.
     """
 
@@ -35,22 +35,23 @@ def calibration(
     *,
     num_bins: int = 15,
 ) -> Calibration:
-    """Measure how far confidence and accuracy of predictions are apart.
+    """Measure the difference between the confidence and the accuracy of predictions.
 
       ECE = Σ_b (n_b / n) |accuracy_b - confidence_b|
 
     Args:
-      log_probs: log p(c | x), [B, C], such as `objectives.predictive(...).log_probs` of
-        a Monte-Carlo prediction.
-      labels: classes, [B].
-      num_bins: number of bins of the confidence, at least 1.
+      log_probs: log-probabilities log p(c | x), [B, C], such as
+        `objectives.predictive(...).log_probs` of a Monte-Carlo prediction.
+      labels: class labels, [B].
+      num_bins: number of bins, at least 1.
 
     Returns:
-      The calibration. (confidence, accuracy) of the bins is the reliability diagram.
+      The calibration. A plot of accuracy against confidence is a reliability diagram.
 
     Raises:
       TypeError: `log_probs` is not floating.
-      ValueError: shapes do not fit, there is no example, or `num_bins` is below 1.
+      ValueError: the shapes do not match, there are no examples, or `num_bins` is below
+        1.
 
     Example:
       >>> import jax.numpy as jnp
@@ -67,7 +68,7 @@ def calibration(
     log_probs, labels = as_wide(log_probs), jnp.asarray(labels)
     if log_probs.ndim != 2 or labels.shape != log_probs.shape[:1] or not labels.size:
         raise ValueError(
-            "log_probs must be [B, C] and labels [B], with one or more examples; got "
+            "log_probs must be [B, C] and labels [B], with at least one example; got "
             f"shapes {log_probs.shape} and {labels.shape}"
         )
     if num_bins < 1:

@@ -1,4 +1,4 @@
-"""Variance of pre-activations given a layer's input, from its weights."""
+"""Variance of pre-activations given the input of the layer."""
 
 import math
 from collections.abc import Callable
@@ -11,14 +11,16 @@ from noisejax._dataclass import dataclass
 from noisejax._floating import as_wide
 
 Product = Callable[[Array, Array], Array]
-"""(input, kernel) -> pre-activations, linear in both: a matrix product or a convolution
-without bias."""
+"""(input, kernel) -> pre-activations without bias, linear in both arguments.
+
+Examples are a matrix product and a convolution.
+"""
 
 
 def dense_product(
     x: Float[Array, "... inputs"], kernel: Float[Array, "inputs outputs"]
 ) -> Float[Array, "... outputs"]:
-    """x W in full precision, on accelerators too."""
+    """Compute x W in full precision on all platforms."""
     return jnp.matmul(x, kernel, precision="highest")
 
 
@@ -29,24 +31,25 @@ def conditional_net_variance(
     *,
     product: Product = dense_product,
 ) -> Float[Array, "..."]:
-    """Variance of pre-activations given a layer's input:  Var(zⱼ | x) = v Σᵢ (Wᵢⱼ xᵢ)².
+    """Compute the variance of pre-activations:  Var(zⱼ | x) = v Σᵢ (Wᵢⱼ xᵢ)².
 
-    (Hahn and Choi 2018, eq. 6.) v is r (1 - r) for the unscaled masks of the paper,
-    r / (1 - r) under inverted scaling, and for other schemes as in `noise_moments`.
-    With invariant dropout x is a + β, and this is the sum of the terms of Ba et al.
-    2014, eq. 10.
+    This is eq. 6 of Hahn and Choi 2018. For dropout with rate r, v is r (1 - r) with
+    the unscaled masks of the paper, and r / (1 - r) with inverted scaling. For other
+    schemes v is the variance of `noise_moments`. With invariant dropout, x is a + β,
+    and the result is the sum of the terms of eq. 10 of Ba et al. 2014.
 
     Args:
-      x: clean input of the layer, [B, I], or images with a `product` of images.
+      x: noise-free input of the layer, [B, I], or images if `product` is a convolution.
       kernel: weights W, [I, J].
-      scheme: scheme of the noise on x; None: no noise.
-      product: (x, kernel) -> pre-activations without bias, such as a convolution.
+      scheme: scheme of the noise on x, or None for no noise.
+      product: function (x, kernel) -> pre-activations without bias.
 
     Returns:
-      The variance of every example's pre-activations over masks, [B, J].
+      The variance over noise samples, [B, J].
 
     Raises:
-      TypeError: an array is not floating, or the scheme does not act on single units.
+      TypeError: an array is not floating, or the scheme does not act on units
+      separately.
 
     Example:
       >>> import jax.numpy as jnp
@@ -71,12 +74,12 @@ def conditional_net_variance(
 
 @dataclass
 class NetMoments:
-    """Pre-activations of a layer in one draw, with their moments given its input.
+    """Pre-activations of a layer in one draw, and their moments given the input x.
 
     Attributes:
       net: pre-activations of the draw.
-      expected: E[z | x], their mean over the noise on the layer's input.
-      variance: Var(z | x), from `conditional_net_variance`.
+      expected: mean E[z | x] over the noise on the input.
+      variance: variance Var(z | x) over the noise on the input.
     """
 
     net: Float[Array, "..."]
@@ -93,22 +96,22 @@ def net_moments(
     bias: Float[Array, "..."] | None = None,
     product: Product = dense_product,
 ) -> NetMoments:
-    """Return a layer's moments, from which `net_variance` separates the noise below it.
+    """Compute the moments that `net_variance` needs to separate sources of noise.
 
     Args:
-      net: pre-activations of one draw, [B, J].
-      x: input of the layer in that draw, without the layer's noise but with that below
-        it, [B, I].
+      net: pre-activations of the layer in one draw, [B, J].
+      x: input of the layer in that draw, [B, I], before the noise on x. It includes the
+        effect of noise in earlier layers.
       kernel: weights of the layer, [I, J].
-      scheme: scheme of the noise on x; None: no noise.
-      bias: bias of the layer, [J]; it does not change the variance and is optional.
-      product: (x, kernel) -> pre-activations without bias.
+      scheme: scheme of the noise on x, or None for no noise.
+      bias: bias of the layer, [J], which changes only the mean.
+      product: function (x, kernel) -> pre-activations without bias.
 
     Returns:
-      The pre-activations with their mean and variance given x.
+      The pre-activations, and their mean and variance given x.
 
     Raises:
-      TypeError: as in `conditional_net_variance`.
+      TypeError: see `conditional_net_variance`.
 
     Example:
       >>> import jax.numpy as jnp
@@ -128,13 +131,13 @@ def net_moments(
 
 @dataclass
 class NoiseMoments:
-    """Mean and variance of a unit's noise.
+    """Moments of the noise on a unit.
 
     Attributes:
       mean: mean of the factor that multiplies a unit.
-      variance: variance of that factor, or of the offset if the noise is additive.
-      covariance: covariance of the factors of two units of a layer and example.
-      additive: True if the noise is added.
+      variance: variance of the factor, or of the noise if it is additive.
+      covariance: covariance of the factors of two units of the same layer and example.
+      additive: True if the noise is added to the unit.
     """
 
     mean: float
@@ -144,9 +147,9 @@ class NoiseMoments:
 
 
 def noise_moments(scheme: noise.Scheme | None) -> NoiseMoments:
-    """Return the mean and variance of a scheme's noise.
+    """Return the moments of the noise of a scheme.
 
-    With rate r, for the factor that multiplies a unit:
+    With rate r, the moments of the factor that multiplies a unit are:
       Dropout         mean 1, variance r / (1 - r); unscaled 1 - r and r (1 - r)
       RandomDropout   mean 1, variance -log(1 - r) / r - 1; unscaled 1 - r/2 and
                       r/2 (1 - r/2), with covariance r² / 12 between units
@@ -154,13 +157,13 @@ def noise_moments(scheme: noise.Scheme | None) -> NoiseMoments:
       GaussianNoise   added, variance stddev²
 
     Args:
-      scheme: scheme of the noise; None: no noise.
+      scheme: scheme of the noise, or None for no noise.
 
     Returns:
       The moments, as Python floats.
 
     Raises:
-      TypeError: the scheme is unknown or does not act on single units.
+      TypeError: the scheme is unknown or does not act on units separately.
 
     Example:
       >>> from noisejax import diagnostics, noise
@@ -198,6 +201,6 @@ def _random_dropout_moments(rate: float, scale: bool) -> NoiseMoments:
         return NoiseMoments(
             mean=mean, variance=mean * (1 - mean), covariance=rate**2 / 12
         )
-    if rate < 1e-4:  # the quotient below loses its digits; the series has them
+    if rate < 1e-4:  # a series, since the quotient below is inexact
         return NoiseMoments(mean=1.0, variance=rate / 2 + rate**2 / 3)
     return NoiseMoments(mean=1.0, variance=-math.log1p(-rate) / rate - 1)

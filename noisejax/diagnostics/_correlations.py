@@ -12,25 +12,24 @@ from noisejax._dataclass import dataclass
 from noisejax._floating import as_wide, check_floating
 
 THRESHOLDS = (0.9, 0.8, 0.7, 0.6, 0.5)
-"""Thresholds of table 1."""
+"""Thresholds of Hahn and Choi 2018, table 1."""
 
 MAX_UNITS = 65_535
-"""Largest number of units; more make more pairs than an int32 can count."""
+"""Maximum number of units, so that an int32 can count all pairs."""
 
 
 def node_correlations(
     activations: Float[Array, "examples units"],
 ) -> Float[Array, "units units"]:
-    """Pearson's correlation of every pair of units:  r = cov(aᵢ, aⱼ) / (σᵢ σⱼ).
+    """Compute the Pearson correlations of all pairs:  r = cov(aᵢ, aⱼ) / (σᵢ σⱼ).
 
     Args:
-      activations: noise-free activations, [N, D]. Reshape images to (-1, channels):
-        feature maps are then the units, and positions count as examples.
+      activations: noise-free activations, [N, D]. Reshape images to (-1, channels), so
+        that feature maps are units and positions are examples.
 
     Returns:
-      The correlations, [D, D], with 1 on the diagonal and NaN in the rows and columns
-      of constant units. For thousands of units use `correlation_counts`, which needs
-      less memory.
+      The correlations, [D, D]. The diagonal is 1, and the rows and columns of constant
+      units are NaN. `correlation_counts` needs less memory for thousands of units.
 
     Raises:
       TypeError: the activations are not floating.
@@ -51,15 +50,15 @@ def node_correlations(
 
 @dataclass
 class CorrelationCounts:
-    """Numbers of correlated pairs of a layer's units.
+    """Number of correlated pairs of units of a layer.
 
     Attributes:
       above: number of pairs with |r| above each threshold.
       thresholds: thresholds of |r|.
-      histogram: number of pairs by r, in equal bins over [-1, 1].
-      num_pairs: number of pairs of units that are not constant.
+      histogram: histogram of r over all pairs, in equal bins over [-1, 1].
+      num_pairs: number of pairs of nonconstant units.
       num_units: number of units of the layer.
-      num_constant: number of constant units, which are not counted in pairs.
+      num_constant: number of constant units, which are in no pair.
     """
 
     above: Int[Array, " thresholds"]
@@ -77,15 +76,16 @@ def correlation_counts(
     num_bins: int = 200,
     block_size: int = 512,
 ) -> CorrelationCounts:
-    """Count strongly correlated pairs, block by block of the correlation matrix.
+    """Count strongly correlated pairs of units, in blocks of the correlation matrix.
 
-    It holds one standardised copy of the activations and one block of the matrix.
+    The memory use is a standardised copy of the activations and one block of the
+    matrix.
 
     Args:
       activations: noise-free activations, [N, D], as in `node_correlations`.
-      thresholds: thresholds of |r|, by default those of the paper.
-      num_bins: number of bins of the histogram over [-1, 1].
-      block_size: number of units on each side of a block.
+      thresholds: thresholds of |r|. The default is that of the paper.
+      num_bins: number of bins of the histogram.
+      block_size: number of rows and columns of a block.
 
     Returns:
       The counts.
@@ -122,7 +122,7 @@ def _check(activations: Array) -> Array:
     if activations.ndim != 2 or not activations.size:
         raise ValueError(
             "activations must be [examples, units], both at least 1, got shape "
-            f"{activations.shape}; of images: activations.reshape(-1, channels)"
+            f"{activations.shape}; reshape images with .reshape(-1, channels)"
         )
     if activations.shape[1] > MAX_UNITS:
         raise ValueError(f"at most {MAX_UNITS} units, got {activations.shape[1]}")
@@ -132,10 +132,10 @@ def _check(activations: Array) -> Array:
 def _standardise(
     a: Float[Array, "examples units"],
 ) -> tuple[Float[Array, "examples units"], Bool[Array, " units"]]:
-    """Return columns of mean 0 and length 1, or 0 if constant, and which ones vary."""
+    """Normalise columns to mean 0 and length 1, and return which are not constant."""
     a = as_wide(a)
     varies = a.max(axis=0) > a.min(axis=0)
-    scale = jnp.max(jnp.abs(a), axis=0, keepdims=True)  # keeps the digits of tiny units
+    scale = jnp.max(jnp.abs(a), axis=0, keepdims=True)  # prevents underflow of squares
     a = a / jnp.where(scale > 0, scale, 1.0)
     centred = a - a.mean(axis=0, keepdims=True)
     length = jnp.sqrt((centred**2).sum(axis=0, keepdims=True))
@@ -175,9 +175,7 @@ def _count(
         counted = later & live_rows & lax.dynamic_slice_in_dim(live, j, size)[None]
         strong = counted[None] & (jnp.abs(r)[None] > bounds[:, None, None])
         bins = jnp.clip((0.5 * num_bins) * (r + 1.0), 0, num_bins - 1)
-        bins = jnp.where(
-            counted, bins.astype(jnp.int32), num_bins
-        )  # others are dropped
+        bins = jnp.where(counted, bins.astype(jnp.int32), num_bins)  # drops the others
         return (
             above + strong.sum(axis=(1, 2), dtype=jnp.int32),
             histogram.at[bins.ravel()].add(1, mode="drop"),

@@ -1,4 +1,4 @@
-"""Number of units of a layer that are dropped (Bouthillier et al. 2015, figure 1)."""
+"""Number of dropped units of a layer (Bouthillier et al. 2015, figure 1)."""
 
 import functools
 import math
@@ -15,25 +15,26 @@ from noisejax.diagnostics._gradient_information import sum_over_chunks
 def dropped_share_law(
     num_units: int, scheme: noise.Dropout | noise.RandomDropout
 ) -> Float64[np.ndarray, " shares"]:
-    """Return the exact distribution of the number k of dropped units out of n.
+    """Compute the distribution of the number k of dropped units out of n.
 
       Dropout        P(k) = C(n, k) rᵏ (1 - r)ⁿ⁻ᵏ
       RandomDropout  P(k) = I_r(k + 1, n - k + 1) / ((n + 1) r)
 
-    r is the rate. I is the regularised incomplete beta function, here equal to
-    P(Binomial(n + 1, r) > k). Bouthillier et al. draw the density n P(k) in figure 1:
-    it has a peak at r for dropout and is nearly flat below r for random dropout. At 8
-    bits random dropout rounds ρ to 1/256, which this distribution ignores.
+    r is the rate. I_r(k + 1, n - k + 1) is the regularised incomplete beta function,
+    which equals P(Binomial(n + 1, r) > k). Figure 1 of Bouthillier et al. shows the
+    density n P(k). It has a peak at r for dropout and is nearly flat below r for random
+    dropout. Random dropout with 8 bits rounds its level ρ to a multiple of 1/256. This
+    distribution ignores the rounding.
 
     Args:
-      num_units: number n of the layer's units, which share ρ.
-      scheme: dropout or random dropout.
+      num_units: number n of units of the layer. Units share ρ.
+      scheme: dropout or random dropout, without `broadcast_dims`.
 
     Returns:
-      P(0), ..., P(n) in float64; they sum to 1.
+      The probabilities P(0), ..., P(n) in float64.
 
     Raises:
-      TypeError: the scheme is neither dropout nor random dropout.
+      TypeError: the scheme is not supported.
       ValueError: `num_units` is below 1.
 
     Example:
@@ -54,7 +55,7 @@ def dropped_share_law(
     if isinstance(scheme, noise.Dropout):
         return _binomial(num_units, noise.round_rate(rate, bits=scheme.bits))
     longer = _binomial(num_units + 1, rate)
-    above = np.cumsum(longer[::-1])[::-1][1:]  # P(more than k), smallest terms first
+    above = np.cumsum(longer[::-1])[::-1][1:]  # P(more than k)
     return above / ((num_units + 1) * rate)
 
 
@@ -66,22 +67,22 @@ def dropped_counts(
     num_draws: int = 10_000,
     chunk_size: int = 1000,
 ) -> Int[Array, " shares"]:
-    """Draw masks, and count how many units each drops.
+    """Draw masks and count the dropped units of each mask.
 
     Args:
       key: typed or raw PRNG key. Consumed.
-      num_units: number n of the layer's units.
-      scheme: dropout or random dropout.
-      num_draws: number of masks, each for one example.
-      chunk_size: number of masks held at the same time; divides `num_draws`.
+      num_units: number n of units of the layer.
+      scheme: dropout or random dropout, without `broadcast_dims`.
+      num_draws: number of masks.
+      chunk_size: number of masks in memory at a time, a divisor of `num_draws`.
 
     Returns:
-      The number of draws that dropped k units, for k = 0, ..., n; int32 [n + 1].
+      The number of masks that drop k units, for k = 0, ..., n, int32 [n + 1].
 
     Raises:
-      TypeError: `key` is no key, or the scheme is neither dropout nor random dropout.
-      ValueError: `num_units` or `num_draws` is below 1, or `num_draws` is no multiple
-        of `chunk_size`.
+      TypeError: `key` is not a PRNG key, or the scheme is not supported.
+      ValueError: `num_units` or `num_draws` is below 1, or `chunk_size` does not divide
+        `num_draws`.
 
     Example:
       >>> import jax
@@ -123,11 +124,11 @@ def _check(num_units: int, scheme: noise.Scheme) -> None:
             f"broadcast_dims, got {scheme!r}"
         )
     if num_units < 1:
-        raise ValueError(f"a layer has at least 1 unit, got num_units={num_units}")
+        raise ValueError(f"num_units must be at least 1, got num_units={num_units}")
 
 
 def _binomial(n: int, rate: float) -> Float64[np.ndarray, " shares"]:
-    """Return P(k) of the binomial distribution, from logarithms of factorials."""
+    """Return the probabilities of the binomial distribution."""
     factorials = np.cumsum([0.0, *(math.log(i) for i in range(1, n + 1))])
     k = np.arange(n + 1)
     log_choose = factorials[n] - factorials[k] - factorials[n - k]

@@ -1,4 +1,4 @@
-"""Gradient information of each weight matrix (Hahn and Choi 2018, eq. 5)."""
+"""Gradient information of parameters (Hahn and Choi 2018, eq. 5)."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,27 +18,27 @@ def gradient_information(
     *batch: PyTree[Array],
     chunk_size: int = 32,
 ) -> PyTree[Array]:
-    """Gradient information of every parameter array, from per-example gradients:
+    """Compute the gradient information of each parameter array:
 
       G = 1/N Σₙ mean |∂Eₙ / ∂Wᵢⱼ|   (Hahn and Choi 2018, eq. 5)
 
-    The inner mean is over the entries of the array. ("N is the number of nodes" is a
-    misprint of the paper for examples.) Under inverted scaling a weight's gradient is
-    1 / (1 - rate) times that of the paper's scaling: multiply by 1 - rate to compare.
+    The inner mean is over the entries of the array, and N is the number of examples.
+    (The paper says "nodes", which is a misprint.) With inverted scaling, gradients are
+    1 / (1 - rate) times those of the paper.
 
     Args:
-      loss_fn: (params, *batch) -> the loss of every example, [B]. It is called with
-        batches of one, and mapped.
+      loss_fn: function (params, *batch) -> loss of each example, [B]. It is vectorised
+        over batches of one example.
       params: parameters of the network.
-      *batch: arrays with the examples in front. If the loss is noisy, one of them is a
-        key per example, jax.random.split(key, N).
-      chunk_size: number of examples whose gradients are held at the same time.
+      *batch: pytrees of arrays with the batch axis first. If the loss is noisy, one
+        array has a key for each example, jax.random.split(key, N).
+      chunk_size: number of per-example gradients in memory at a time.
 
     Returns:
-      A scalar for every array of `params`, float32 at least.
+      A pytree like `params` with a scalar for each array, in float32 at least.
 
     Raises:
-      ValueError: arrays of different length, or a `chunk_size` below 1.
+      ValueError: arrays have different lengths, or `chunk_size` is below 1.
 
     Example:
       >>> import jax.numpy as jnp
@@ -66,7 +66,7 @@ def gradient_information(
 
 
 def mean_absolute(gradients: PyTree[Array]) -> PyTree[Array]:
-    """Return mean |∂E / ∂Wᵢⱼ| of each array."""
+    """Return the mean of |∂E / ∂Wᵢⱼ| over each array."""
     return jax.tree.map(
         lambda g: jnp.mean(jnp.abs(g.astype(at_least_float32(g.dtype)))), gradients
     )
@@ -74,10 +74,10 @@ def mean_absolute(gradients: PyTree[Array]) -> PyTree[Array]:
 
 @dataclass
 class GradientAverage:
-    """Gradient information averaged over training, a pytree.
+    """Running average of mean |∂E / ∂Wᵢⱼ| over training steps.
 
     Attributes:
-      mean: a scalar for every parameter array: the mean of mean |∂E / ∂Wᵢⱼ| over steps.
+      mean: average over steps, a scalar for each parameter array.
       count: number of steps.
     """
 
@@ -86,13 +86,13 @@ class GradientAverage:
 
 
 def start_gradient_average(params: PyTree[Array]) -> GradientAverage:
-    """Return the average before the first step.
+    """Create the average before the first step.
 
     Args:
       params: parameters of the network.
 
     Returns:
-      Zeros.
+      The average over no steps.
 
     Example:
       >>> import jax.numpy as jnp
@@ -110,18 +110,18 @@ def start_gradient_average(params: PyTree[Array]) -> GradientAverage:
 def update_gradient_average(
     average: GradientAverage, gradients: PyTree[Array]
 ) -> GradientAverage:
-    """Add a step's gradient to the average, inside a training step.
+    """Add the gradient of a training step to the average.
 
-    It averages the minibatch gradient, as in Hahn and Choi's table 2 ("during the whole
-    iterations"). The mean over examples is inside the absolute value, so the result is
-    smaller than `gradient_information`.
+    Hahn and Choi 2018 average over all iterations in table 2. The gradients are those
+    of the minibatch, so the mean over examples is inside the absolute value. The result
+    is therefore smaller than `gradient_information`.
 
     Args:
-      average: average so far.
-      gradients: gradients of the step, a tree like the parameters.
+      average: average over the previous steps.
+      gradients: gradients of the step, a pytree like the parameters.
 
     Returns:
-      The average with this step.
+      The updated average.
 
     Example:
       >>> import jax.numpy as jnp
@@ -141,7 +141,7 @@ def update_gradient_average(
 
 
 def count_examples(batch: tuple[PyTree[Array], ...]) -> int:
-    """Return the length of the leading axis that all arrays of a batch share.
+    """Return the length of the first axis, which all arrays of a batch share.
 
     Raises:
       ValueError: there are no arrays, or their lengths differ.
@@ -149,8 +149,8 @@ def count_examples(batch: tuple[PyTree[Array], ...]) -> int:
     lengths = {jnp.shape(leaf)[:1] for leaf in jax.tree.leaves(batch)}
     if len(lengths) != 1 or () in lengths or (0,) in lengths:
         raise ValueError(
-            "all arrays of a batch must lead with the same number of examples, at "
-            f"least 1; got leading axes {sorted(lengths)}"
+            "all arrays of a batch must have the same number of examples, at least 1, "
+            f"on their first axis; got first axes {sorted(lengths)}"
         )
     return lengths.pop()[0]
 
@@ -158,18 +158,18 @@ def count_examples(batch: tuple[PyTree[Array], ...]) -> int:
 def sum_over_chunks(
     fn: Callable[..., PyTree[Array]], batch: tuple[PyTree[Array], ...], chunk_size: int
 ) -> Any:
-    """Sum fn(*chunk) over the chunks of a batch, in the memory of one chunk.
+    """Sum fn(*chunk) over the chunks of a batch, with one chunk in memory at a time.
 
     Args:
-      fn: function of the arrays of a chunk, which returns sums over its examples.
-      batch: arrays with the examples in front.
-      chunk_size: number of examples per chunk; the last may be smaller.
+      fn: function of the arrays of a chunk that returns sums over examples.
+      batch: pytrees of arrays with the batch axis first.
+      chunk_size: number of examples per chunk. The last chunk may be smaller.
 
     Returns:
-      The sums of the results of `fn`.
+      The sum of the results of `fn`.
 
     Raises:
-      ValueError: `chunk_size` is below 1, or the lengths differ.
+      ValueError: `chunk_size` is below 1, or arrays have different lengths.
     """
     if chunk_size < 1:
         raise ValueError(f"chunk_size must be at least 1 example, got {chunk_size}")
@@ -185,7 +185,7 @@ def sum_over_chunks(
 
     chunks = jax.tree.map(split, batch)
     shapes = jax.eval_shape(lambda c: fn(*jax.tree.map(lambda a: a[0], c)), chunks)
-    zeros = jax.tree.map(jnp.zeros_like, shapes)  # varies as the sums do in shard_map
+    zeros = jax.tree.map(jnp.zeros_like, shapes)  # varies like the sums in shard_map
     total, _ = lax.scan(body, zeros, chunks)
     if whole == n:
         return total

@@ -1,4 +1,4 @@
-"""Variance of pre-activations over draws of all masks, and its sources."""
+"""Variance of pre-activations over noise samples, and its sources."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,16 +16,16 @@ from noisejax.diagnostics._conditional_net_variance import NetMoments
 
 @dataclass
 class NetVariance:
-    """Variance of a layer's pre-activations, per example and unit.
+    """Variance of the pre-activations of a layer, per example and unit.
 
-    In expectation measured = conditional + passed_on (the law of total variance).
+    By the law of total variance, measured = conditional + passed_on in expectation.
 
     Attributes:
-      measured: Var[z] over draws of all masks.
-      conditional: E[Var(z | x)], the part from the noise on the layer's input x; None
-        if only pre-activations were given.
-      passed_on: Var(E[z | x]), the part from the noise below, exactly 0 at the first
-        noisy layer; None if only pre-activations were given.
+      measured: variance Var[z] over draws of all noise.
+      conditional: part E[Var(z | x)] from the noise on the input x of the layer, or
+        None without a `NetMoments`.
+      passed_on: part Var(E[z | x]) from noise in earlier layers, or None without a
+        `NetMoments`. It is exactly 0 in the first noisy layer.
     """
 
     measured: Float[Array, "..."]
@@ -40,29 +40,29 @@ def net_variance(
     *args: Any,
     num_draws: int = 20,
 ) -> Any:
-    """Measure the variance of pre-activations z under noise, on a fixed batch:
+    """Measure the variance over noise of pre-activations z on a fixed batch:
 
       Var[z] = E[Var(z | x)] + Var(E[z | x])   (Hahn and Choi 2018, table 3)
 
-    The first part comes from the noise on the layer's input x (eq. 6), the second from
-    the noise below. Variances have ddof 1. Draws run one after another, in the memory
-    of one.
+    The first part is due to the noise on the input x of the layer (eq. 6), and the
+    second to noise in earlier layers. Variances have ddof 1. Draws run sequentially, so
+    the memory use is that of one draw.
 
     Args:
       key: typed or raw PRNG key. Consumed.
-      nets_fn: (params, key, *args) -> a pytree, such as a dictionary by layer. Its
-        leaves are pre-activations [B, ...], or results of `net_moments`, for which the
-        two parts are measured too.
+      nets_fn: function (params, key, *args) -> pytree, such as a dictionary by layer.
+        Leaves are pre-activations [B, ...], or results of `net_moments` to measure the
+        two parts too.
       params: parameters of the network.
       *args: fixed batch.
-      num_draws: number of draws of all masks, at least 2; 20 in the paper.
+      num_draws: number of draws, at least 2. The paper uses 20.
 
     Returns:
-      The same pytree with a `NetVariance` for every leaf. Table 3 shows the means of
-      its arrays over examples and units.
+      The same pytree with a `NetVariance` for each leaf. Table 3 of the paper shows
+      means over examples and units.
 
     Raises:
-      TypeError: `key` is no key.
+      TypeError: `key` is not a PRNG key.
       ValueError: `num_draws` is below 2.
 
     Example:
@@ -101,7 +101,7 @@ def net_variance(
 
     keys = jax.random.split(noise.as_key(key), num_draws)
     shapes = jax.eval_shape(lambda keys: draw(keys[0]), keys)
-    zeros = jax.tree.map(jnp.zeros_like, shapes)  # varies as draws do in shard_map
+    zeros = jax.tree.map(jnp.zeros_like, shapes)  # varies like the draws in shard_map
     counts = jnp.arange(1, num_draws + 1, dtype=jnp.float32)
     (mean, squares), _ = lax.scan(jax.checkpoint(body), (zeros, zeros), (counts, keys))
 

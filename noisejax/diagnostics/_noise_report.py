@@ -1,4 +1,4 @@
-"""Report on a model's noise: the bound, effective samples and variances."""
+"""Report on the noise of a model: bound, effective samples and variances."""
 
 import functools
 import warnings
@@ -17,25 +17,25 @@ from noisejax._dataclass import dataclass
 from noisejax.diagnostics._net_variance import NetVariance, net_variance
 
 MANY = 1 / 3
-"""Share of dead units above which a warning is given."""
+"""Share of dead units above which `report_noise` warns."""
 
 COLLAPSED = 0.1
-"""Share of the samples beyond the first below which the weights have collapsed."""
+"""Threshold c of the warning  effective samples < 1 + c (samples - 1)."""
 
 
 @dataclass
 class NoiseReport:
-    """Effects of a model's noise on a batch; `print` shows a table of them.
+    """Effects of the noise of a model on a batch; `print` shows them as tables.
 
     Attributes:
-      bound: L(S) for S = 1, 2, 4, ... (Noh et al. 2017, eq. 4).
-      effective_samples: mean of 1 / Σ_s w_s² over examples, at the same S.
-      net_variance: `NetVariance` of every array of pre-activations, [B, ...].
-      dead_share: share of units whose pre-activations are at most 0 on all examples and
-        samples, for every array of pre-activations: under a ReLU they are dead. None if
-        `apply_fn` returns outputs only.
-      positive_share: share of log-probabilities above 0. If it is not 0 for a discrete
-        target, `log_prob_fn` may return a loss.
+      bound: bound L(S) for S = 1, 2, 4, ... (Noh et al. 2017, eq. 4).
+      effective_samples: mean of 1 / Σ_s w_s² over examples, for the same S.
+      net_variance: `NetVariance` of each array of pre-activations.
+      dead_share: share of units that have no pre-activation above 0 on any example or
+        sample, for each array of pre-activations. With a ReLU these units are dead.
+        None if `apply_fn` returns only outputs.
+      positive_share: share of log-probabilities above 0. If the targets are discrete
+        and the share is not 0, `log_prob_fn` may return a loss.
     """
 
     bound: objectives.BoundCurve
@@ -45,7 +45,7 @@ class NoiseReport:
     positive_share: Float[Array, ""]
 
     def __str__(self) -> str:
-        """Write the numbers as tables; variances are means over examples and units."""
+        """Format the report as tables of means over examples and units."""
         curve = zip(
             self.bound.num_samples,
             self.bound.bound,
@@ -70,8 +70,8 @@ class NoiseReport:
         return "\n".join(lines)
 
     def plot(self) -> Any:
-        """Draw the bound and the effective samples against S, by Matplotlib."""
-        from noisejax import figures  # only drawing needs Matplotlib
+        """Plot the bound and the effective samples against S, with Matplotlib."""
+        from noisejax import figures  # needs Matplotlib
 
         return figures.bound_curve(
             np.asarray(self.bound.num_samples),
@@ -92,35 +92,37 @@ def report_noise(
     num_samples: int = 64,
     num_draws: int = 20,
 ) -> NoiseReport:
-    """Measure the bound against S and the variance of pre-activations.
+    """Measure the bound for several S, and the variance of pre-activations.
 
-    It is compiled once for each pair of functions and each shape: keep one `apply_fn`
-    for all parameters.
+    JAX compiles the measurements once for each pair of functions and each shape, so use
+    the same `apply_fn` for all parameters. There is a UserWarning in three cases:
+
+    - log-probabilities of integer targets are above 0;
+    - one sample has almost all of the importance weight;
+    - more than a third of the units of a layer are dead.
 
     Args:
       key: typed or raw PRNG key. Consumed.
-      apply_fn: (params, key, x) -> outputs, or (outputs, pre-activations), of a noisy
-        pass, such as `layers.functional` of a Linen or NNX model. Pre-activations are a
-        pytree as in `net_variance`.
+      apply_fn: noisy forward pass (params, key, x) -> outputs or (outputs,
+        pre-activations), such as `layers.functional` of a Linen or NNX model.
+        Pre-activations are a pytree as in `net_variance`.
       params: parameters of the model.
       x: examples, [B, ...].
       y: targets, an array or a pytree of arrays.
-      log_prob_fn: (outputs, y) -> log p(y | x, ε), [B]; None: y holds class labels and
-        the outputs are logits.
-      num_samples: number of noise samples of the bound, computed one after another. If
-        it is no power of 2, some are not used.
+      log_prob_fn: function (outputs, y) -> log p(y | x, ε), [B]. By default the outputs
+        are logits and y has class labels.
+      num_samples: number of noise samples of the bound, which run sequentially. If it is
+        not a power of 2, the largest S does not use all samples.
       num_draws: number of draws for the variance, at least 2.
 
     Returns:
-      The report. If `apply_fn` returns no pre-activations, `net_variance` is the
-      variance of the outputs. A UserWarning says if log-probabilities of integer
-      targets are above 0, if one sample has almost all the importance weight, and if
-      more than a third of the units of a layer are dead.
+      The report. If `apply_fn` returns only outputs, `net_variance` is the variance of
+      the outputs.
 
     Raises:
-      TypeError: `key` is no key.
-      ValueError: `num_samples` is below 1 or `num_draws` is below 2; or `apply_fn`
-        returns a tuple that is no pair of outputs and pre-activations.
+      TypeError: `key` is not a PRNG key. ValueError: `num_samples` is below 1,
+      `num_draws` is below 2, or `apply_fn` returns
+        a tuple that is not a pair of outputs and pre-activations.
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -150,7 +152,7 @@ def report_noise(
 
 @functools.partial(jax.jit, static_argnums=range(4))
 def _report(apply_fn, log_prob_fn, num_samples, num_draws, key, params, x, y):
-    """Compile the measurements once for each function and shape."""
+    """Compute the report, without warnings."""
 
     def outputs_and_nets(params, key, x):
         result = apply_fn(params, key, x)
@@ -182,7 +184,7 @@ def _report(apply_fn, log_prob_fn, num_samples, num_draws, key, params, x, y):
 
 
 def _check_pair(result: tuple[Any, ...], batch_size: int) -> tuple[Any, PyTree[Array]]:
-    """Return (outputs, pre-activations), if they are that."""
+    """Return the pair; raise unless it is (outputs, pre-activations)."""
     nets = jax.tree.leaves(result[1:])
     fits = all(
         jnp.issubdtype(jnp.result_type(z), jnp.floating)
@@ -195,8 +197,8 @@ def _check_pair(result: tuple[Any, ...], batch_size: int) -> tuple[Any, PyTree[A
         raise ValueError(
             "apply_fn must return outputs, or a pair (outputs, pre-activations) with "
             f"floating pre-activations [{batch_size}, ...]; got a tuple of "
-            f"{len(result)}, after its first entry {shapes}. To report on the outputs "
-            "alone, pass lambda params, key, x: apply_fn(params, key, x)[0]"
+            f"{len(result)}, with {shapes} after its first entry. To report on the "
+            "outputs alone, pass lambda params, key, x: apply_fn(params, key, x)[0]"
         )
     return result[0], result[1]
 
@@ -206,7 +208,7 @@ def _plain(rows: Iterator[tuple[Array, ...]]) -> Iterator[tuple[Any, ...]]:
 
 
 def _warn_of_losses(positive_share: Array, y: PyTree[Array]) -> None:
-    """Warn if integer targets have log-probabilities above 0; not while tracing."""
+    """Warn if integer targets have log-probabilities above 0, except under tracing."""
     dtypes = [jnp.asarray(leaf).dtype for leaf in jax.tree.leaves(y)]
     discrete = all(jnp.issubdtype(dtype, jnp.integer) for dtype in dtypes)
     if isinstance(positive_share, Tracer) or not discrete:
@@ -221,28 +223,29 @@ def _warn_of_losses(positive_share: Array, y: PyTree[Array]) -> None:
 
 
 def _warn_of_dead_units(dead_share: PyTree[Array]) -> None:
-    """Warn if many units of a layer are never active; not while tracing."""
+    """Warn if many units of a layer are never active, except under tracing."""
     for path, share in jax.tree_util.tree_leaves_with_path(dead_share):
         if isinstance(share, Tracer) or float(share) <= MANY:
             continue
         name = jax.tree_util.keystr(path, simple=True, separator="/")
         warnings.warn(
             f"{float(share):.0%} of the units of pre-activations {name} are at most 0 "
-            "on all examples and samples; under a ReLU they are dead. Lower the "
+            "on all examples and samples. With a ReLU they are dead. Lower the "
             "learning rate, warm it up, or centre the inputs",
             stacklevel=3,
         )
 
 
 def _warn_of_collapse(effective: Array, size: int) -> None:
-    """Warn if one of `size` samples has almost all the weight; not while tracing."""
+    """Warn if one of `size` samples has almost all the weight, except under tracing."""
     if size < 4 or isinstance(effective, Tracer):
         return
     if float(effective) < 1 + COLLAPSED * (size - 1):
         warnings.warn(
             f"importance weights of {size} noise samples count as "
-            f"{float(effective):.2f} samples: one sample has almost all the weight, as "
-            "for long sequences. Use weighting='blocks' or 'equal' in objectives.iwsgd",
+            f"{float(effective):.2f} samples, because one sample has almost all the "
+            "weight. This is common for long sequences. Use weighting='blocks' or "
+            "'equal' in objectives.iwsgd",
             stacklevel=3,
         )
 
@@ -250,7 +253,7 @@ def _warn_of_collapse(effective: Array, size: int) -> None:
 def _effective_samples(
     log_probs: Float[Array, "samples examples"], size: int
 ) -> Float[Array, ""]:
-    """Return the mean over examples and groups of `size` samples."""
+    """Return the mean number over examples and groups of `size` samples."""
     whole = len(log_probs) // size * size
     groups = log_probs[:whole].reshape(-1, size, log_probs.shape[1]).swapaxes(0, 1)
     weights = objectives.importance_weights(groups)

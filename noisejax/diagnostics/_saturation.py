@@ -16,15 +16,16 @@ PLAIN_OF = {
     activations.gaaf_tanh: jnp.tanh,
     activations.gaaf_sigmoid: jax.nn.sigmoid,
 }
-"""Accelerated activation -> the plain one."""
+"""Plain activation of each accelerated activation."""
 
 
 def plain_activation(activation: activations.Activation) -> activations.Activation:
-    """Remove gradient acceleration, whose slope and curvature are no derivatives of φ.
+    """Remove gradient acceleration (GAAF), which changes the derivatives of φ.
 
     Args:
-      activation: elementwise function: `activations.gaaf(...)`, `gaaf_relu`,
-        `gaaf_tanh` or `gaaf_sigmoid`, also under functools.partial, or any other.
+      activation: elementwise activation. Accelerated activations are
+        `activations.gaaf(...)`, `gaaf_relu`, `gaaf_tanh` and `gaaf_sigmoid`, also
+        within a `functools.partial`.
 
     Returns:
       The plain activation. Other functions are returned unchanged.
@@ -47,14 +48,14 @@ def plain_activation(activation: activations.Activation) -> activations.Activati
 def activation_slope(
     nets: Float[Array, "*shape"], activation: Callable[[Array], Array]
 ) -> Float[Array, "*shape"]:
-    """Return the slope φ'(z) of the activation without gradient acceleration.
+    """Compute the slope φ'(z) of an activation, without gradient acceleration.
 
     Args:
-      nets: pre-activations z, any shape.
+      nets: pre-activations z of any shape.
       activation: elementwise activation φ.
 
     Returns:
-      The slopes, in the shape of z and float32 at least.
+      The slopes, with the shape of z and in float32 at least.
 
     Raises:
       TypeError: `nets` is not floating.
@@ -77,15 +78,16 @@ def saturation(
     threshold: float = 0.1,
     axis: int | Sequence[int] | None = None,
 ) -> Float[Array, "..."]:
-    """Return the share of saturated pre-activations:  mean [ |φ'(z)| < 0.1 ].
+    """Compute the share of saturated pre-activations:  mean [ |φ'(z)| < 0.1 ].
 
-    (Hahn and Choi 2018, section 3.2; we chose the threshold.) φ' is `activation_slope`.
+    See Hahn and Choi 2018, section 3.2. The threshold is our choice. φ' is computed by
+    `activation_slope`.
 
     Args:
       nets: pre-activations z, such as [B, D].
       activation: elementwise activation φ.
       threshold: slope |φ'| below which a unit is saturated.
-      axis: axes of the mean: None for all, 0 for a share per unit.
+      axis: axes of the mean, by default all. 0 gives a share per unit.
 
     Returns:
       The share, in [0, 1].
@@ -110,10 +112,10 @@ def saturation(
 
 @dataclass
 class NetHistogram:
-    """Histogram of pre-activations. Histograms of several batches can be added.
+    """Histogram of pre-activations. Add the histograms of several batches with `+`.
 
     Attributes:
-      counts: number per bin, in equal bins over [low, high), int32.
+      counts: number of pre-activations per bin, in equal bins over [low, high), int32.
       below: number of pre-activations below `low`.
       above: number of pre-activations at or above `high`.
       low: lower edge of the first bin.
@@ -147,7 +149,7 @@ def net_histogram(
     """Count pre-activations in bins (Hahn and Choi 2018, figures 3 and 6).
 
     Args:
-      nets: finite pre-activations, any shape.
+      nets: finite pre-activations of any shape.
       low: lower edge of the first bin.
       high: upper edge of the last bin, above `low`.
       num_bins: number of bins of equal width.
@@ -181,7 +183,7 @@ def net_histogram(
 def bins_of(
     nets: Float[Array, "..."], low: float, high: float, num_bins: int
 ) -> Int[Array, " values"]:
-    """Return the bin of every value: -1 if it is below `low`, num_bins if above `high`.
+    """Return the bin of each value: -1 below `low`, and num_bins from `high` on.
 
     Raises:
       TypeError: `nets` is not floating.

@@ -1,4 +1,4 @@
-"""Sharpness of the loss: extreme eigenvalues of its Hessian."""
+"""Sharpness of the loss: extreme eigenvalues of the Hessian."""
 
 from collections.abc import Callable
 from typing import Any
@@ -24,8 +24,8 @@ class Sharpness:
     Attributes:
       largest: largest eigenvalue.
       smallest: smallest eigenvalue, negative if the loss is not convex.
-      residual: |H v - λ v| for the unit vector v of the largest one. An eigenvalue is
-        at most so far from `largest`.
+      residual: error |H v - λ v| for the estimated eigenvector v of the largest
+        eigenvalue λ. There is an eigenvalue at most this far from `largest`.
     """
 
     largest: Float[Array, ""]
@@ -41,31 +41,32 @@ def sharpness(
     num_iterations: int = 30,
     chunk_size: int = 256,
 ) -> Sharpness:
-    """Largest eigenvalue of the Hessian of the mean loss, by Lanczos' iteration.
+    """Compute extreme eigenvalues of the Hessian of the mean loss by Lanczos iteration.
 
-    Hahn and Choi 2018 hold that dropout and GAAF converge on flat regions; this puts a
-    number to it (our choice). Hessian-vector products are reverse over reverse, so that
-    functions with a custom_vjp work. Three vectors of the parameters' size are held.
+    Hahn and Choi 2018 claim that dropout and GAAF converge to flat regions. The largest
+    eigenvalue is our measure of flatness. Hessian-vector products use reverse mode
+    twice, so that functions with a custom_vjp are supported. The iteration stores three
+    vectors of the size of the parameters.
 
-    Use a network with GAAF with its plain activation,
-    `model.clone(activation=plain_activation(model.activation))`, because second
-    derivatives through GAAF have no meaning.
+    Second derivatives of GAAF are not meaningful. Use the plain activation,
+    `model.clone(activation=plain_activation(model.activation))`, in networks with GAAF.
 
     Args:
-      key: typed or raw PRNG key for the first vector. Consumed.
-      loss_fn: (params, *batch) -> the noise-free loss of every example, [B].
+      key: typed or raw PRNG key for the initial vector. Consumed.
+      loss_fn: function (params, *batch) -> noise-free loss of each example, [B].
       params: parameters of the network, all floating.
-      *batch: arrays with the examples in front.
-      num_iterations: number of Hessian-vector products, at least 1. `residual` shows if
-        it was enough.
-      chunk_size: number of examples at a time.
+      *batch: pytrees of arrays with the batch axis first.
+      num_iterations: number of Hessian-vector products, at least 1. A large `residual`
+        shows that more are needed.
+      chunk_size: number of examples per chunk, which limits the memory use.
 
     Returns:
-      The extreme eigenvalues and the error of the largest.
+      The extreme eigenvalues, and the error of the largest.
 
     Raises:
-      TypeError: `key` is no key.
-      ValueError: fewer than 1 iteration, or arrays of different length.
+      TypeError: `key` is not a PRNG key.
+      ValueError: `num_iterations` or `chunk_size` is below 1, or arrays have different
+        lengths.
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -74,7 +75,7 @@ def sharpness(
       ...     return 0.5 * (x @ w) ** 2
       >>> x = jnp.diag(jnp.array([1.0, 2.0, 3.0]))
       >>> result = diagnostics.sharpness(jax.random.key(0), loss_fn, jnp.ones(3), x)
-      >>> round(float(result.largest), 3)  # of x' x / 3
+      >>> round(float(result.largest), 3)  # largest eigenvalue of xᵀx / 3
       3.0
 
     Reference:
@@ -104,7 +105,7 @@ def sharpness(
         w = hessian_times(v)
         alpha = _dot(v, w)
         w = jax.tree.map(lambda w, v, b: w - alpha * v - beta * b, w, v, before)
-        # Rounding is all that is left of w once every direction has been seen.
+        # After all directions have been used, w consists of rounding errors.
         size = jnp.maximum(size, jnp.abs(alpha) + beta)
         next_beta = jnp.sqrt(_dot(w, w))
         alive = next_beta > 1e-6 * size
@@ -117,7 +118,7 @@ def sharpness(
     zero = jnp.zeros_like(_dot(unit, unit))
     first = (zeros, unit, zero, zero)
     _, (alphas, betas, next_betas, alive) = lax.scan(body, first, length=num_iterations)
-    # After an early end the first alpha, inside the spectrum, fills the diagonal.
+    # After an early end, fill the diagonal with a value inside the spectrum.
     alphas = jnp.where(alive, alphas, alphas[0])
     off = jnp.diag(betas[1:], 1)
     values, vectors = jnp.linalg.eigh(jnp.diag(alphas) + off + off.T)

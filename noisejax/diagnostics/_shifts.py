@@ -1,4 +1,4 @@
-"""Learned shifts, and the effect of a shifted input on dropout (Ba et al. 2014)."""
+"""Learned shifts, and the effect of input shifts on dropout (Ba et al. 2014)."""
 
 from jax import numpy as jnp
 from jaxtyping import Array, Float
@@ -15,12 +15,14 @@ from noisejax.diagnostics._conditional_net_variance import (
 
 @dataclass
 class ShiftActivity:
-    """A layer's shifts and the mean activities of its units.
+    """Learned shifts and mean activities of the units of a layer.
 
     Attributes:
-      mean_activity: mean activity of each unit before the shift, shaped like `shift`.
+      mean_activity: mean activity of each unit before the shift, with the shape of
+        `shift`.
       shift: learned shifts β.
-      correlation: Pearson's correlation of the two over units; NaN if one is constant.
+      correlation: Pearson correlation of shifts and mean activities over units, or NaN
+        if either is constant.
     """
 
     mean_activity: Float[Array, "..."]
@@ -33,22 +35,23 @@ def shift_against_activity(
 ) -> ShiftActivity:
     """Compare learned shifts with mean activities (Ba et al. 2014, figure 2).
 
-    The paper finds a strong negative correlation: the best shift is close to minus the
-    mean activity, which minimises Σₜ (aᵗ + β)². (Section 4 once says "the average".)
+    The paper finds a strong negative correlation. The best shift is close to the
+    negative mean activity, which minimises Σₜ (aᵗ + β)². Section 4 of the paper omits
+    the sign in one sentence.
 
     Args:
-      activities: noise-free activities before the shift, [N, *units]. To pass a mean
-        that was computed batch by batch, use mean[None].
-      beta: shifts, shaped like the last axes of the activities: [D] per unit, [C] per
-        feature map. Axes of size 1 are shared.
+      activities: noise-free activities before the shift, [N, *units]. A mean activity
+        that is already known can be passed as mean[None].
+      beta: shifts with the shape of the last axes of the activities, such as [D] per
+        unit or [C] per feature map. Axes of size 1 are shared.
 
     Returns:
-      The shifts, the mean activities over all axes that β does not have, and their
+      The shifts, the mean activities over the axes that β does not have, and their
       correlation.
 
     Raises:
       TypeError: an array is not floating.
-      ValueError: `beta` does not fit the last axes of the activities.
+      ValueError: the shape of `beta` does not match the last axes of the activities.
 
     Example:
       >>> import jax.numpy as jnp
@@ -69,8 +72,8 @@ def shift_against_activity(
     )
     if not fits:
         raise ValueError(
-            "beta must be shaped like the last axes of the activities (axes of size 1 "
-            f"are shared), got {beta.shape} for activities {activities.shape}"
+            "beta must have the shape of the last axes of the activities (axes of size "
+            f"1 are shared), got {beta.shape} for activities {activities.shape}"
         )
     mean = activities.mean(axis=tuple(range(activities.ndim - beta.ndim)))
     shared = tuple(i for i, n in enumerate(beta.shape) if n == 1)
@@ -91,27 +94,30 @@ def input_shift_effect(
     *,
     product: Product = dense_product,
 ) -> Float[Array, "..."]:
-    """Return the effect of a shifted input on the variance from dropout:
+    """Compute the effect of an input shift on the variance due to dropout:
 
       Var[zⱼ] - Var[z̃ⱼ] = -v Σₖ wₖⱼ² φₖ (φₖ + 2 aₖ)   (Ba et al. 2014, eqs. 5 to 7)
 
-    z̃ is the pre-activation of a + φ. v is rate (1 - rate) for the paper's unscaled
-    masks, and rate / (1 - rate) under inverted scaling. (The paper prints eq. 7 with
-    wrong signs: p (1 - p) w² φ (φ - 2a).) The shift adds variance if the result is
-    negative. The result depends on the example, so no bias can undo it.
+    z̃ is the pre-activation for the input a + φ. v is rate (1 - rate) with the unscaled
+    masks of the paper, and rate / (1 - rate) with inverted scaling. (The paper prints
+    eq. 7 with wrong signs, as p (1 - p) w² φ (φ - 2a).) If the result is negative, the
+    shift increases the variance. The result depends on the example, so a bias cannot
+    compensate for the shift.
 
     Args:
       x: activities a, [B, I].
       kernel: weights, [I, J].
-      phi: shift φ: one number, or an array [I] or [B, I].
+      phi: shift φ, a number or an array [I] or [B, I].
       scheme: scheme of the noise, multiplicative and independent over units.
-      product: (x, kernel) -> pre-activations, as in `conditional_net_variance`.
+      product: function (x, kernel) -> pre-activations, as in
+        `conditional_net_variance`.
 
     Returns:
       The difference of the variances, [B, J].
 
     Raises:
-      TypeError: an array is not floating, or the scheme does not act on single units.
+      TypeError: an array is not floating, or the scheme does not act on units
+      separately.
 
     Example:
       >>> import jax.numpy as jnp

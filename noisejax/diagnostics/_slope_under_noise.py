@@ -20,20 +20,22 @@ def expected_slope(
     stddev: float,
     num_nodes: int = 2001,
 ) -> Float[Array, "*shape"]:
-    """Return the mean slope under Gaussian noise:  E φ'(z + σ ε),  ε ~ N(0, 1).
+    """Compute the mean slope under Gaussian noise:  E φ'(z + σ ε),  ε ~ N(0, 1).
 
-    This is the mechanism of Hahn and Choi's figure 2: if φ is flat at z, noise moves z
-    to steeper parts, and the mean slope exceeds φ'(z). (Our formula: a sum over
-    many dropped units is nearly normal.)
+    Figure 2 of Hahn and Choi 2018 illustrates this effect. If φ is flat at z, noise
+    moves z to steeper parts of φ, so that the mean slope exceeds φ'(z). The formula is
+    ours. It assumes normal noise, because a sum over many dropped units is nearly
+    normal.
 
     Args:
-      nets: pre-activations z, any shape.
+      nets: pre-activations z of any shape.
       activation: elementwise activation φ. Gradient acceleration is removed.
-      stddev: standard deviation σ of z, above 0: the root of `net_variance`.
-      num_nodes: number of nodes of the integral over ±8 σ.
+      stddev: standard deviation σ of the noise, above 0, such as the square root of a
+        `net_variance`.
+      num_nodes: number of nodes of the numerical integral over ±8 σ.
 
     Returns:
-      The mean slopes, in the shape of z.
+      The mean slopes, with the shape of z.
 
     Raises:
       TypeError: `nets` is not floating.
@@ -42,7 +44,7 @@ def expected_slope(
     Example:
       >>> import jax, jax.numpy as jnp
       >>> from noisejax import diagnostics
-      >>> z = jnp.array([-1.0, 0.0, 1.0])  # ReLU: the normal cdf
+      >>> z = jnp.array([-1.0, 0.0, 1.0])  # for a ReLU, the normal cdf
       >>> diagnostics.expected_slope(z, jax.nn.relu, stddev=1.0).round(2)
       Array([0.16, 0.5 , 0.84], dtype=float32)
     """
@@ -63,9 +65,9 @@ class SlopeUnderNoise:
 
     Attributes:
       centers: centres of the bins.
-      counts: number of z per bin; the outer bins include those beyond the edges.
-      clean: mean of φ'(z) per bin; NaN if the bin is empty.
-      noisy: mean of φ'(z + noise) per bin, over draws; NaN if the bin is empty.
+      counts: number of z per bin. The outer bins include values beyond the edges.
+      clean: mean of φ'(z) per bin, or NaN for an empty bin.
+      noisy: mean of φ'(z + noise) per bin and over draws, or NaN for an empty bin.
       clean_mean: mean of φ'(z) over all z.
       noisy_mean: mean of φ'(z + noise) over all z and draws.
     """
@@ -87,7 +89,7 @@ def slope_under_noise(
     high: float = 6.0,
     num_bins: int = 48,
 ) -> SlopeUnderNoise:
-    """Compare φ'(z + noise) with φ'(z) on a network's pre-activations.
+    """Compare φ'(z + noise) with φ'(z) for the pre-activations z of a network.
 
     Args:
       nets: pre-activations of a noise-free pass, such as [B, D].
@@ -98,7 +100,7 @@ def slope_under_noise(
       num_bins: number of bins of equal width.
 
     Returns:
-      The mean slopes per bin and over all.
+      The mean slopes per bin and over all pre-activations.
 
     Raises:
       TypeError: an array is not floating.
