@@ -2,14 +2,13 @@
 
 import collections
 import dataclasses
-import json
 import pathlib
-import zipfile
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
 
+from noisejax.data._json import read_list
 from noisejax.data._npz import read_arrays
 
 CAPTIONS = "captions"
@@ -203,26 +202,7 @@ def _make(name: str, train: list[Any], test: list[Any], rows) -> Captions:
 
 def _read_images(path: pathlib.Path) -> list[Any]:
     """Read and check the images of the JSON file."""
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file")
-    try:
-        if zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as file:
-                [name] = [n for n in file.namelist() if n.endswith(".json")]
-                content = json.loads(file.read(name))
-        else:
-            content = json.loads(path.read_bytes())
-    except Exception as error:  # a damaged file can raise any error
-        raise ValueError(
-            f"{path} is no JSON file, or it is damaged: {error}"
-        ) from error
-    images = content.get("images") if isinstance(content, dict) else None
-    keys = {"filename", "split", "sentences"}
-    if not images or not all(isinstance(i, dict) and keys <= set(i) for i in images):
-        raise ValueError(
-            f"{path} holds another data set: a list images is needed, each with "
-            f"{', '.join(sorted(keys))}"
-        )
+    images = read_list(path, "images", ("filename", "sentences", "split"))
     for image in images:
         if image["split"] not in SPLITS:
             raise ValueError(

@@ -8,20 +8,18 @@ from noisejax.data._captions import CAPTIONS, Captions, find_captions
 from noisejax.data._dataset import Dataset
 from noisejax.data._digits import load_digits
 from noisejax.data._local import local_path
-from noisejax.data._npz import load_npz
+from noisejax.data._npz import has_array, load_npz
 from noisejax.data._questions import QUESTIONS, Questions, load_questions
 from noisejax.data._real_targets import RealTargets
 from noisejax.data._soft_targets import (
     SoftTargets,
     generate_splicing,
-    holds_soft_targets,
     load_soft_targets,
 )
 from noisejax.data._tfds import SOURCES, load_tfds
 from noisejax.data._two_stream import (
     NAME,
     find_two_stream,
-    holds_two_streams,
     load_two_stream,
 )
 
@@ -81,9 +79,9 @@ def load_dataset(
     if name == QUESTIONS:
         return load_questions(pathlib.Path(data_dir or ".").expanduser())
     if name.endswith(".npz"):
-        if holds_two_streams(name):
+        if has_array(name, "motion"):
             return load_two_stream(name, split=test_partition)
-        if holds_soft_targets(name):
+        if has_array(name, "partition"):
             return load_soft_targets(name, test_partition=test_partition)
         return load_npz(name)
     if name not in SOURCES:

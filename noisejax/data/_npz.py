@@ -3,6 +3,7 @@
 import dataclasses
 import pathlib
 import warnings
+import zipfile
 from collections.abc import Sequence
 
 import numpy as np
@@ -107,6 +108,14 @@ def read_arrays(
             f"{', '.join(missing)}; found: {', '.join(names) or 'none'}"
         )
     return arrays
+
+
+def has_array(path: str | pathlib.Path, name: str) -> bool:
+    """Return True if `path` is an .npz file with an array of this name."""
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as file:
+        return f"{name}.npy" in file.namelist()
 
 
 def _advice(y: np.ndarray) -> str:

@@ -1,7 +1,6 @@
 """Readers for files of questions about images and of image features."""
 
 import collections
-import json
 import pathlib
 import re
 from collections.abc import Mapping, Sequence
@@ -9,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from noisejax.data._json import read_json, read_list
 from noisejax.data._npz import read_arrays
 
 TOKENS = re.compile(r"\w+|[^\w\s]")
@@ -47,8 +47,8 @@ def read_annotations(
       ValueError: a file is damaged or has another format, or the files have different
         questions.
     """
-    asked = _read_list(questions, "questions", ("question_id", "image_id", "question"))
-    answered = _read_list(annotations, "annotations", ("question_id", "answers"))
+    asked = read_list(questions, "questions", ("question_id", "image_id", "question"))
+    answered = read_list(annotations, "annotations", ("question_id", "answers"))
     by_id = {item["question_id"]: item for item in answered}
     ids = {item["question_id"] for item in asked}
     for path, items in ((questions, asked), (annotations, answered)):
@@ -112,7 +112,7 @@ def read_ids(
         f"{p}_{k}" for p in ("train", "val") for k in ("question", "answer", "image")
     ]
     arrays = read_arrays(path, keys, needed=keys)
-    texts = _read_json(vocabulary)
+    texts = read_json(vocabulary)
     names = {}
     for kind in ("words", "answers"):
         table = texts.get(kind) if isinstance(texts, dict) else None
@@ -234,25 +234,3 @@ def _read_npy(path: pathlib.Path) -> np.ndarray:
         raise ValueError(
             f"{path} is no .npy file, or it is damaged: {error}"
         ) from error
-
-
-def _read_json(path: pathlib.Path) -> Any:
-    try:
-        return json.loads(path.read_bytes())
-    except ValueError as error:  # UnicodeDecodeError and JSONDecodeError are such
-        raise ValueError(
-            f"{path} is no JSON file, or it is damaged: {error}"
-        ) from error
-
-
-def _read_list(
-    path: pathlib.Path, name: str, keys: Sequence[str]
-) -> list[dict[str, Any]]:
-    content = _read_json(path)
-    items = content.get(name) if isinstance(content, dict) else None
-    if not items or not all(isinstance(i, dict) and set(keys) <= set(i) for i in items):
-        raise ValueError(
-            f"{path} holds another data set: a list {name} is needed, each with "
-            f"{', '.join(keys)}"
-        )
-    return items

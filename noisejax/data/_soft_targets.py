@@ -2,7 +2,6 @@
 
 import dataclasses
 import pathlib
-import zipfile
 
 import numpy as np
 from jaxtyping import Float
@@ -55,14 +54,6 @@ class SoftTargets:
     def shape(self) -> tuple[int, ...]:
         """Shape of an example."""
         return self.train_x.shape[1:]
-
-
-def holds_soft_targets(path: str | pathlib.Path) -> bool:
-    """Return True if an .npz file has an array `partition`, as soft targets have."""
-    if not zipfile.is_zipfile(path):
-        return False
-    with zipfile.ZipFile(path) as file:
-        return "partition.npy" in file.namelist()
 
 
 def load_soft_targets(path: str | pathlib.Path, *, test_partition: int) -> SoftTargets:
@@ -141,7 +132,7 @@ def _split(name, x, y, partition, test_partition) -> SoftTargets:
     test = partition == test_partition
     if test.all():
         raise ValueError(
-            "there must be training examples outside the test partition; got none"
+            "the test partition must leave examples to train on; it has all examples"
         )
     x, y = x.astype(np.float32), y.astype(np.float32)
     return SoftTargets(name, x[~test], y[~test], x[test], y[test])

@@ -1,7 +1,6 @@
 """Outputs of two frozen networks on videos (Noh et al. 2017, table 4)."""
 
 import pathlib
-import zipfile
 
 import numpy as np
 
@@ -30,14 +29,6 @@ def find_two_stream(data_dir: str | pathlib.Path | None) -> pathlib.Path:
             f"{', '.join(KEYS)} in --data_dir; found {len(found)} in {folder}"
         )
     return found[0]
-
-
-def holds_two_streams(path: str | pathlib.Path) -> bool:
-    """Return True if an .npz file has an array `motion`."""
-    if not zipfile.is_zipfile(path):
-        return False
-    with zipfile.ZipFile(path) as file:
-        return "motion.npy" in file.namelist()
 
 
 def load_two_stream(path: str | pathlib.Path, *, split: int = 0) -> Dataset:

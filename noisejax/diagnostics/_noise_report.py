@@ -2,7 +2,7 @@
 
 import functools
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -53,7 +53,7 @@ class NoiseReport:
             strict=True,
         )
         lines = ["noise samples S   bound L(S), nats   effective samples"]
-        lines += [f"{s:15d}   {b:16.4f}   {e:17.2f}" for s, b, e in _plain(curve)]
+        lines += [f"{int(s):15d}   {b:16.4f}   {e:17.2f}" for s, b, e in curve]
         found = jax.tree_util.tree_leaves_with_path(
             self.net_variance, is_leaf=lambda part: isinstance(part, NetVariance)
         )
@@ -111,8 +111,8 @@ def report_noise(
       y: targets, an array or a pytree of arrays.
       log_prob_fn: function (outputs, y) -> log p(y | x, ε), [B]. By default the outputs
         are logits and y has class labels.
-      num_samples: number of noise samples of the bound, which run sequentially. If it is
-        not a power of 2, the largest S does not use all samples.
+      num_samples: number of noise samples of the bound, which run sequentially. If this
+        is not a power of 2, the largest S does not use all samples.
       num_draws: number of draws for the variance, at least 2.
 
     Returns:
@@ -201,10 +201,6 @@ def _check_pair(result: tuple[Any, ...], batch_size: int) -> tuple[Any, PyTree[A
             "outputs alone, pass lambda params, key, x: apply_fn(params, key, x)[0]"
         )
     return result[0], result[1]
-
-
-def _plain(rows: Iterator[tuple[Array, ...]]) -> Iterator[tuple[Any, ...]]:
-    return (tuple(value.item() for value in row) for row in rows)
 
 
 def _warn_of_losses(positive_share: Array, y: PyTree[Array]) -> None:
