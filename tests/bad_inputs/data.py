@@ -21,7 +21,7 @@ DATA = {
     ),
     "prepare_dataset: an unknown name": (
         lambda: data.prepare_dataset("digits"),
-        r"got 'digits' \(digits is embedded\)",
+        r"got 'digits' \(digits needs no preparation\)",
     ),
     "generate: an unknown name": (lambda: data.generate("mnit"), "mnit"),
     "preprocess: an unknown step": (

@@ -263,19 +263,19 @@ MODELS = {
         lambda: models.CaptionLSTM(9, 8).init(
             key(), X, jnp.zeros((3, 2), int), train=False
         ),
-        r"must be as many; got shapes \(4, 5\) and \(3, 2\)",
+        r"must have the same B; got shapes \(4, 5\) and \(3, 2\)",
     ),
     "StackedAttention: no grid": (
         lambda: models.StackedAttention(9, 3, 8).init(
             key(), X, jnp.zeros((4, 2), int), train=False
         ),
-        r"must be as many; got shapes \(4, 5\) and \(4, 2\)",
+        r"must have the same B; got shapes \(4, 5\) and \(4, 2\)",
     ),
     "beam_search: an end that is no word": (
         lambda: models.beam_search(
             lambda s, w: (s, X[w]), (), X, beams=1, length=2, end=5
         ),
-        "end one of 5 words; got beams=1, length=2, end=5",
+        r"end in \[0, 5\); got beams=1, length=2, end=5",
     ),
     "Fusion: three streams": (
         lambda: models.Fusion((8,), 2).init(key(), jnp.ones((4, 3, 5)), train=False),

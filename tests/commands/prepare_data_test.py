@@ -20,7 +20,7 @@ def test_a_data_set_must_be_named(runner):
 def test_an_unknown_name(runner, tmp_path):
     result = prepare(runner, "--dataset=digits", f"--data_dir={tmp_path}")
     assert result.status == 2
-    assert "got 'digits' (digits is embedded)" in result.error
+    assert "got 'digits' (digits needs no preparation)" in result.error
 
 
 def test_what_is_there_is_left_alone(runner, tmp_path):

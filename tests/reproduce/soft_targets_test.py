@@ -118,7 +118,7 @@ def test_data_without_parts_are_one():
     ("per_class", "match"),
     [
         ((1, 1), r"one number for each of the 1 parts of .*mnist.*got \(1, 1\)"),
-        ((5,), "5 per class are to be held out"),
+        ((5,), "5 per class are held out"),
         ((-1,), r"numbers of examples, 0 or more, got \(-1,\)"),
     ],
 )
