@@ -19,8 +19,8 @@ def load_npz(path: str | pathlib.Path) -> Dataset | RealTargets:
 
     `np.savez(path, x_train=..., ...)` writes such a file. It has four arrays:
 
-    - `x_train` [N, ...] and `x_test` [M, ...] of examples. Pixels in uint8 are scaled to
-      [0, 1], and floating examples are not scaled;
+    - `x_train` [N, ...] and `x_test` [M, ...] of examples. Pixels in uint8 are scaled
+      to [0, 1], and floating examples are not scaled;
     - `y_train` and `y_test` of targets, which are integer class labels [N] from 0, or
       floating real-valued targets [N] or [N, K].
 

@@ -41,7 +41,7 @@ BACK_PROJECTION = {
     ),
     "back_project: targets of another shape": (
         lambda: project(targets=(X,)),
-        r"layer 0 has features \(4, 3\), and a target \(4, 5\)",
+        r"layer 0 has features \(4, 3\) and a target \(4, 5\)",
     ),
     "back_project: an array for targets": (
         lambda: project(targets=TARGETS[0]),

@@ -55,7 +55,7 @@ DIAGNOSTICS = {
     ),
     "dropped_share_law: no units": (
         lambda: diagnostics.dropped_share_law(0, DROPOUT),
-        "at least 1 unit, got num_units=0",
+        "num_units must be at least 1, got num_units=0",
     ),
     "expected_slope: stddev 0": (
         lambda: diagnostics.expected_slope(X, jnp.tanh, stddev=0.0),
@@ -87,7 +87,7 @@ DIAGNOSTICS = {
     ),
     "gradient_information: batches of two sizes": (
         lambda: diagnostics.gradient_information(loss, X[0], X, X[:2]),
-        r"at least 1; got leading axes \[\(2,\), \(4,\)\]",
+        r"got first axes \[\(2,\), \(4,\)\]",
     ),
     "sharpness: no iterations": (
         lambda: diagnostics.sharpness(key(), loss, X[0], X, num_iterations=0),
