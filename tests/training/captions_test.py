@@ -86,7 +86,7 @@ def test_scores_are_those_of_a_person_or_lower():
         ("data", "name", "digits", "data.name=captions must be used together"),
         ("model", "name", "mlp", "data.name=captions must be used together"),
         ("data", "validation", 0.1, "captions, which have validation images"),
-        ("data", "classes", (0, 1), "soft targets and captions have none"),
+        ("data", "classes", (0, 1), "selects class labels"),
         ("model", "widths", (8, 8), "must be one number"),
         ("noise", "shift", "hidden", "no shifts"),
         ("model", "batch_norm", True, "not for model.name=caption_lstm"),

@@ -149,8 +149,8 @@ def test_choices_restrict_the_answers():
     [
         ("data", "name", "digits", "data.name=questions must be used together"),
         ("model", "name", "mlp", "data.name=questions must be used together"),
-        ("data", "classes", (0, 1), "questions have words"),
-        ("data", "validation_per_class", (1,), "needs classes"),
+        ("data", "classes", (0, 1), "selects class labels"),
+        ("data", "validation_per_class", (1,), "needs class labels"),
         ("model", "widths", (8, 8), "must be one number"),
         ("noise", "shift", "hidden", "no shifts"),
         ("model", "batch_norm", True, "not for model.name=stacked_attention"),
