@@ -65,7 +65,8 @@ intersphinx_mapping = online if os.environ.get("DOCS_ONLINE") else {}
 
 MODULES = [
     *("noise", "activations", "layers", "layers.nnx", "objectives"),
-    *("backprojection", "diagnostics", "figures"),
+    *("backprojection", "diagnostics", "figures", "models", "data", "training"),
+    *("evaluators", "experiments", "reproduce"),
 ]
 
 
@@ -74,7 +75,8 @@ def public_names(module):
     for name, value in vars(importlib.import_module(module)).items():
         own = getattr(value, "__module__", "").startswith(module)
         if own and not name.startswith("_"):
-            yield name, "autoclass" if inspect.isclass(value) else "autofunction"
+            kind = "function" if inspect.isroutine(value) else "data"
+            yield name, f"auto{'class' if inspect.isclass(value) else kind}"
 
 
 public = {f"noisejax.{m}": [*public_names(f"noisejax.{m}")] for m in MODULES}

@@ -3,14 +3,17 @@
 import pathlib
 import re
 
+import noisejax
 from tests.api_test import MODULES
 
+PACKAGE = pathlib.Path(noisejax.__file__).parent
 DOCS = pathlib.Path(__file__).parents[1] / "docs"
 
 
 def test_the_api_reference_has_a_page_for_every_public_module():
     listed = re.findall(r"^ +noisejax\.(\S+)$", (DOCS / "api.md").read_text(), re.M)
-    assert sorted(listed) == sorted(MODULES)
+    packages = [path.parent.name for path in PACKAGE.glob("*/__init__.py")]
+    assert sorted(listed) == sorted({*MODULES, *packages})
 
 
 def test_every_page_is_reached_from_the_landing_page():
