@@ -146,7 +146,7 @@ def row_labels(rows: Sequence[Row]) -> dict[str, str]:
     """Return row name -> label within a sentence, in lower case if it is a word."""
     titles = {row.name: row_title(row) for row in rows}
     return {
-        name: title if not title[1:2].islower() else title[:1].lower() + title[1:]
+        name: title[:1].lower() + title[1:] if title.split()[0][1:].islower() else title
         for name, title in titles.items()
     }
 
