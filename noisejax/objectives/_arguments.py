@@ -1,4 +1,4 @@
-"""Arguments of the IWSGD loss, checked once: the function, the noise and the batch."""
+"""Checks of the arguments of the IWSGD loss: the function, the noise and the batch."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +12,7 @@ from noisejax._floating import at_least_float32
 from noisejax.noise import as_key
 
 Noise = Any
-"""One key (typed, or a raw uint32[2]), or a pytree of samples that leads with S."""
+"""A key (typed, or raw uint32[2]), or a pytree of samples with leading axis S."""
 
 LogProb = Callable[[Any, Noise, tuple[Any, ...]], tuple[Float[Array, "B ..."], Any]]
 """(params, noise, batch) -> (log p(y | x, noise), aux)."""
@@ -21,12 +21,12 @@ LogProb = Callable[[Any, Noise, tuple[Any, ...]], tuple[Float[Array, "B ..."], A
 def check_log_prob_fn(
     log_prob_fn: Callable[..., Any], *, has_aux: bool, by_block: bool
 ) -> LogProb:
-    """Wrap `log_prob_fn`: it returns a pair, checked and in float32 or wider.
+    """Wrap `log_prob_fn` to check its result and to return a pair (log_probs, aux).
 
     Args:
-      log_prob_fn: function of the user, (params, noise, *batch) -> [B].
-      has_aux: True if the function returns a pair ([B], aux).
-      by_block: True if it returns [B, K], the log-likelihoods of K blocks.
+      log_prob_fn: user function (params, noise, *batch) -> [B].
+      has_aux: True if `log_prob_fn` returns a pair ([B], aux).
+      by_block: True if `log_prob_fn` returns [B, K], the log-likelihoods of K blocks.
     """
     expected = "[B, K]" if by_block else "[B]"
     rule = "log_prob_fn must return a log-likelihood for each example"
@@ -65,7 +65,7 @@ def check_log_prob_fn(
 
 
 def is_key(noise: Noise) -> bool:
-    """True if `noise` is one key, typed or raw; an array of keys is replayed.
+    """Return True if `noise` is one key, typed or raw. Arrays of keys are samples.
 
     Raises:
       TypeError: `noise` is a plain number.
@@ -93,8 +93,8 @@ def check_noise(
       size: B, the number of examples.
 
     Raises:
-      ValueError: a leaf does not lead with the axes that the strategy needs.
-      TypeError: `noise` is a raw key of a wrong shape.
+      ValueError: the leading axes of a leaf are not those of the strategy.
+      TypeError: `noise` is a raw key of another shape than [2].
     """
     if is_key(noise):
         as_key(noise)
@@ -121,10 +121,10 @@ def check_noise(
 
 
 def num_examples(batch: tuple[Any, ...]) -> int | None:
-    """Number of examples, B; None if the batch holds no array with axes.
+    """Return the number of examples, B, or None if the batch contains only scalars.
 
     Raises:
-      ValueError: the arrays lead with different sizes.
+      ValueError: the leading axes of the arrays have different sizes.
     """
     shapes = {
         f"batch{jax.tree_util.keystr(path)}": np.shape(leaf)
@@ -134,12 +134,12 @@ def num_examples(batch: tuple[Any, ...]) -> int | None:
     sizes = {shape[0] for shape in shapes.values()}
     if len(sizes) > 1:
         raise ValueError(
-            "all arrays of a batch must lead with the number of examples, got shapes "
-            f"{shapes}; pass what belongs to no example with the parameters"
+            "the first axis of each array of a batch must be the examples, got shapes "
+            f"{shapes}. Pass arrays without an axis of examples with the parameters"
         )
     return sizes.pop() if sizes else None
 
 
 def map_examples(function: Callable[[Any], Any], batch: Any) -> Any:
-    """Apply `function` to the arrays with axes; plain numbers stay as they are."""
+    """Apply `function` to each array of a batch, but not to scalars."""
     return jax.tree.map(lambda leaf: function(leaf) if np.ndim(leaf) else leaf, batch)

@@ -1,4 +1,4 @@
-"""The bound against the number of samples:  L(S) = E log (1/S) Σ_s p(y | x, ε_s).
+"""The IWSGD bound for several numbers of samples:  E log (1/S) Σ_s p(y | x, ε_s).
 
 (Noh et al. 2017, eqs. 4 and 6.)
 """
@@ -22,7 +22,7 @@ class BoundCurve:
       bound: means of L(S) over examples and groups of samples, [K].
       standard_error: standard errors of `bound` over the examples, [K].
       gain_standard_error: standard errors of bound[k] - bound[0] over the examples,
-        [K]. All S use the same examples, so the gain is known better than the bound.
+        [K]. All S use the same examples, so the gain has a smaller error.
 
     Example:
       >>> import jax
@@ -40,18 +40,18 @@ class BoundCurve:
 
 
 def bound_curve(log_probs: Float[Array, "S B"]) -> BoundCurve:
-    """The bound L(S) = E log (1/S) Σ_s p(y | x, ε_s) for S = 1, 2, 4, ....
+    """Compute L(S) = E log (1/S) Σ_s p(y | x, ε_s) for S = 1, 2, 4, ....
 
-    (Noh et al. 2017, eqs. 4 and 6.) In expectation it does not fall. Each S uses all
-    samples in groups of S, so that the points compare the same noise.
+    The bound is defined by eqs. 4 and 6 of Noh et al. (2017). Its expectation never
+    decreases with S. For each S, the samples are split into groups of S, so that all
+    points of the curve use the same noise. Samples in an incomplete group are ignored.
 
     Args:
-      log_probs: log-likelihoods of held-out examples, [S, B]: `IWSGDAux.log_probs`, or
-        jax.vmap of the log-likelihood over S keys. Samples that fill no group of S are
-        skipped.
+      log_probs: log-likelihoods of held-out examples, [S, B], such as
+        `IWSGDAux.log_probs`, or the result of `jax.vmap` over S keys.
 
     Returns:
-      The curve, up to the largest power of 2 not above S.
+      Curve up to the largest power of 2 that is at most the number of samples.
 
     Raises:
       TypeError: `log_probs` is not floating.

@@ -1,4 +1,4 @@
-"""IWSGD: the loss of several noise samples per example (Noh et al. 2017, eqs. 4, 7).
+"""IWSGD, a loss with several noise samples per example (Noh et al. 2017, eqs. 4, 7).
 
 -L(S) = -1/B Σ_b log (1/S) Σ_s p(y_b | x_b, ε_s),   ∇L(S) = 1/B Σ_b Σ_s w_s ∇ log p_s
 """
@@ -36,9 +36,9 @@ class IWSGDAux:
 
     Attributes:
       log_probs: log-likelihoods log p(y | x, ε_s), [S, B].
-      weights: weights of the samples' gradients, [S, B]: by importance, or 1 / S.
+      weights: importance weights of the samples, or 1 / S, [S, B].
       effective_samples: effective number of samples, 1 / Σ_s w_s², [B], from 1 to S.
-      user_aux: aux of the log-likelihood function; None without `has_aux`.
+      user_aux: auxiliary output of `log_prob_fn`; None unless `has_aux` is True.
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -68,7 +68,7 @@ class IWSGDAux:
 
     @property
     def impossible(self) -> Bool[Array, " B"]:
-        """True for examples of likelihood 0 under every sample; the loss is +inf."""
+        """True for examples with likelihood 0 under all samples; the loss is +inf."""
         return self.bound == -jnp.inf
 
 
@@ -95,71 +95,74 @@ def iwsgd(
     weighting: str = "importance",
     has_aux: bool = False,
 ) -> LossFn:
-    """The IWSGD loss:  -1/B Σ_b log (1/S) Σ_s p(y_b | x_b, ε_s).
+    """Make the IWSGD loss:  -1/B Σ_b log (1/S) Σ_s p(y_b | x_b, ε_s).
 
-    (Noh et al. 2017, eq. 4. Its gradient is eq. 7: the gradients of the samples,
-    weighted by importance.) With one sample it is the ordinary loss under noise.
+    This loss is eq. 4 of Noh et al. (2017). Its gradient is eq. 7, the sum of the
+    gradients of the samples, weighted by importance. With one sample, the loss is the
+    usual negative log-likelihood under noise.
 
-    Work before the first noise is the same for all samples. "vmap" and "resample" do it
-    once by themselves. "fold" and "map" repeat it for each sample: compute it first and
-    pass the result as the batch. The gradient is the same under every strategy:
+    The layers before the first noise give the same result for all samples. The
+    strategies "vmap" and "resample" compute this result once. The strategies "fold" and
+    "map" compute it for each sample. To avoid the repetition, compute it outside
+    `log_prob_fn` and pass it in the batch. The gradient is the same:
 
         def loss(params, key, x, y):
-            hidden = encode(params, x)                # no noise in here
+            hidden = encode(params, x)                # layers without noise
             return loss_fn(params, key, hidden, y)    # log_prob_fn starts at hidden
 
-    Shared work has one backward pass. A custom_vjp in it that clips gradients clips
-    the weighted sum over the samples, not the gradient of each sample.
+    The layers before the first noise have one backward pass. If a custom_vjp in these
+    layers clips gradients, it clips the weighted sum over the samples.
 
     Args:
       log_prob_fn: pure function (params, noise, *batch) -> log p(y | x, noise), [B],
-        the log-likelihood of each example's whole target. A log-likelihood, not a loss:
-        return minus the cross-entropy. A log(0) in it that is masked afterwards makes
-        gradients NaN: mask the argument of the log.
+        the log-likelihood of the whole target of each example. For a classifier, return
+        minus the cross-entropy. To mask a log(0), mask the argument of the logarithm,
+        because a mask on the result gives gradients of NaN.
       num_samples: number of noise samples per example, S.
-      strategy: how the samples are run. All but "resample" compute the same.
-        "vmap": each sample is a forward pass of its own, all at once.
-        "map": one sample after another, in the memory of one sample and one gradient.
-          It takes about a third longer, and on a CPU much longer with convolutions
-          that are not `models.convolutions`.
-        "fold": one call with S copies of each example beside each other. Batch
-          statistics are over all copies. The fastest for dense networks with noise on
-          the input.
-        "resample": forward through all samples, backward through one per example,
-          drawn by its weight. Unbiased with more variance, at less than half of the
-          operations. `log_prob_fn` is called with one example at a time under vmap, so
-          it must treat examples independently: call `check_independence` once. If it
-          mixes them, the result is wrong without an error; with in-batch negatives
-          the loss is -0.0 and the gradient 0. Noise that a batch shares is drawn for
-          each example.
+      strategy: method to compute the samples. All methods except "resample" compute the
+        same gradient.
+        "vmap": run all samples at once with `jax.vmap`.
+        "map": run one sample after another, with the memory of one sample and one
+          gradient. This takes about a third longer. On a CPU convolutions take much
+          longer, except `models.convolutions`.
+        "fold": run one call with S adjacent copies of each example. Batch statistics
+          are computed over all copies. This is the fastest method for dense networks
+          with noise on the input.
+        "resample": run S forward passes, and one backward pass per example for a sample
+          drawn by its weight. The gradient is unbiased, has a higher variance, and
+          needs less than half of the operations. Noise that a batch shares is drawn for
+          each example. `log_prob_fn` runs on one example at a time under `jax.vmap`, so
+          it must treat examples independently; call `check_independence` once. If
+          `log_prob_fn` mixes examples, the result is wrong without an error.
       weighting: weights of the samples.
-        "importance": by likelihood of the whole target (eq. 8).
-        "equal": 1 / S, a control of equal cost; the loss is the mean of -log p_s.
-        "blocks": by likelihood of each block of a target. `log_prob_fn` returns
-          [B, K], the log-likelihoods of K blocks, as
-          `sequence_log_prob(..., block_size=n)` does. See there for the bound that
-          this is. Not with "resample".
+        "importance": weights by the likelihood of the whole target (eq. 8).
+        "equal": weights 1 / S, a control with equal cost. The loss is the mean of
+          -log p_s.
+        "blocks": weights by the likelihood of each block of a target. `log_prob_fn`
+          returns the log-likelihoods of K blocks, [B, K], as
+          `sequence_log_prob(..., block_size=n)` does, which describes the bound. This
+          weighting cannot be combined with "resample".
       has_aux: True if `log_prob_fn` returns a pair ([B], aux).
 
     Returns:
-      loss_fn(params, noise, *batch) -> (loss, IWSGDAux).
-        noise: one key (typed, or a raw uint32[2]), or a pytree of samples to replay,
-          whose leaves lead with S.
-          "vmap", "map": sample s gets jax.random.split(key, S)[s], or leaf[s];
-            user_aux leads with S.
-          "fold": the call gets the key itself, or leaves [B·S, ...], made from
-            [S, B, ...] or [S, 1, ...]; copy b·S + s is sample s of example b;
-            user_aux is that of the call.
-          "resample": k_noise, k_pick = split(key); sample s of example b gets
-            split(k_noise, (S, B))[s, b], or leaf[s, b:b+1] of leaves [S, B, ...] (then
-            k_pick is a hash of the log-likelihoods); user_aux is that of the chosen
-            samples and leads with B.
-        batch: arrays that lead with B; plain numbers are passed on.
+      Function loss_fn(params, noise, *batch) -> (loss, IWSGDAux).
+        noise: key (typed, or raw uint32[2]), or pytree of samples to replay. The first
+          axis of each leaf is S.
+          "vmap", "map": sample s receives jax.random.split(key, S)[s], or leaf[s]. The
+            first axis of user_aux is S.
+          "fold": `log_prob_fn` receives the key, or leaves [B·S, ...], which are made
+            from [S, B, ...] or [S, 1, ...]. Copy b·S + s is sample s of example b.
+            user_aux is the output of the single call.
+          "resample": k_noise, k_pick = split(key). Sample s of example b receives
+            split(k_noise, (S, B))[s, b], or leaf[s, b:b+1] of leaves [S, B, ...]. For
+            leaves, k_pick is a hash of the log-likelihoods. user_aux belongs to the
+            chosen samples, and its first axis is B.
+        batch: arrays with first axis B, or scalars, which are passed on unchanged.
 
     Raises:
-      TypeError: `log_prob_fn` is no function, `num_samples` no integer.
-      ValueError: `num_samples` is below 1; the strategy or weighting is unknown. Raised
-        by loss_fn: leaves to replay, a batch or a log-likelihood of another shape.
+      TypeError: `log_prob_fn` is not a function, or `num_samples` is not an integer.
+      ValueError: `num_samples` is below 1, or the strategy or weighting is unknown.
+        `loss_fn` raises it if samples, batch or log-likelihoods have a wrong shape.
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -193,7 +196,7 @@ def iwsgd(
         size = num_examples(batch)
         if size is None and strategy in ("fold", "resample"):
             raise ValueError(
-                f"strategy={strategy!r} needs a batch, and none was passed: call "
+                f"strategy={strategy!r} needs a batch, and none was passed. Call "
                 "loss_fn(params, noise, *batch), or use strategy='vmap'"
             )
         check_noise(noise, num_samples, strategy, size)

@@ -17,8 +17,8 @@ class Predictive:
     Attributes:
       log_probs: logarithm of the mean distribution, [..., C].
       entropy: entropy of the mean distribution, [...], the total uncertainty.
-      mutual_information: mutual information of class and noise, [...]: the part of the
-        entropy that is due to disagreement of the samples; 0 if they agree.
+      mutual_information: mutual information of class and noise, [...]. This is the part
+        of the entropy that comes from differences between samples.
 
     Example:
       >>> import jax.numpy as jnp
@@ -35,22 +35,22 @@ class Predictive:
 
 
 def predictive(log_probs: Float[Array, "S ... C"]) -> Predictive:
-    """Monte-Carlo prediction:  p(c | x) = (1/S) Σ_s p(c | x, ε_s).
+    """Compute the Monte-Carlo prediction:  p(c | x) = (1/S) Σ_s p(c | x, ε_s).
 
-    With  H[p] = -Σ_c p_c log p_c,  the uncertainty is  H[p]  and the mutual information
-    H[p] - (1/S) Σ_s H[p_s].  (Gal et al. 2017, section 3. The paper on IWSGD predicts
-    without noise, section 3.2.3.)
+    With  H[p] = -Σ_c p_c log p_c,  the entropy is  H[p]  and the mutual information is
+    H[p] - (1/S) Σ_s H[p_s]  (Gal et al. 2017, section 3). Noh et al. (2017, section
+    3.2.3) predict without noise instead.
 
     Args:
-      log_probs: log p(c | x, ε_s), samples first and classes last, e.g. [S, B, C]:
-        the log_softmax of S noisy passes.
+      log_probs: log p(c | x, ε_s), samples first and classes last, e.g. [S, B, C], such
+        as the log_softmax of S noisy forward passes.
 
     Returns:
-      The prediction, without the axis of samples.
+      Prediction, without the axis of samples.
 
     Raises:
       TypeError: `log_probs` is not floating.
-      ValueError: it has fewer than two axes, or no sample.
+      ValueError: `log_probs` has fewer than two axes, or no sample.
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -73,7 +73,7 @@ def predictive(log_probs: Float[Array, "S ... C"]) -> Predictive:
     mean = iw_log_likelihood(log_probs)
     entropy = _entropy(mean)
     information = entropy - jnp.mean(_entropy(log_probs), axis=0)
-    # Jensen: not below 0, except by rounding.
+    # By Jensen's inequality only rounding can give a negative value.
     return Predictive(mean, entropy, jnp.maximum(information, 0))
 
 

@@ -1,7 +1,7 @@
-"""Resampled IWSGD: S forward passes, one backward pass. And the check that it needs.
+"""Resampled IWSGD: S forward passes and one backward pass per example.
 
-Ours. With s ~ w of eq. 8 (Noh et al. 2017),  E ∇ log p_s = Σ_s w_s ∇ log p_s  is the
-gradient of eq. 7: unbiased, at the cost of one differentiated sample per example.
+With s ~ w of eq. 8 (Noh et al. 2017),  E ∇ log p_s = Σ_s w_s ∇ log p_s  is the gradient
+of eq. 7. The estimate is therefore unbiased. This method is not in the paper.
 """
 
 from collections.abc import Callable
@@ -35,7 +35,7 @@ def resample(
     batch: tuple[Any, ...],
     objective: Objective,
 ) -> tuple[Float[Array, " B"], Float[Array, "S B"], Any]:
-    """The objective [B], with the gradient of one chosen sample per example.
+    """Compute the objective [B], with the gradient of one chosen sample per example.
 
     Args:
       log_prob: function of (params, noise, batch), called with one example.
@@ -80,7 +80,7 @@ def resample(
 
 
 def _clone(noise: Noise) -> Noise:
-    """Keys that the checker of reused keys accepts twice: a pass is run again."""
+    """Clone keys for a second pass, so that the key-reuse checker accepts them."""
 
     def clone(leaf):
         typed = jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
@@ -90,12 +90,12 @@ def _clone(noise: Noise) -> Noise:
 
 
 def _as_batch(leaf: Array) -> Array:
-    """[B, 1, ...] of single examples as [B, ...]."""
+    """Reshape [B, 1, ...], the results of single examples, to [B, ...]."""
     return leaf[:, 0] if leaf.shape[1:2] == (1,) else leaf
 
 
 def _hash(log_probs: Float[Array, "S B"]) -> Key:
-    """A key that depends on the values, because replayed noise brings no key."""
+    """Derive a key from the log-likelihoods, because replayed noise has no key."""
     bits = lax.bitcast_convert_type(log_probs.astype(jnp.float32), jnp.uint32)
     odd = jnp.arange(bits.size, dtype=jnp.uint32) * np.uint32(2654435762) + np.uint32(1)
     total = jnp.sum(bits * odd.reshape(bits.shape), dtype=jnp.uint32)
@@ -104,7 +104,7 @@ def _hash(log_probs: Float[Array, "S B"]) -> Key:
 
 @jax.custom_jvp
 def _with_gradient_of(bounds: Array, chosen: Array) -> Array:
-    """`bounds` with the derivatives of `chosen`, and 0 where that is impossible."""
+    """Return `bounds` with the derivatives of `chosen`, or 0 if a bound is -inf."""
     del chosen
     return bounds
 
@@ -125,29 +125,30 @@ def check_independence(
 ) -> None:
     """Raise a ValueError if an example changes the log-likelihood of another example.
 
-    strategy="resample" calls `log_prob_fn` with one example at a time. Functions that
-    mix the examples of a batch then compute something else, without an error. In-batch
-    negatives see no negatives: the loss is -0.0 and the gradient 0. Batch
-    normalisation, roll, sort, cumulative and segment sums over the batch fail alike.
+    The strategy "resample" calls `log_prob_fn` with one example at a time. A function
+    that mixes the examples of a batch then gives a wrong result without an error. With
+    in-batch negatives, for example, the loss is -0.0 and the gradient 0. Other examples
+    are batch normalisation, and roll, sort, cumulative or segment sums over the batch.
 
-    The check replaces a half of the examples by a copy of another one, and compares
-    the log-likelihoods of the other half under the same noise. It does so for 2 log₂ B
-    halves, so that each example is once replaced while any other is compared. Call it
-    once before training, outside of jit: it costs 1 + 2 log₂ B forward passes.
+    The check replaces half of the examples by copies of another example. It then
+    compares the log-likelihoods of the other half under the same noise. The check
+    repeats this for 2 log₂ B halves, so that every example is compared while every
+    other example is replaced. Call the check once before training, outside `jax.jit`.
+    It needs 1 + 2 log₂ B forward passes.
 
-    It cannot see
+    The check does not detect
       - mixing that has no effect on this batch, such as a branch that is not taken;
       - mixing that changes gradients only;
-      - a dependence on the position in the batch, or on the batch size;
-      - noise shared by the batch: "resample" draws it for each example.
+      - dependence on the position in the batch, or on the batch size;
+      - noise shared by the batch, which "resample" draws for each example.
 
     Args:
       log_prob_fn: function as in `iwsgd`, (params, noise, *batch) -> [B].
       params: parameters.
-      noise: one key, or noise of one sample for the whole batch, as `log_prob_fn`
-        takes it.
-      *batch: two or more different examples. Arrays of any dtype lead with B; plain
-        numbers are passed on.
+      noise: key, or one noise sample for the whole batch, in the form that
+        `log_prob_fn` takes.
+      *batch: two or more different examples. Arrays of any dtype with first axis B, or
+        scalars, which are passed on unchanged.
       has_aux: True if `log_prob_fn` returns a pair.
 
     Returns:
@@ -207,7 +208,7 @@ def check_independence(
 
 
 def _take_rows(leaf: Any, index: np.ndarray) -> Array | np.ndarray:
-    """Rows of an array, with the array's sharding."""
+    """Return rows of an array, with the sharding of the array."""
     if not isinstance(leaf, jax.Array):
         return np.asarray(leaf)[index]
     if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):

@@ -1,7 +1,7 @@
-"""Exact strategies: S noise samples all at once, one by one, or folded in the batch.
+"""Exact strategies: run S noise samples at once, one by one, or folded in the batch.
 
-Each returns log p(y_b | x_b, ε_s) of all samples, as eqs. 4 and 7 of Noh et al. (2017)
-need them. The functions differ in speed, memory and batch statistics only.
+Each function returns log p(y_b | x_b, ε_s) for all samples (Noh et al. 2017, eqs. 4 and
+7). The functions differ only in speed, memory and batch statistics.
 """
 
 import functools
@@ -17,7 +17,7 @@ from noisejax._explicit import explicit_sharding, explicit_spec, lay
 from noisejax.objectives._arguments import LogProb, Noise, is_key, map_examples
 
 Result = tuple[Float[Array, "S B ..."], Any]
-"""Log-likelihoods of all samples, and the user's aux."""
+"""Log-likelihoods of all samples, and the auxiliary output of `log_prob_fn`."""
 
 
 def vmap_samples(
@@ -27,7 +27,7 @@ def vmap_samples(
     noise: Noise,
     batch: tuple[Any, ...],
 ) -> Result:
-    """All samples at once. Work that no noise reaches has no axis of samples."""
+    """Run all samples at once. Operations without noise are computed once."""
 
     def one(noise: Noise):
         return log_prob(params, noise, batch)
@@ -42,7 +42,7 @@ def map_samples(
     noise: Noise,
     batch: tuple[Any, ...],
 ) -> Result:
-    """One sample after another. The backward pass recomputes each forward pass."""
+    """Run one sample after another. The backward pass recomputes each forward pass."""
     samples = jax.tree.map(_gather_samples, _split_key(noise, num_samples))
 
     def one(words: Noise):
@@ -61,7 +61,7 @@ def fold_samples(
     noise: Noise,
     batch: tuple[Any, ...],
 ) -> Result:
-    """One call with S copies of each example: copy b·S + s is sample s of example b."""
+    """Run one call on S copies per example; copy b·S + s is sample s of example b."""
     if not is_key(noise):
         noise, batch = lay_alike(noise, batch)
         noise = jax.tree.map(functools.partial(_fold_leaf, batch), noise)
@@ -84,7 +84,7 @@ def _each(
     samples: Noise,
     num_samples: int,
 ) -> Result:
-    """Run the loop; a single sample is a plain call, equal to training bit for bit."""
+    """Run the loop, or a plain call if there is one sample, as in usual training."""
     if num_samples > 1:
         return loop(samples)
     result = one(jax.tree.map(lambda leaf: leaf[0], samples))
@@ -106,7 +106,7 @@ def _wrap_key(words: Array, like: Array) -> Array:
 
 
 def _repeat(num_samples: int, x: Shaped[Array, "B ..."]) -> Shaped[Array, "BS ..."]:
-    """S copies of each example beside each other."""
+    """Repeat each example S times, with the copies adjacent."""
     x = jnp.asarray(x)
     copies = (x.shape[0], num_samples, *x.shape[1:])
     return _merge(jnp.broadcast_to(jnp.expand_dims(x, 1), copies))
@@ -115,7 +115,7 @@ def _repeat(num_samples: int, x: Shaped[Array, "B ..."]) -> Shaped[Array, "BS ..
 def _fold_leaf(
     batch: tuple[Any, ...], leaf: Shaped[Array, "S B ..."]
 ) -> Shaped[Array, "BS ..."]:
-    """A leaf to replay in the order of the copies; a batch axis of 1 is expanded."""
+    """Reorder a leaf to match the copies, and expand a batch axis of size 1."""
     leaf = jnp.swapaxes(leaf, 0, 1)
     like = next(x for x in jax.tree.leaves(batch) if jnp.ndim(x))
     if len(leaf) != len(like):
@@ -132,9 +132,9 @@ def _merge(x: Shaped[Array, "B S ..."]) -> Shaped[Array, "BS ..."]:
 def lay_alike(
     noise: PyTree[Shaped[Array, "S B ..."]], batch: PyTree[Shaped[Array, "B ..."]]
 ) -> tuple[PyTree[Shaped[Array, "S B ..."]], PyTree[Shaped[Array, "B ..."]]]:
-    """Lay noise and batch out alike over Explicit axes; each device gets all samples.
+    """Shard noise and batch by example over Explicit axes; replicate the sample axis.
 
-    The axes are those of the first array of the batch that is sharded by example.
+    The mesh axes are those of the first array of the batch that is sharded by example.
     """
     arrays = [leaf for leaf in jax.tree.leaves(batch) if jnp.ndim(leaf)]
     by = next((explicit_spec(a)[0] for a in arrays if explicit_spec(a)[0]), None)
@@ -154,5 +154,5 @@ def lay_alike(
 
 
 def _gather_samples(leaf: Shaped[Array, "S ..."]) -> Shaped[Array, "S ..."]:
-    """All samples on every device, because a loop runs over them."""
+    """Replicate the axis of samples, because a loop runs over this axis."""
     return lay(leaf, explicit_sharding(leaf, None, *explicit_spec(leaf)[1:]))

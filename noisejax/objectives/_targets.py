@@ -1,4 +1,4 @@
-"""Log-likelihoods log p(y | x) of the usual targets, one number per example."""
+"""Log-likelihoods log p(y | x) of common kinds of targets, one value per example."""
 
 import math
 
@@ -18,24 +18,22 @@ def label_log_prob(
     *,
     ignore_label: int | None = None,
 ) -> Float[Array, " B"]:
-    """Class labels:  log p(y | x) = log softmax(z)_y, summed over outputs.
+    """Compute log p(y | x) = log softmax(z)_y of class labels, summed over outputs.
 
     Args:
       logits: logits z, classes last; axes of several outputs follow the batch axis.
-      labels: class labels, integers from 0 to C - 1. Negative labels do not count from
-        the end. A label out of range raises a ValueError, or under jit, where its value
-        is unknown, gives a log-likelihood of NaN.
-      ignore_label: label of outputs that do not count, such as -100 or -1: their
-        log-likelihood is 0, and their logits may hold anything. None: every label
-        counts.
+      labels: class labels, integers from 0 to C - 1. Under `jax.jit`, a label out of
+        range gives a log-likelihood of NaN. Negative labels are out of range.
+      ignore_label: label of outputs to ignore, such as -100 or -1. The log-likelihood
+        of these outputs is 0, for any logits. None means that no label is ignored.
 
     Returns:
-      The log-likelihoods, [B], in float32 or wider.
+      Log-likelihoods, [B], in float32 or wider.
 
     Raises:
       TypeError: `logits` is not floating, `labels` is not integer.
-      ValueError: `labels` has not the shape of `logits` without the last axis, or holds
-        a label out of range.
+      ValueError: the shape of `labels` is not that of `logits` without the last axis,
+        or a label is out of range.
 
     Example:
       >>> import jax.numpy as jnp
@@ -50,15 +48,15 @@ def label_log_prob(
 def soft_label_log_prob(
     logits: Float[Array, "B ... C"], targets: Float[Array, "B ... C"]
 ) -> Float[Array, " B"]:
-    """Soft targets:  Σ_c t_c log softmax(z)_c, summed over outputs.
+    """Compute Σ_c t_c log softmax(z)_c for soft targets, summed over outputs.
 
     Args:
       logits: logits z, classes last; axes of several outputs follow the batch axis.
-      targets: probabilities t of the classes; same shape. A class of probability 0 adds
-        nothing, whatever its logit.
+      targets: probabilities t of the classes, with the shape of `logits`. A class of
+        probability 0 adds nothing, even if its logit is -inf.
 
     Returns:
-      The log-likelihoods, [B], in float32 or wider.
+      Log-likelihoods, [B], in float32 or wider.
 
     Raises:
       TypeError: `logits` or `targets` is not floating.
@@ -82,16 +80,16 @@ def soft_label_log_prob(
 def gaussian_log_prob(
     mean: Float[Array, "B ..."], targets: Float[Array, "B ..."], *, stddev: Rate = 1.0
 ) -> Float[Array, " B"]:
-    """Regression:  log N(y; μ, σ²), summed over outputs.
+    """Compute log N(y; μ, σ²) for regression, summed over outputs.
 
     Args:
       mean: predictions μ of the network.
-      targets: targets y; same shape.
+      targets: targets y, with the shape of `mean`.
       stddev: standard deviation σ > 0 in the units of the targets: a number, or an
         array that broadcasts to `mean` (learned, or predicted by the network).
 
     Returns:
-      The log-likelihoods, [B], in float32 or wider.
+      Log-likelihoods, [B], in float32 or wider.
 
     Raises:
       TypeError: `mean` or `targets` is not floating.
@@ -121,14 +119,15 @@ def gaussian_log_prob(
 def bernoulli_log_prob(
     logits: Float[Array, "B ..."], targets: Float[Array, "B ..."]
 ) -> Float[Array, " B"]:
-    """Several labels, or pixels:  Σ y log σ(z) + (1 - y) log σ(-z), over outputs.
+    """Compute Σ y log σ(z) + (1 - y) log σ(-z) for binary targets, over outputs.
 
     Args:
       logits: logits z of the network.
-      targets: targets y in [0, 1]; same shape. Values between are cross-entropies.
+      targets: targets y in [0, 1], with the shape of `logits`. For y between 0 and 1
+        the result is minus the cross-entropy.
 
     Returns:
-      The log-likelihoods, [B], in float32 or wider.
+      Log-likelihoods, [B], in float32 or wider.
 
     Raises:
       TypeError: `logits` or `targets` is not floating.
@@ -154,41 +153,44 @@ def sequence_log_prob(
     *,
     block_size: int | None = None,
 ) -> Float[Array, "B ..."]:
-    """Sequences:  log p(y | x) = Σ_t log p(y_t | y_<t, x) over the tokens that count.
+    """Compute log p(y | x) = Σ_t log p(y_t | y_<t, x) over the tokens that count.
 
-    Importance weights of whole sequences (weighting="importance") collapse with length,
-    because the variance of a sum over tokens grows. Of 4 samples of an untrained
-    transformer (two layers, dropout 0.1) 2.2 are effective at 12 tokens, 1.3 at 64, 1.1
-    at 256: see `IWSGDAux.effective_samples`. With `block_size` and weighting="blocks"
-    each block of tokens has weights of its own. At 256 tokens 2.1 samples are effective
-    in blocks of 12, and 3.4 by token. With P_k(ε) = p(block k | tokens before, x, ε)
+    With weighting="importance", one sample dominates in long sequences, because the
+    variance of a sum over tokens grows with its length. An untrained transformer (two
+    layers, dropout 0.1) has 2.2 effective samples of 4 at 12 tokens, 1.3 at 64, and 1.1
+    at 256 (see `IWSGDAux.effective_samples`). With `block_size` and weighting="blocks",
+    each block of tokens has separate weights. At 256 tokens, blocks of 12 have 2.1
+    effective samples, and single tokens 3.4. With P_k(ε) = p(block k | tokens before,
+    x, ε), the bounds are
 
         whole:   L(S)   = E log (1/S) Σ_s Π_k P_k(ε_s)  ≤  log E Π_k P_k(ε)
         blocks:  L_K(S) = E Σ_k log (1/S) Σ_s P_k(ε_s)  ≤  log Π_k E P_k(ε)
 
-    The whole bounds log p(y | x) of a network with one noise sample per sequence, as in
-    the paper. Blocks bound log q(y | x) of a network that draws its noise anew for each
-    block. If the blocks depend on independent noise, q = p and L_K(S) ≥ L(S). Otherwise
-    L_K may exceed log p(y | x), unless the P_k are positively correlated. Both rise
-    with S, and both are the objective of dropout at S = 1.
+    L is a bound on log p(y | x) for one noise sample per sequence, as in the paper. L_K
+    is a bound on log q(y | x) for a network that draws new noise for each block. If the
+    blocks depend on independent noise, then q = p and L_K(S) ≥ L(S). Otherwise L_K may
+    exceed log p(y | x), unless the P_k are positively correlated. Both bounds increase
+    with S, and both equal the objective of dropout at S = 1.
 
-    Use the whole for captions and other short targets, or to report a bound. Use blocks
-    if effective samples approach 1: more samples then cost time and change little.
+    Use whole sequences for short targets such as captions, or to report a bound. Use
+    blocks if the effective number of samples is close to 1.
 
     Args:
       logits: logits of each token, classes last.
-      tokens: classes of the tokens, integers; any integer if the token does not count.
-      counts: False for padding. Logits there may hold anything; their gradient is 0.
-      block_size: tokens per block, n. None: the whole sequence.
+      tokens: classes of the tokens, integers. Padding may have any class.
+      counts: mask of the tokens that count; False for padding. The logits of padding
+        may have any value, and their gradient is 0.
+      block_size: number of tokens per block, n. None means one block.
 
     Returns:
-      The log-likelihoods in float32 or wider, 0 for nothing that counts: [B], or [B, K]
-      of the K = ceil(T / n) blocks.
+      Log-likelihoods in float32 or wider: [B], or [B, K] with K = ceil(T / n) blocks.
+      Sequences and blocks of padding have a log-likelihood of 0.
 
     Raises:
-      TypeError: `logits` is not floating, `tokens` not integer, `counts` not boolean.
-      ValueError: the shapes do not fit; a token that counts is out of range (NaN under
-        jit); `block_size` is below 1.
+      TypeError: `logits` is not floating, `tokens` is not integer, or `counts` is not
+        boolean.
+      ValueError: the shapes differ, a token that counts is out of range (under
+        `jax.jit`, the result is NaN instead), or `block_size` is below 1.
 
     Example:
       >>> import jax.numpy as jnp
@@ -217,7 +219,7 @@ def sequence_log_prob(
 def _label_log_probs(
     name: str, logits: Array, labels: Array, counts: Array | None
 ) -> Array:
-    """log softmax(z)_y of each output; 0 for those that do not count."""
+    """Compute log softmax(z)_y of each output; 0 for outputs that do not count."""
     logits, labels = _wide(logits), jnp.asarray(labels)
     if not jnp.issubdtype(labels.dtype, jnp.integer):
         raise TypeError(f"{name} must be integers, got {labels.dtype}")
@@ -236,7 +238,7 @@ def _label_log_probs(
 
 
 def _check_range(name: str, labels: Array, classes: int) -> None:
-    """Raise for labels out of range, as far as their values are known."""
+    """Raise a ValueError if a label is out of range; traced labels are not checked."""
     if isinstance(labels, Tracer) or not labels.is_fully_addressable:
         return
     values = np.asarray(labels)

@@ -1,4 +1,4 @@
-"""Importance weights and their bound, in log space (Noh et al. 2017, eqs. 4 and 8).
+"""Importance weights and the bound, in log space (Noh et al. 2017, eqs. 4 and 8).
 
 w_s = p_s / Σ_s' p_s',    log (1/S) Σ_s p_s
 """
@@ -12,20 +12,21 @@ from noisejax._floating import at_least_float32, check_floating
 
 
 def importance_weights(log_probs: Float[Array, "S ..."]) -> Float[Array, "S ..."]:
-    """Importance weights:  w_s = p_s / Σ_s' p_s'.
+    """Compute importance weights:  w_s = p_s / Σ_s' p_s'  (Noh et al. 2017, eq. 8).
 
-    (Noh et al. 2017, eq. 8.) Exact for log-likelihoods of any size and for samples of
-    likelihood 0. If all samples of an example have likelihood 0, the weights are 1 / S.
+    The computation is stable for log-likelihoods of any size, including -inf. If all
+    samples of an example have likelihood 0, the weights are 1 / S.
 
     Args:
       log_probs: log-likelihoods log p(y | x, ε_s), samples first, e.g. [S, B].
 
     Returns:
-      The weights, same shape; they sum to 1 over axis 0. At least float32.
+      Weights with the shape of `log_probs`, in float32 or wider. They sum to 1 over
+      axis 0.
 
     Raises:
       TypeError: `log_probs` is not floating.
-      ValueError: it has no axis of samples, or no sample.
+      ValueError: `log_probs` has no axis of samples, or no sample.
 
     Example:
       >>> import jax.numpy as jnp
@@ -43,21 +44,21 @@ def importance_weights(log_probs: Float[Array, "S ..."]) -> Float[Array, "S ..."
 
 
 def iw_log_likelihood(log_probs: Float[Array, "S ..."]) -> Float[Array, "..."]:
-    """The bound of S noise samples:  log (1/S) Σ_s p(y | x, ε_s).
+    """Compute the bound for S noise samples:  log (1/S) Σ_s p(y | x, ε_s).
 
-    (Noh et al. 2017, eq. 4, before the mean over noise and data.) Its gradient is the
-    weighted sum of the samples' gradients, Σ_s w_s ∇ log p_s (eq. 7). If all samples
-    have likelihood 0, the bound is -inf and its gradient 0.
+    This is eq. 4 of Noh et al. (2017), before the mean over noise and data. Its
+    gradient is the weighted sum of the gradients of the samples, Σ_s w_s ∇ log p_s
+    (eq. 7). If all samples have likelihood 0, the bound is -inf and its gradient is 0.
 
     Args:
       log_probs: log-likelihoods log p(y | x, ε_s), samples first, e.g. [S, B].
 
     Returns:
-      The bound, without the axis of samples. At least float32.
+      Bound, without the axis of samples, in float32 or wider.
 
     Raises:
       TypeError: `log_probs` is not floating.
-      ValueError: it has no axis of samples, or no sample.
+      ValueError: `log_probs` has no axis of samples, or no sample.
 
     Example:
       >>> import jax.numpy as jnp
@@ -74,13 +75,13 @@ def iw_log_likelihood(log_probs: Float[Array, "S ..."]) -> Float[Array, "..."]:
 
 
 def effective_samples(weights: Float[Array, "S ..."]) -> Float[Array, "..."]:
-    """The effective number of samples:  1 / Σ_s w_s², from 1 to S.
+    """Compute the effective number of samples:  1 / Σ_s w_s², from 1 to S.
 
     Args:
       weights: importance weights, which sum to 1 over axis 0, e.g. [S, B].
 
     Returns:
-      The numbers, without the axis of samples.
+      Effective numbers of samples, without the axis of samples.
 
     Example:
       >>> import jax.numpy as jnp
@@ -103,7 +104,7 @@ def check_log_probs(log_probs: Float[Array, "S ..."]) -> Float[Array, "S ..."]:
 
 
 def _shifted(log_probs: Array) -> tuple[Array, Array]:
-    """The maximum, and the differences from it; 0 for a maximum of ±inf itself."""
+    """Return the maximum, and the differences from it; the maximum itself gives 0."""
     largest = jnp.max(log_probs, axis=0)
     below = lax.stop_gradient(largest)
     equal = log_probs == below[None]

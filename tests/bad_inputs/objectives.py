@@ -168,7 +168,7 @@ OBJECTIVES = {
     ),
     "iwsgd: batches of two sizes": (
         lambda: iwsgd(lambda p, k, x, y: x[:, 0])(X[0], key(), X, X[:2]),
-        "all arrays of a batch must lead with the number of examples",
+        "the first axis of each array of a batch must be the examples",
     ),
     "iwsgd: the mean over the batch": (
         lambda: iwsgd(lambda p, k, x: jnp.mean(x))(X[0], key(), X),
