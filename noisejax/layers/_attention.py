@@ -18,18 +18,17 @@ from noisejax.layers._shared import Level, linen_module
 class NoisyAttention:
     """Dot-product attention with noise on its weights, for Flax's attention modules.
 
-    Use it as `nn.MultiHeadDotProductAttention(..., dropout_rate=0.1,
-    attention_fn=layers.NoisyAttention())`, or in `nnx.MultiHeadAttention`. In Linen it
-    records and replays its samples like a `Noise` layer, under the name
-    "attention_noise" inside the attention module.
+    Pass an instance as `attention_fn` to `nn.MultiHeadDotProductAttention` or
+    `nnx.MultiHeadAttention`, with a `dropout_rate` above 0. In Linen, samples are
+    recorded and replayed as for a `Noise` layer. The name of this layer is
+    "attention_noise", inside the attention module.
 
     Attributes:
-      scheme: scheme of the noise on the weights [..., heads, queries, keys]. None:
-        dropout at the module's `dropout_rate` with Flax's masks, shared along batch and
-        heads if the module's `broadcast_dropout` is true. The module makes noise only
-        if its `dropout_rate` is above 0.
-      sample: sample to apply in place of drawn ones (replay).
-      level: level in place of the scheme's, in Linen models; see `Noise`.
+      scheme: scheme of the noise on the weights [..., heads, queries, keys]. None means
+        dropout at the `dropout_rate` of the module, with the masks of Flax. The masks
+        are shared along batch and heads if `broadcast_dropout` is True in the module.
+      sample: sample to replay. None means that a sample is drawn.
+      level: override of the level of the scheme in Linen models, as in `Noise`.
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -97,10 +96,10 @@ class NoisyAttention:
 
 
 def _make_rng(module: nn.MultiHeadDotProductAttention, name: str = "params"):
-    """Return None for a missing key, if the attention function asks for it itself.
+    """Return a key, or None if no key is available and the noise is `NoisyAttention`.
 
-    Flax asks for the key of an attention's dropout before it calls `attention_fn`. A
-    NoisyAttention that replays, or that `control_noise` switches off, needs none.
+    Flax requests a dropout key before it calls `attention_fn`. `NoisyAttention` needs
+    no key if it replays samples, or if `control_noise` switches it off.
     """
     keyless = not (module.has_rng(name) or module.has_rng("params"))
     if keyless and isinstance(module.attention_fn, NoisyAttention):

@@ -33,16 +33,17 @@ EXAMPLE = """
 class NoiseLayer(nn.Module):
     """Base class of the Linen noise layers.
 
-    A subclass `class Layer(NoiseLayer, scheme=SomeScheme)` declares the fields of the
-    scheme with their names. The scheme's first field is the level, a rate or standard
-    deviation. In a layer it may be a number, a traced scalar, or a schedule of the
-    training step (see `control_noise`).
+    A subclass `class Layer(NoiseLayer, scheme=SomeScheme)` declares fields with the
+    names of the fields of its scheme. The first field of a scheme is the level, a rate
+    or standard deviation. The level of a layer is a number, a traced scalar, or a
+    schedule of the training step (see `control_noise`).
 
     Attributes:
-      scheme: scheme that draws the samples; built from the fields.
-      level_override: array or schedule that overrides the scheme's level, or None.
-      deterministic: True for no noise; a shift stays. Set it here or in the call.
-      rng_collection: key collection that the samples are drawn from.
+      scheme: noise scheme, built from the fields.
+      level_override: array or schedule that overrides the level of the scheme, or None.
+      deterministic: True for no noise; a shift is still added. Set `deterministic` in
+        the constructor or in the call.
+      rng_collection: key collection for the samples.
 
     Example:
       >>> from noisejax import layers
@@ -95,9 +96,10 @@ class NoiseLayer(nn.Module):
 
         Args:
           inputs: floating array, batch axes first.
-          deterministic: True for no noise. Set it here or as an attribute.
-          rng: key for the draw, in place of one from `rng_collection`.
-          sample: sample to apply, in place of a drawn one.
+          deterministic: True for no noise. Set `deterministic` either in the call or as
+            an attribute.
+          rng: key for the draw. The default is a key from `rng_collection`.
+          sample: sample to apply. By default a sample is drawn.
           step: training step, for a level that is a schedule.
 
         Returns:
@@ -105,8 +107,8 @@ class NoiseLayer(nn.Module):
 
         Raises:
           TypeError: the layer is called outside a Linen model.
-          ValueError: `deterministic` is set twice or not at all; a schedule lacks its
-            step; the sample has another shape.
+          ValueError: `deterministic` is set twice or not at all, the step for a
+            schedule is missing, or the shape of the sample does not fit.
         """
         check_bound(self)
         control = CONTROL.get()
@@ -136,7 +138,7 @@ class NoiseLayer(nn.Module):
     def _shifted(
         self, x: Float[Array, "*shape"], deterministic: bool
     ) -> Float[Array, "*shape"]:
-        """x + β, or x minus its running mean (Ba et al. 2014, eq. 8 and table 2)."""
+        """Add β, or subtract the running mean (Ba et al. 2014, eq. 8 and table 2)."""
         shape = shift_shape(x.shape, self.shift_axes)
         learned = self.shift is True
         name = ("params", "beta") if learned else ("batch_stats", "mean")
@@ -153,7 +155,7 @@ class NoiseLayer(nn.Module):
 
 
 def shift_shape(shape: Sequence[int], axes: int | Sequence[int]) -> tuple[int, ...]:
-    """Shape of a shift that varies along `axes` of an input and is shared along others.
+    """Return the shape of a shift that varies along `axes` of an input only.
 
     Raises:
       ValueError: the input has no such axis.
@@ -175,13 +177,13 @@ def check_bound(layer: nn.Module) -> None:
         name = type(layer).__name__
         raise TypeError(
             f"noisejax.layers.{name} is a Linen layer and was called outside a Linen "
-            f"model. In an NNX model use noisejax.layers.nnx.{name}; to call one layer "
+            f"model. In an NNX model use noisejax.layers.nnx.{name}. To call one layer "
             "use layer.apply(variables, x, rngs={'dropout': key})"
         )
 
 
 def refuse_rngs(cls: type[nn.Module]) -> None:
-    """Make the constructor of a Linen layer explain the NNX argument `rngs`."""
+    """Make the constructor of a Linen layer reject the NNX argument `rngs`."""
     init: Callable[..., None] = cls.__init__
 
     @functools.wraps(init)

@@ -1,4 +1,4 @@
-"""Switching the noise layers of a finished Linen model by name."""
+"""Switch the noise layers of a Linen model on or off by name."""
 
 import contextlib
 import contextvars
@@ -24,7 +24,7 @@ class Control:
     seen: set[str] = dataclasses.field(default_factory=set)
 
     def deterministic(self, path: str) -> bool | None:
-        """Value of `deterministic` for a layer; None if the layer decides."""
+        """Return `deterministic` for a layer, or None if the layer decides."""
         self.seen.add(path)
         if matches(path, self.off):
             return True
@@ -34,7 +34,7 @@ class Control:
 CONTROL: contextvars.ContextVar[Control | None] = contextvars.ContextVar(
     "noisejax_control", default=None
 )
-"""The innermost `control_noise` that is entered."""
+"""The innermost active `control_noise`."""
 
 
 @contextlib.contextmanager
@@ -46,23 +46,25 @@ def control_noise(
 ) -> Iterator[None]:
     """Switch noise layers of Linen models by name, and pass the step to schedules.
 
-    It reaches noisejax's layers and `flax.linen.Dropout` in any model. Enter it inside
-    the jitted function: it acts while a model is traced, as `intercept_methods` does.
-    `functional` takes the same arguments. The innermost `only` and `off` apply.
+    This context manager controls the layers of noisejax and `flax.linen.Dropout`. Enter
+    it inside the jitted function, because it acts while the model is traced, like
+    `flax.linen.intercept_methods`. If contexts are nested, the innermost `only` and
+    `off` apply. `functional` takes the same arguments.
 
     Args:
-      only: names of the layers that make noise, whatever the model passes to them; all
-        other layers are deterministic. Names are shell patterns on module paths, such
-        as "Dropout_0" or "Block_*/Dropout_1". A module's name covers its submodules.
-      off: names of deterministic layers; all others follow the model.
+      only: names of the layers that make noise, even if the model makes them
+        deterministic. All other layers are deterministic. Names are shell patterns on
+        module paths, such as "Dropout_0" or "Block_*/Dropout_1". The name of a module
+        also matches its submodules.
+      off: names of deterministic layers. All other layers follow the model.
       step: training step, for layers whose level is a schedule.
 
     Yields:
       Nothing.
 
     Raises:
-      ValueError: on exit, if a name in `only` or `off` matches no noise layer that was
-        called. The message lists the layers that were.
+      ValueError: a name in `only` or `off` matches no noise layer that was called. The
+        error is raised on exit and lists the layers that were called.
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -111,12 +113,12 @@ def _control_flax_dropout(
 
 
 def as_tuple(patterns: Patterns) -> tuple[str, ...]:
-    """Patterns as a tuple; a single string is one pattern."""
+    """Return patterns as a tuple. A string is one pattern."""
     return (patterns,) if isinstance(patterns, str) else tuple(patterns)
 
 
 def matches(path: str, patterns: Iterable[str]) -> bool:
-    """True if a pattern matches the module at `path` or a module that contains it."""
+    """Return True if a pattern matches the module at `path` or one of its parents."""
     return any(
         fnmatch.fnmatchcase(path, pattern) or fnmatch.fnmatchcase(path, pattern + "/*")
         for pattern in patterns

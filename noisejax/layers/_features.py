@@ -1,4 +1,4 @@
-"""The activations at the noise sites of a finished model, for back-projection."""
+"""Activations at the noise sites of a model, for back-projection."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,30 +16,32 @@ Features = tuple[Array, ...]
 def from_model(
     model: Any, layers: Patterns = "*"
 ) -> tuple[Callable[..., Features], Callable[..., Features]]:
-    """Make the functions that `backprojection.back_project` needs from a model.
+    """Make the functions for `backprojection.back_project` from a model.
 
-    The activations of a noise site are the output of its noise layer, Flax's dropout or
-    ours. In order of their calls, they are the features f_l(x) without noise, and the
-    targets f̃_l(x) under noise (Bouthillier et al. 2015, eqs. 5 and 8).
+    The functions return the outputs of noise layers, in the order of the calls. Noise
+    layers are those of noisejax and the dropout layers of Flax. Without noise, the
+    outputs are the features f_l(x). With noise, they are the targets f̃_l(x)
+    (Bouthillier et al. 2015, eqs. 5 and 8).
+
+    Noise layers inside lifted transforms (nn.scan, nn.remat, nnx.scan) cannot be used,
+    because their outputs are not visible outside the transform.
 
     Args:
       model: Linen or NNX model, called as model(x, ...).
-      layers: names of the noise layers to use, as in `layers.control_noise`. The others
-        make no noise. Leave out a layer that acts on the input itself: without noise
-        its output is the input, which x* then cannot leave.
+      layers: names of the noise layers to use, as in `layers.control_noise`. All other
+        layers are deterministic. Exclude a noise layer on the input, because its output
+        without noise is the input, so x* would have to equal the noisy input.
 
     Returns:
-      features_fn(params, x, ...) -> activations [B, ...] without noise, first layer
-        first. noisy_fn(params, key, x, ...) -> the same under noise. Further arguments
-        are the model's. `params` are as in `layers.functional`; for an NNX model
-        `nnx.state(model, nnx.Param)`.
+      Functions features_fn(params, x, ...) and noisy_fn(params, key, x, ...), which
+        return a tuple of activations [B, ...] without and with noise. Further arguments
+        are passed to the model. `params` are as in `layers.functional`, or
+        `nnx.state(model, nnx.Param)` for an NNX model.
 
     Raises:
       TypeError: `model` is neither a Linen nor an NNX module.
-      ValueError: `layers` names no noise layer. A Linen model says so when called.
-
-    Noise layers inside lifted transforms (nn.scan, nn.remat, nnx.scan) cannot be used:
-    their activations do not leave the transform.
+      ValueError: `layers` matches no noise layer. For a Linen model, the functions
+        raise this error when they are called.
 
     Example:
       >>> import jax, jax.numpy as jnp

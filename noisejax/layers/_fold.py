@@ -1,4 +1,4 @@
-"""Folding all learned shifts of a finished Linen model into its biases."""
+"""Fold all learned shifts of a Linen model into the biases of the model."""
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
@@ -13,10 +13,10 @@ from jaxtyping import Array, PyTree
 from noisejax.layers._base import NoiseLayer
 
 LINEAR = (nn.Dense, nn.DenseGeneral, nn.Conv, nn.ConvTranspose)
-"""Layers that can absorb a shift of their input in their bias."""
+"""Layers with a bias that can absorb a shift of the input."""
 
 TOLERANCE = 1e-4
-"""Largest deviation, over the largest value, that counts as rounding in float32."""
+"""Largest difference, relative to the largest value, that may be float32 rounding."""
 
 NO_SHIFT = (
     "the model has no noise layer with a shift that this call reaches; "
@@ -31,10 +31,10 @@ class Call(NamedTuple):
     """A call of a linear layer.
 
     Attributes:
-      apply: the layer as a function of its input.
-      features: its number of outputs, or their shape.
-      shifted: its input with the shift.
-      plain: its input without the shift.
+      apply: layer as a function of its input.
+      features: number of outputs, or shape of the outputs.
+      shifted: input with the shift.
+      plain: input without the shift.
     """
 
     apply: Callable[[Array], Array]
@@ -46,27 +46,29 @@ class Call(NamedTuple):
 def fold_shifts(
     model: nn.Module, variables: Mapping[str, PyTree[Any]], *args: Any, **kwargs: Any
 ) -> dict[str, PyTree[Any]]:
-    """Variables of the same network without shifts:  b + (f(β) - f(0)) for each bias.
+    """Fold shifts into biases:  b + (f(β) - f(0)) for each linear layer f.
 
-    Each linear layer f that follows a noise layer absorbs its shift β (Ba et al. 2014,
-    after eq. 9). Reshaping, and pooling of shifts per channel, may lie between. The
-    model runs without noise, and its output (the first one of a tuple) is compared.
+    Each linear layer that follows a noise layer absorbs the shift β of the noise layer
+    (Ba et al. 2014, after eq. 9). Reshapes may come between the two layers, and also
+    pooling if the shift is per channel. To check the result, the function runs the
+    model without noise and compares the output (the first output of a tuple).
 
     Args:
       model: Linen model with `Noise(..., shift=...)` or `InvariantDropout` layers.
-      variables: its variables; partitioned ("boxed") ones keep their metadata.
-      *args: inputs of a call at test time. Two examples or more show more mistakes.
-      **kwargs: further arguments of that call, such as train=False.
+      variables: variables of the model. Partitioned variables keep their metadata.
+      *args: inputs of a call at test time. Use two or more examples, because the check
+        is weaker with one.
+      **kwargs: further arguments of the call, such as train=False.
 
     Returns:
-      Variables without the shifts. A linear layer that had no bias has one now: give
-      it to the model by use_bias=True, with plain dropout in place of the noise layers.
+      Variables without shifts. Every linear layer that absorbs a shift has a bias. Use
+      them in a model with use_bias=True in these layers, and without shifts.
 
     Raises:
-      TypeError: `model` is no Linen model.
-      ValueError: there is no shift; no linear layer follows one; a shift reaches the
-        output by another way, such as a residual connection; or one bias per feature
-        is not exact, as after padding (see `noise.fold_into_conv`).
+      TypeError: `model` is not a Linen model.
+      ValueError: the model has no shift, no linear layer follows a shift, a shift also
+        reaches the output in another way, such as a residual connection, or one bias
+        per feature is not exact, as after padding (see `noise.fold_into_conv`).
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -131,7 +133,7 @@ def _run(
     at_linear: Callable[[nn.Module, Array, Array], Array],
     keep: set[Path] | None = None,
 ) -> Any:
-    """Run without noise; `keep` keeps the shifts and receives their layers' paths."""
+    """Run the model without noise. If `keep` is given, add shifts and record paths."""
 
     def intercept(next_fn, args, kwargs, context):
         module = context.module
@@ -154,20 +156,20 @@ def _run(
 
 
 def shift_bias(name: str, calls: list[Call]) -> Array:
-    """f(β) - f(0) of a layer, the same in all its calls; zeros if no shift reaches it.
+    """Compute f(β) - f(0) of a layer from all calls of the layer.
 
     Raises:
-      ValueError: the shift differs between examples, or the bias between positions or
-        calls.
+      ValueError: the shift differs between examples, or the bias differs between
+        positions or calls.
     """
     biases = []
     for apply, features, shifted, plain in calls:
         shift = (shifted - plain).mean(axis=0, keepdims=True)
         if not _is_close(shifted, jnp.broadcast_to(shift, plain.shape) + plain):
             raise ValueError(
-                f"what the shift adds to the input of {name} depends on the example: "
-                "no nonlinearity may lie between a noise layer and the linear layer "
-                "that absorbs its shift"
+                f"the effect of the shift on the input of {name} depends on the "
+                "example. Remove the nonlinearity between the noise layer and the "
+                "linear layer that absorbs the shift"
             )
         shape = (features,) if isinstance(features, int) else tuple(features)
         bias = apply(shift) - apply(jnp.zeros_like(shift))
@@ -182,10 +184,10 @@ def shift_bias(name: str, calls: list[Call]) -> Array:
 
 
 def check_same_output(wanted: Any, found: Any, names: Sequence[str]) -> None:
-    """Check that folding changed no output; of a tuple the first one is compared.
+    """Check that folding did not change the output, or the first output of a tuple.
 
     Raises:
-      ValueError: it did.
+      ValueError: the output changed.
     """
     if isinstance(wanted, tuple):
         wanted, found = wanted[0], found[0]
@@ -207,7 +209,7 @@ def _is_close(a: Array, b: Array) -> bool:
 def _write(
     variables: Mapping[str, Any], biases: Biases, shifts: set[Path]
 ) -> dict[str, Any]:
-    """Add the biases, and leave out the variables of the noise layers with shifts."""
+    """Add the biases, and remove the variables of noise layers with shifts."""
     is_box = {"is_leaf": lambda path, v: not isinstance(v, Mapping)}
     flat = {
         name: traverse_util.flatten_dict(tree, **is_box)

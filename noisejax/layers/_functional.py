@@ -1,4 +1,4 @@
-"""A Linen model as a pure function of parameters and noise."""
+"""Turn a Linen model into a pure function of parameters and noise."""
 
 import contextlib
 import re
@@ -25,27 +25,29 @@ def functional(
     only: Patterns | None = None,
     off: Patterns = (),
 ) -> Callable[..., Any]:
-    """Turn a Linen model, with Flax's dropout or ours, into a pure function.
+    """Turn a Linen model, with dropout of Flax or noisejax, into a pure function.
 
     Args:
       module: Linen model.
-      rng_collection: key collection that a single key is for. A model that draws from
-        further collections gets a key derived from it for each of them.
-      mutable: collections to return beside the output, as in `Module.apply`.
-      method: method of the model to call, in place of `__call__`.
+      rng_collection: key collection for a single key. If the model uses further
+        collections, the keys of these collections are derived from the single key.
+      mutable: collections to return with the output, as in `Module.apply`.
+      method: method of the model to call. The default is `__call__`.
       only: names of the only layers that make noise, as in `control_noise`.
       off: names of deterministic layers, as in `control_noise`.
 
     Returns:
-      A function apply(params, noise, *args, step=None, **kwargs) with the outputs of
-      `module.apply`. Its arguments:
+      Function apply(params, noise, *args, step=None, **kwargs), which returns the
+      outputs of `module.apply`. The arguments are:
         params: parameters, or all variables ({"params": ..., "batch_stats": ...}).
-        noise: a key; a mapping from key collections to keys, {"dropout": key, "sample":
-          another_key}; samples to replay, as `mutable=["noise"]` records them; keys and
-          samples together, {"noise": samples, "sample": key}; or None for a model that
-          makes no noise.
-        step: training step, for layers whose level is a schedule. If the model has an
-          argument `step` (or **kwargs), the model gets it too.
+        noise: one of
+          - a key;
+          - a mapping from key collections to keys, {"dropout": key, "sample": key_2};
+          - samples to replay, as recorded by `mutable=["noise"]`;
+          - keys and samples together, {"noise": samples, "sample": key};
+          - None, for a model without noise.
+        step: training step, for layers whose level is a schedule. The step is also
+          passed to the model if the model has an argument `step` or **kwargs.
         args, kwargs: arguments of the model, e.g. `train=True`.
 
     Raises:
@@ -124,6 +126,6 @@ def _keys_and_samples(
 
 
 def _missing_collection(error: errors.InvalidRngError) -> str | None:
-    """Name of the key collection that a model needs and did not get."""
+    """Return the name of the missing key collection, or None for other errors."""
     match = re.search(r'needs PRNG for "(.+?)"', str(error))
     return match and match.group(1)

@@ -1,4 +1,4 @@
-"""The Linen noise layers: any scheme by `Noise`, and one class for each scheme."""
+"""Linen noise layers: `Noise` for any scheme, and one class for each scheme."""
 
 import numbers
 from collections.abc import Sequence
@@ -17,22 +17,24 @@ from noisejax.layers._shared import Level
 class Noise(NoiseLayer):
     """Noise of any scheme, after an optional shift of the input.
 
-    Samples come from the call, from the variable collection "noise", or from a draw
-    with a key of `rng_collection`, in that order. `apply(..., mutable=["noise"])`
-    records the samples; passed among the variables, they are replayed.
+    The layer uses the sample that is passed in the call, if any. Otherwise it uses the
+    sample in the variable collection "noise". Without such a sample, it draws one with
+    a key from `rng_collection`. `apply(..., mutable=["noise"])` records samples. To
+    replay samples, pass them to `apply` with the variables.
 
     Attributes:
       scheme: noise scheme, e.g. `noise.RandomDropout(0.5)`.
-      shift: kind of shift. True: add a learnable β, parameter "beta", initially zero,
-        before the mask (Ba et al. 2014, eq. 8). "running_average": subtract the running
-        mean of the input, kept in "batch_stats" (table 2). False: no shift. The shift
-        stays at test time.
+      shift: kind of shift, which is also applied at test time. True adds a learnable β
+        before the mask (Ba et al. 2014, eq. 8), the parameter "beta", initially zero.
+        "running_average" subtracts the running mean of the input (table 2), which is
+        stored in "batch_stats". False means no shift.
       shift_axes: axes of the input along which the shift varies: -1 for one value per
-        unit or feature map, (-3, -2, -1) for one per position of an image.
-      level: rate or standard deviation in place of the scheme's: a number, a traced
-        scalar, or a schedule of the step (see `control_noise`).
-      deterministic: True for no noise; the shift stays. Set it here or in the call.
-      rng_collection: key collection that the samples are drawn from.
+        unit or feature map, (-3, -2, -1) for one value per position of an image.
+      level: override of the rate or standard deviation of the scheme: a number, a
+        traced scalar, or a schedule of the step (see `control_noise`).
+      deterministic: True for no noise; the shift is still applied. Set `deterministic`
+        in the constructor or in the call.
+      rng_collection: key collection for the samples.
 
     Raises:
       TypeError: `scheme` is not a scheme.
@@ -69,7 +71,7 @@ class Noise(NoiseLayer):
 class Dropout(NoiseLayer, scheme=noise.Dropout):
     """Dropout, m ⊙ x / (1 - rate), with the arguments and masks of Flax's `Dropout`.
 
-    It is faster on a CPU and can replay its samples. At rate 1 it drops everything.
+    This layer is faster on a CPU and can replay samples. Rate 1 drops everything.
     """
 
     rate: Level
@@ -156,15 +158,14 @@ class GaussianNoise(NoiseLayer, scheme=noise.GaussianNoise):
 class DropConnect(nn.Module):
     """Dense layer with dropconnect, y = x (M ⊙ W) / (1 - rate) + b (Wan et al. 2013).
 
-    One mask serves the batch; for a mask per example lift the layer with `nn.vmap` and
-    split the keys. Parameters and the arguments `dtype`, `kernel_init` and `bias_init`
-    are those of `flax.linen.Dense`; the others: see `Dropout`.
+    All examples share one mask. For one mask per example, lift the layer with `nn.vmap`
+    and split the keys. The parameters are those of `flax.linen.Dense`.
 
     Attributes:
       features: number of output units.
       rate: probability that a weight is dropped.
       deterministic: True for no noise.
-      rng_collection: key collection of the masks.
+      rng_collection: key collection for the masks.
       bits: number of random bits per weight, 32 or 8.
       use_bias: True to add b.
       dtype: dtype of the computation.

@@ -1,4 +1,4 @@
-"""Noise of any scheme in place of Flax's dropout, in a finished model."""
+"""Replace the dropout layers of a model by noise of any scheme."""
 
 import dataclasses
 import functools
@@ -13,28 +13,28 @@ from noisejax.layers._layers import Noise
 from noisejax.layers._shared import check_scheme
 
 SchemeOfRate: TypeAlias = noise.Scheme | Callable[[float], noise.Scheme]
-"""A scheme for all layers, or a function of the rate that a layer had."""
+"""A scheme for all layers, or a function from the rate of a layer to its scheme."""
 
 
 def replace_dropout(model: Any, scheme: SchemeOfRate) -> Any:
     """Return a model whose Flax dropout layers make noise of another scheme.
 
-    Parameters, arguments and names of layers stay, so that trained parameters fit. A
-    replaced layer is a `Noise` layer: it records and replays samples, and
-    `control_noise` reaches it. Layers of rate 0 stay as they are. The dropout inside
-    Flax's attention is no layer: see `NoisyAttention`.
+    The new model has the same parameters, arguments and layer names, so trained
+    parameters can be used. The new layers are `Noise` layers, which record and replay
+    samples and follow `control_noise`. Layers with rate 0 are not replaced. Dropout
+    inside the attention modules of Flax is not replaced; use `NoisyAttention` there.
 
     Args:
-      model: Linen or NNX model. It is not changed.
-      scheme: scheme of all layers, or a function (rate) -> scheme.
+      model: Linen or NNX model, which is not changed.
+      scheme: scheme for all layers, or a function (rate) -> scheme.
 
     Returns:
-      A copy of the NNX model; or a Linen model of a subclass of the model's class, of
-      which `__call__` makes the noise and other methods keep their dropout.
+      Copy of the NNX model, or a Linen model of a subclass. In the subclass, `__call__`
+      uses the new noise, and other methods use the original dropout.
 
     Raises:
-      TypeError: `model` is no module, or `scheme` is no scheme.
-      ValueError: `model` is a part of another Linen model already.
+      TypeError: `model` is not a module, or `scheme` is not a scheme.
+      ValueError: `model` is already part of another Linen model.
 
     Example:
       >>> import jax, jax.numpy as jnp

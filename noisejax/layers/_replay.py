@@ -1,10 +1,9 @@
-"""Recording and replaying samples of Linen layers, in the collection "noise".
+"""Record and replay samples of Linen layers, in the collection "noise".
 
-A layer replays the samples that the variables hold for it. It records samples only if
-the caller asks for the collection by name, `apply(..., mutable=["noise"])`. It never
-records while initialising or under `mutable=True`; otherwise `init` would freeze the
-mask for all later calls. (Inside a lifted transform Flax hides which of the two the
-caller requested; `init` records nothing there either.)
+A layer replays the samples that the variables contain for this layer. A layer records
+samples only if the caller names the collection: `apply(..., mutable=["noise"])`. It
+does not record during `init` or with `mutable=True`, because the recorded mask would
+then be replayed in all later calls.
 """
 
 import dataclasses

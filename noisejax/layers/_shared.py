@@ -1,4 +1,4 @@
-"""What Linen and NNX layers share: building a scheme, and checks of their arguments."""
+"""Helpers shared by the Linen and NNX layers."""
 
 import functools
 import inspect
@@ -22,7 +22,7 @@ Level: TypeAlias = float | jax.Array | Schedule
 
 @functools.lru_cache(maxsize=1024, typed=True)
 def make_scheme(scheme_type: type[noise.Scheme], *fields: Any) -> noise.Scheme:
-    """Build a scheme once: Flax makes a new copy of a module whenever it binds one."""
+    """Build a scheme, with a cache, because Flax often constructs a module again."""
     return scheme_type(*fields)
 
 
@@ -38,7 +38,7 @@ def document(
 
 
 def level_at(schedule: Schedule, step: ArrayLike | None, layer: str) -> jax.Array:
-    """Value of a layer's schedule at a training step.
+    """Evaluate the schedule of a layer at a training step.
 
     Raises:
       ValueError: no step was given.
@@ -70,12 +70,12 @@ def linen_module() -> nn.Module | None:
 
 
 def derive_key(key: noise.Key, name: str) -> noise.Key:
-    """Key of a named stream, derived from one key."""
+    """Derive the key of a named stream from a key."""
     return jax.random.fold_in(noise.as_key(key), zlib.crc32(name.encode()))
 
 
 def takes_argument(model: Callable[..., Any], name: str) -> bool:
-    """True if the call `model(..., name=value)` passes the value on."""
+    """Return True if `model` takes a keyword argument `name`."""
     while type(model).__name__ == "Sequential" and model.layers:
         model = model.layers[0]  # it receives the keyword arguments
     try:

@@ -37,21 +37,21 @@ LINEN_ONLY = ("parent", "name", "shift_axes")
 class NoiseLayer(nnx.Module):
     """Base class of the NNX noise layers.
 
-    A layer takes the arguments of the Linen layer with its name, and these:
-      deterministic: False by default.
-      rngs: key streams; the layer forks one from `rng_collection`.
-      num_features: number of shifts of a layer with a shift, in place of `shift_axes`:
-        the width of the input, or the shape of its last axes ((28, 28, 1) for one per
-        pixel, 64 for one per feature map).
+    A layer takes the arguments of the Linen layer of the same name, except that
+      deterministic: is False by default.
+      rngs: contains the key streams; the layer forks the stream `rng_collection`.
+      num_features: replaces `shift_axes` in layers with a shift. It is the width of the
+        input, or the shape of the last axes: 64 for one shift per feature map,
+        (28, 28, 1) for one shift per pixel.
 
     Attributes:
-      scheme: scheme that draws the samples.
-      level: array or schedule that overrides the scheme's level; None otherwise.
-      drops_all: True at rate 1, which no scheme accepts.
-      deterministic: True for no noise; a shift stays. `model.eval()` sets it.
-      rng_collection: name of the key stream that the samples are drawn from.
-      rngs: key stream of this layer, forked from the given one. None: each call passes
-        keys.
+      scheme: noise scheme.
+      level: array or schedule that overrides the level of the scheme, or None.
+      drops_all: True at rate 1, which schemes do not accept.
+      deterministic: True for no noise; a shift is still applied. `model.eval()` sets
+        this attribute.
+      rng_collection: name of the key stream for the samples.
+      rngs: forked key stream of this layer. If None, each call must pass keys.
       step: training step for a schedule; `nnx.view(model, step=step)` sets it in all
         layers of a model.
       beta: learnable shift, an `nnx.Param`, or None.
@@ -126,18 +126,18 @@ class NoiseLayer(nnx.Module):
 
         Args:
           inputs: floating array, batch axes first.
-          deterministic: True for no noise. Overrides the attribute.
-          rngs: keys for the draw. Overrides the attribute.
-          sample: sample to apply, in place of a drawn one (replay).
-          step: training step, for a level that is a schedule. Overrides the attribute.
+          deterministic: True for no noise; overrides the attribute.
+          rngs: keys for the draw; override the attribute.
+          sample: sample to replay. By default a sample is drawn.
+          step: training step for a level that is a schedule; overrides the attribute.
 
         Returns:
           Noisy inputs, with the shape and dtype of `inputs`.
 
         Raises:
-          ValueError: `deterministic`, the keys or the step are missing; the sample has
-            another shape.
-          TypeError: `rngs` is neither Rngs nor RngStream nor a key; the layer draws
+          ValueError: `deterministic`, the keys or the step are missing, or the shape of
+            the sample does not fit.
+          TypeError: `rngs` is not an Rngs, an RngStream or a key, or the layer draws
             from its stream inside a Linen model.
         """
         deterministic = first_from(

@@ -1,4 +1,4 @@
-"""Folding all learned shifts of a finished NNX model into its biases."""
+"""Fold all learned shifts of an NNX model into the biases of the model."""
 
 import contextlib
 import functools
@@ -12,28 +12,28 @@ from noisejax.layers._fold import NO_SHIFT, Call, check_same_output, shift_bias
 from noisejax.layers.nnx._base import NoiseLayer
 
 LINEAR = (nnx.Linear, nnx.LinearGeneral, nnx.Conv, nnx.ConvTranspose)
-"""Layers that can absorb a shift of their input in their bias."""
+"""Layers with a bias that can absorb a shift of the input."""
 
 
 def fold_shifts(model: Any, *args: Any, **kwargs: Any) -> Any:
-    """Copy of an NNX model without shifts:  b + (f(β) - f(0)) for each bias.
+    """Fold shifts into biases:  b + (f(β) - f(0)) for each linear layer f.
 
-    See `noisejax.layers.fold_shifts`: each linear layer f that follows a noise layer
-    absorbs its shift β (Ba et al. 2014, after eq. 9).
+    Each linear layer that follows a noise layer absorbs the shift β of the noise layer
+    (Ba et al. 2014, after eq. 9). See `noisejax.layers.fold_shifts`.
 
     Args:
-      model: NNX model with `Noise(..., shift=...)` or `InvariantDropout` layers. It is
-        not changed.
-      *args: inputs of a call at test time. Two examples or more show more mistakes.
-      **kwargs: further arguments of that call.
+      model: NNX model with `Noise(..., shift=...)` or `InvariantDropout` layers, which
+        is not changed.
+      *args: inputs of a call at test time, preferably two or more examples.
+      **kwargs: further arguments of the call.
 
     Returns:
-      The copy, in the state of `model.eval()`. Its noise layers have no shift, and each
-      linear layer that absorbed one has a bias.
+      Copy of the model without shifts, in the state of `model.eval()`. Each linear
+      layer that absorbs a shift has a bias.
 
     Raises:
-      TypeError: `model` is no NNX model.
-      ValueError: as of `noisejax.layers.fold_shifts`.
+      TypeError: `model` is not an NNX model.
+      ValueError: as for `noisejax.layers.fold_shifts`.
 
     Example:
       >>> import jax.numpy as jnp

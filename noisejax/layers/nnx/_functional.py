@@ -1,4 +1,4 @@
-"""A finished NNX model: switch its noise by name, or make it a pure function."""
+"""Switch the noise of an NNX model by name, or turn the model into a pure function."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -28,8 +28,8 @@ def control_noise(
 ) -> Model:
     """Return a view of a model with named noise layers switched on or off.
 
-    It reaches noisejax's layers, `nnx.Dropout` and `nnx.MultiHeadAttention`. Names look
-    like "dropout" or "blocks/*/dropout".
+    The view controls noise layers, `nnx.Dropout` and `nnx.MultiHeadAttention`.
+    Examples of names are "dropout" and "blocks/*/dropout".
 
     Args:
       model: NNX module.
@@ -38,7 +38,7 @@ def control_noise(
       step: training step, for layers whose level is a schedule.
 
     Returns:
-      View that shares the model's variables.
+      View that shares the variables of the model.
 
     Raises:
       ValueError: a name in `only` or `off` matches no noise layer.
@@ -76,34 +76,35 @@ def functional(
     only: Patterns | None = None,
     off: Patterns = (),
 ) -> tuple[Callable[..., Any], nnx.State[Any, Any]]:
-    """Turn an NNX model, with Flax's dropout or ours, into a pure function.
+    """Turn an NNX model, with dropout of Flax or noisejax, into a pure function.
 
-    The key seeds every key stream of the model, each by its path: no two layers share a
-    mask, and a further layer leaves the masks of the others as they are. If the call of
-    the model has an argument `rngs`, it receives an `nnx.Rngs` made from the key.
+    The seed of each key stream is derived from the key and the path of the stream. Two
+    layers therefore have different masks, and adding a layer does not change the masks
+    of other layers. If the call of the model takes `rngs`, it receives an `nnx.Rngs`
+    made from the key.
 
     Args:
-      model: NNX module; it is not changed.
-      mutable: NNX filter of the variables to return beside the output, such as
-        `nnx.BatchStat`; None for none.
+      model: NNX module, which is not changed.
+      mutable: NNX filter for the variables to return with the output, such as
+        `nnx.BatchStat`, or None.
       only: names of the only noisy layers, as in `layers.control_noise`.
       off: names of deterministic layers, as in `layers.control_noise`.
 
     Returns:
-      The function apply, and the parameters of the model (its `nnx.Param` state).
+      Function apply, and the parameters of the model (its `nnx.Param` state).
       apply(params, key, *args, state=None, step=None, **kwargs) returns the output of
-      the model; with `mutable`, the output and the new state of those variables.
-        key: a key; a mapping from stream names to keys, {"dropout": key, "sample":
-          another_key}, which seeds unnamed streams by its "default" or not at all; or
-          None for a model that makes no noise.
+      the model, or with `mutable` the output and the new state of these variables.
+        key: a key, None for a model without noise, or a mapping from stream names to
+          keys, {"dropout": key, "sample": key_2}. The key "default" of a mapping seeds
+          all other streams; without "default" these streams are not seeded.
         step: training step, as in `layers.functional`.
-        state: state of the `mutable` variables; by default that of `model`. A value
-          that is not an `nnx.State` is the model's argument `state`.
+        state: state of the `mutable` variables; the default is the state of `model`. A
+          value that is not an `nnx.State` is passed to the model as argument `state`.
 
     Raises:
       TypeError: `model` is not an NNX module.
-      ValueError: `only` or `off` names no noise layer; the model gets a key and has
-        neither a key stream nor an argument `rngs`.
+      ValueError: `only` or `off` matches no noise layer, or a key is passed to a model
+        that has neither a key stream nor an argument `rngs`.
 
     Example:
       >>> import jax, jax.numpy as jnp

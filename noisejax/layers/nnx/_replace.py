@@ -1,4 +1,4 @@
-"""Noise of any scheme in place of Flax's dropout, in a finished NNX model."""
+"""Replace the dropout layers of an NNX model by noise of any scheme."""
 
 from collections.abc import Callable
 from typing import Any
