@@ -15,7 +15,7 @@ CACHE = {
     "jax_persistent_cache_min_compile_time_secs": 0.0,
     "jax_persistent_cache_min_entry_size_bytes": -1,
 }
-"""Compiled programs on disk, shared by all workers and by the processes they start."""
+"""Disk cache of compiled programs, shared by workers and their subprocesses."""
 
 for name, default in CACHE.items():
     value = os.environ.setdefault(name.upper(), str(default))
@@ -25,10 +25,11 @@ QUICKLY_COMPILED = {
     "layers",
     "models",
     "reproduce",
+    "training",
     "benchmarks_test",
     "notebooks_test",
 }
-"""Folders and files that are compiled without optimisation: most programs run once."""
+"""Folders and files to compile without optimisation, as most programs run once."""
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_debug_key_reuse", True)

@@ -1,4 +1,4 @@
-"""Training on captions: the loss and the error by hand, decoding and scores."""
+"""Training on captions: loss and error against loops, decoding and scores."""
 
 import numpy as np
 import pytest
@@ -59,13 +59,13 @@ def test_captions_are_decoded_as_text(run):
     np.testing.assert_array_equal(found[:, 0], chosen)
 
 
-def test_diagnose_says_what_is_not_measured(run):
+def test_diagnose_names_skipped_measurements(run):
     report = evaluators.measure_all(evaluators.from_run(run), progress=False)
     assert "failed" not in report
     assert "captions are scored" in report["skipped"]["error"]
 
 
-def test_scores_are_those_of_a_person_or_lower():
+def test_scores_of_equal_and_of_other_captions():
     pytest.importorskip("pycocoevalcap")
     people = [["a dog runs in the snow", "the dog is running"], ["two men play ball"]]
     same = evaluators.caption_scores([texts[0] for texts in people], people)

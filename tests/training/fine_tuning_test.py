@@ -1,4 +1,4 @@
-"""Schedules of the noise, a ViT, networks of another run, and frozen parameters."""
+"""Noise schedules, vision transformers, fine-tuning and frozen parameters."""
 
 import dataclasses
 
@@ -9,8 +9,6 @@ import pytest
 from noisejax import data, training
 from tests.training.stopping import train_in_pieces
 from tests.training.tiny import dataset, rows, train
-
-pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 VIT = {
     "model__name": "vit",
@@ -42,7 +40,7 @@ def source(tmp_path_factory):
 
 
 def two_classes():
-    """The data set without its last class."""
+    """The data set without the last class."""
     own, changes = dataset(), {"num_classes": 2}
     for part in ("train", "test"):
         chosen = getattr(own, f"{part}_y") < 2
@@ -81,7 +79,7 @@ def test_a_vit_with_frozen_parts_resumes_bit_for_bit(tmp_path, monkeypatch):
 
 
 def test_shifts_start_at_minus_the_mean_activities(tmp_path):
-    """First layer first: the second sees what the first shift leaves."""
+    """Shifts are set layer by layer, on the activations after earlier shifts."""
     train(
         tmp_path,
         model__widths=(8, 6),
@@ -120,7 +118,7 @@ def test_levels_per_head_are_on_attention_weights():
 
 @pytest.mark.parametrize("kind", ["linear", "cosine"])
 def test_noise_is_annealed(tmp_path, kind):
-    """The annealed run begins noisy and ends as noise-free training would."""
+    """The annealed run starts noisy and ends like noise-free training."""
     fields = {"training__epochs": 4, "optimizer__learning_rate": 1e-9}
     fields |= {"noise__hidden_rate": 0.9, "noise__schedule": kind}
     train(tmp_path / "a", noise__schedule_epochs=2, **fields)
@@ -132,8 +130,8 @@ def test_noise_is_annealed(tmp_path, kind):
     np.testing.assert_allclose(losses[2:], clean[2:], rtol=1e-4)
 
 
-def test_training_starts_from_the_seeds_of_another_run(source, tmp_path):
-    """Nearly no step: the parameters are those of the source, seed by seed."""
+def test_training_starts_from_seeds_of_another_run(source, tmp_path):
+    """With tiny steps, each seed keeps the parameters of a seed of the source."""
     train(
         tmp_path,
         training__init_from=str(source),
@@ -150,7 +148,7 @@ def test_training_starts_from_the_seeds_of_another_run(source, tmp_path):
 
 
 def test_only_the_trainable_parameters_change(source, tmp_path):
-    """The output of other classes is new; the frozen layer is bit for bit the same."""
+    """The output layer is new; the frozen layer does not change by a bit."""
     summary = train(
         tmp_path,
         on=two_classes(),
@@ -190,7 +188,7 @@ def test_another_network_lists_the_differences(source, tmp_path):
 
 
 def test_a_fine_tuned_run_resumes_without_its_source(source, tmp_path):
-    """A finished run is left alone; the source may be gone by then."""
+    """A fine-tuned run can be resumed after the source was deleted."""
     moved = tmp_path / "source"
     moved.symlink_to(source)
     fields = {"training__init_from": str(moved), "training__epochs": 1}
@@ -216,7 +214,7 @@ def test_smooth_labels_are_those_of_the_definition(tmp_path):
 
 
 def test_an_output_layer_for_other_classes_starts_anew(source, tmp_path):
-    """Two of three classes, then another two: the shape alone would not tell."""
+    """Fine-tuning on other classes of the same number resets the output layer."""
     fields = {"training__epochs": 1, "optimizer__learning_rate": 1e-12}
     train(tmp_path / "a", data__classes=(0, 1), **fields)
     fields |= {"training__init_from": str(tmp_path / "a"), "training__seed": 5}

@@ -1,4 +1,4 @@
-"""Trained runs, read back with their data, with other data, and without data."""
+"""Load trained runs with the recorded data, with other data, and without data."""
 
 import dataclasses
 import shutil
@@ -15,7 +15,7 @@ X = np.full((2, 4, 4, 1), 0.3, np.float32)
 
 
 def save(path, scale=1.0):
-    """Write the small data set to an .npz file, perhaps in other units."""
+    """Write the small data set to an .npz file, with the inputs times `scale`."""
     own = dataset()
     np.savez(
         path,
@@ -28,8 +28,6 @@ def save(path, scale=1.0):
 
 STEPS = {
     "none": {},
-    "inverted": {"data__inverted": True},
-    "standardised": {"data__preprocess": ("standardise",)},
     "whitened": {"data__preprocess": ("gcn", "zca"), "data__inverted": True},
     "components": {"data__preprocess": ("pca",), "data__components": 5},
 }
@@ -37,7 +35,7 @@ STEPS = {
 
 @pytest.fixture(scope="module", params=STEPS.values(), ids=STEPS.keys())
 def run(request, tmp_path_factory):
-    """The folder of a run, its data file, and its fields."""
+    """The run directory, its data file and its configuration fields."""
     folder = tmp_path_factory.mktemp("own")
     save(folder / "own.npz")
     fields = {"data__name": str(folder / "own.npz"), "training__epochs": 1}
@@ -48,7 +46,7 @@ def run(request, tmp_path_factory):
 
 @pytest.fixture
 def copied(run, tmp_path):
-    """The same, free to be changed: the data file is put back at the end."""
+    """A copy of the run that a test may change; the data file is restored."""
     folder, path, fields = run
     shutil.copytree(folder, tmp_path / "run")
     kept = path.read_bytes()
@@ -57,7 +55,7 @@ def copied(run, tmp_path):
 
 
 def outputs(found, x=X):
-    """The outputs of a loaded network for raw examples."""
+    """Apply a loaded network to raw examples."""
     return found.model.apply(found.variables, found.prepare(x), train=False)[0]
 
 
@@ -87,7 +85,7 @@ def test_other_data_are_named_and_prepared_as_in_training(run, caplog):
     assert "was trained on other data" in caplog.text
     expected = training.load_run(run[0])
     np.testing.assert_array_equal(found.prepare(X), expected.prepare(X))
-    # A product of seven rows may round otherwise than one of all rows.
+    # A product of seven rows may round differently from one of all rows.
     np.testing.assert_allclose(
         found.test.x, np.asarray(expected.test.x)[:7], rtol=1e-4, atol=1e-5
     )
@@ -112,7 +110,7 @@ def test_a_network_is_loaded_without_its_data(copied, caplog):
 
 
 def test_a_resumed_run_keeps_its_preprocessing(tmp_path, monkeypatch):
-    """Bit for bit, though another machine might fit it otherwise."""
+    """The result is the same even if another fit would give other statistics."""
     fields = {"data__preprocess": ("standardise",)}
     expected = train(tmp_path / "whole", **fields)
     with monkeypatch.context() as patch, pytest.raises(training.TrainingStopped):
@@ -129,7 +127,7 @@ def test_a_resumed_run_keeps_its_preprocessing(tmp_path, monkeypatch):
 
 
 def test_an_unfinished_run(tmp_path, monkeypatch):
-    """It is loaded from its first epoch on."""
+    """A run can be loaded after the first epoch."""
     own = config(training__checkpoint_steps=3)
     stop_at_save(monkeypatch, 1)
     with pytest.raises(training.TrainingStopped):

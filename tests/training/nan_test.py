@@ -1,4 +1,4 @@
-"""NaN and infinity: found and named, or skipped if that is asked for."""
+"""NaN and infinity are found and named, or skipped with on_nan=skip."""
 
 import dataclasses
 
@@ -10,8 +10,6 @@ import pytest
 from noisejax import data, training
 from tests.training.tiny import dataset, read, rows, train
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 FIELDS = {
     "data__validation": 0.0,
     "training__batch_size": 20,
@@ -21,7 +19,7 @@ FIELDS = {
 
 
 def with_bad(*numbers, value=np.nan):
-    """The data set with pixels that are not finite."""
+    """Return the data set with a pixel set to `value` in the given examples."""
     own = dataset()
     x = own.train_x.copy()
     x[list(numbers), 1, 2] = value
@@ -39,7 +37,7 @@ def with_bad(*numbers, value=np.nan):
     ids=str,
 )
 def test_a_bad_example_stops_at_its_step(tmp_path, fields):
-    """The step is the one that has the example, in the order drawn by hand."""
+    """The error names the step whose batch contains the bad example."""
     order = jax.random.fold_in(jax.random.split(jax.random.key(5), 5)[1], 1)
     position = np.asarray(jax.random.permutation(order, 200)).tolist().index(17)
     match = (
@@ -53,7 +51,7 @@ def test_a_bad_example_stops_at_its_step(tmp_path, fields):
 
 
 def test_the_examples_are_named(tmp_path):
-    """A target that no prediction can explain has no finite likelihood."""
+    """An infinite target has no finite likelihood, and is named."""
     own = data.generate_splicing(test_partition=0)
     y = own.train_y.copy()
     y[7] = np.inf
@@ -69,7 +67,7 @@ def test_the_examples_are_named(tmp_path):
 
 
 def test_a_last_step_that_breaks_parameters_is_named(tmp_path):
-    """Its loss is finite; the parameters after it are not."""
+    """The loss of the last step is finite, but its update is not."""
     own = dataset()
     large = dataclasses.replace(own, train_x=own.train_x.astype(np.float32) * 1e4)
     with pytest.raises(training.TrainingError, match="at step 2 of epoch 1"):
@@ -99,7 +97,7 @@ def test_a_full_memory_says_what_to_reduce(tmp_path, monkeypatch):
 
 
 def test_bad_examples_are_skipped_and_counted(tmp_path):
-    """One example: one step in each epoch, of each seed; all results are finite."""
+    """One bad example skips one step per epoch and seed; results are finite."""
     summary = train(
         tmp_path,
         on=with_bad(17),
@@ -128,7 +126,7 @@ def test_if_every_step_is_bad_training_stops(tmp_path):
 
 
 def test_the_last_good_checkpoint_is_kept(tmp_path):
-    """It resumes to the same message; nothing is lost."""
+    """Resuming the stopped run gives the same error again."""
     fields = {
         "model__activation": "linear",  # relu units would die, and be finite
         "optimizer__schedule": "linear",

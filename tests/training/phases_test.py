@@ -1,4 +1,4 @@
-"""Protocols: patience, retraining, several samples, precision, preprocessing."""
+"""Training protocols: patience, retraining, samples, precision, preprocessing."""
 
 import importlib.util
 
@@ -10,21 +10,19 @@ from noisejax import data, layers, models, training
 from tests.data.synthetic import arrays
 from tests.training.tiny import config, dataset, read, rows, train
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 NOT_LEARNING = {"optimizer__learning_rate": 1e-12, "noise__scheme": "none"}
-"""No epoch is better than the first."""
+"""Fields with which no epoch is better than the first."""
 
 
 def test_patience(tmp_path):
-    """Stops after so many epochs that are no better than the best."""
+    """Training stops after `patience` epochs without improvement."""
     summary = train(tmp_path, training__epochs=9, training__patience=3, **NOT_LEARNING)
     assert {row["epoch"] for row in rows(tmp_path)} == {1, 2, 3, 4}
-    assert summary["best_epoch"] == [4]  # of equals the longest trained
+    assert summary["best_epoch"] == [4]  # the last of equal epochs
 
 
 def test_patience_is_renewed(tmp_path):
-    """By each better epoch: by hand from the validation errors."""
+    """Each better epoch resets the count of epochs without improvement."""
     train(tmp_path, training__epochs=12, training__patience=2)
     errors = [row["error_percent"] for row in rows(tmp_path, split="validation")]
     best, stale, expected = np.inf, 0, 0
@@ -36,8 +34,8 @@ def test_patience_is_renewed(tmp_path):
     assert len(errors) == expected
 
 
-def test_retraining_goes_on_from_the_best_epoch(tmp_path):
-    """On train and validation, further, from the chosen parameters."""
+def test_retraining_starts_from_the_best_epoch(tmp_path):
+    """Retraining on all examples starts from the best parameters."""
     summary = train(
         tmp_path,
         training__retrain_epochs=3,
@@ -50,7 +48,7 @@ def test_retraining_goes_on_from_the_best_epoch(tmp_path):
 
 
 def test_the_mean_of_the_last_half_is_reported(tmp_path):
-    """(Bouthillier et al. 2015, section 5.2.)"""
+    """Bouthillier et al. (2015), section 5.2."""
     summary = train(tmp_path, training__retrain_epochs=4)
     errors = [
         row["error_percent"] for row in rows(tmp_path, phase="retrain", split="test")
@@ -70,7 +68,7 @@ def test_retraining_sees_the_validation_part(tmp_path):
 
 
 def test_mean_gradients(tmp_path):
-    """Of the first step, by hand; training itself stays as it is."""
+    """Gradients of the first step match a loop; measuring does not change training."""
     fields = {
         "noise__scheme": "none",
         "training__batch_size": 160,  # all there are: an epoch is a step
@@ -100,7 +98,7 @@ def test_mean_gradients(tmp_path):
 
 @pytest.mark.parametrize("strategy", ["fold", "vmap", "map", "resample"])
 def test_several_samples(tmp_path, strategy):
-    """The bound improves on one sample's, by effective samples between 1 and S."""
+    """The bound of S samples is tighter than that of one sample."""
     summary = train(
         tmp_path,
         objective__num_samples=4,
@@ -123,7 +121,7 @@ def test_several_samples(tmp_path, strategy):
     ],
 )
 def test_fold_runs_as_vmap_if_that_saves_layers(tmp_path, fields, same):
-    """Layers before the first noise run once; batch statistics stay over all copies."""
+    """fold runs as vmap if layers precede the noise, except with batch norm."""
     hashes = {
         train(
             tmp_path / strategy,
@@ -137,13 +135,13 @@ def test_fold_runs_as_vmap_if_that_saves_layers(tmp_path, fields, same):
     assert (len(hashes) == 1) == same
 
 
-def test_equal_weights_gain_nothing_but_the_mean(tmp_path):
+def test_equal_weights_have_all_samples_effective(tmp_path):
     train(tmp_path, objective__num_samples=4, objective__weighting="equal")
     for row in rows(tmp_path, split="train"):
         assert row["effective_samples"] == pytest.approx(4)
 
 
-def test_one_sample_has_no_such_metrics(tmp_path):
+def test_one_sample_has_no_importance_metrics(tmp_path):
     train(tmp_path, training__epochs=1)
     assert set(rows(tmp_path)[0]) == {
         "phase",
@@ -156,14 +154,14 @@ def test_one_sample_has_no_such_metrics(tmp_path):
 
 
 def test_noise_that_is_off_is_an_error(tmp_path, monkeypatch):
-    """A layer that forgets its noise does not train without it."""
+    """A noise layer that applies no noise stops the training."""
     monkeypatch.setattr(layers.Noise, "__call__", lambda self, x, **_: x)
     with pytest.raises(RuntimeError, match="applied 0 noise samples instead of 2"):
         train(tmp_path)
 
 
 def test_resampling_a_network_that_mixes_examples_is_an_error(tmp_path, monkeypatch):
-    """Checked once before the first step: it would train something else."""
+    """Independence of examples is checked before the first step."""
     call = models.MLP.__call__
 
     def mixed(self, x, *, train):
@@ -178,7 +176,7 @@ def test_resampling_a_network_that_mixes_examples_is_an_error(tmp_path, monkeypa
 
 
 def test_bfloat16_products(tmp_path):
-    """Parameters and results stay float32; the numbers change a little."""
+    """bfloat16 products change the results a little."""
     low = train(tmp_path / "low", training__precision="bfloat16")
     full = train(tmp_path / "full")
     assert low["params_sha256"] != full["params_sha256"]
@@ -188,7 +186,7 @@ def test_bfloat16_products(tmp_path):
 
 @pytest.mark.parametrize("inverted", [False, True])
 def test_preprocessing(tmp_path, inverted):
-    """Done before the first epoch, behind the inversion: the same as by hand."""
+    """Preprocessing follows the inversion and precedes the first epoch."""
     steps = {"data__preprocess": ("standardise", "pca"), "data__components": 9}
     asked = train(tmp_path / "asked", data__inverted=inverted, **steps)
     own = dataset()
@@ -203,7 +201,7 @@ def test_preprocessing(tmp_path, inverted):
     assert asked["num_parameters"] == 9 * 8 + 8 + 8 * 3 + 3
 
 
-def test_an_autoencoder_is_judged_by_its_reconstruction(tmp_path):
+def test_an_autoencoder_reports_its_reconstruction_error(tmp_path):
     summary = train(
         tmp_path,
         model__name="autoencoder",
@@ -216,7 +214,7 @@ def test_an_autoencoder_is_judged_by_its_reconstruction(tmp_path):
 
 
 def test_images_with_augmentation(tmp_path):
-    """Other examples, the same parameters to begin with: the loss changes a little."""
+    """Augmentation changes the examples, and so the loss a little."""
     own = arrays(shape=(6, 6, 1))
     y_train, y_test = (own[f"y_{part}"].astype(np.int32) for part in ("train", "test"))
     images = data.Dataset("own", own["x_train"], y_train, own["x_test"], y_test, 3)
@@ -237,7 +235,7 @@ def test_images_with_augmentation(tmp_path):
 @pytest.mark.skipif(
     importlib.util.find_spec("tensorboardX") is not None, reason="it is installed"
 )
-def test_tensorboard_is_asked_for_by_its_name(tmp_path):
+def test_tensorboard_that_is_missing_is_named(tmp_path):
     with pytest.raises(ValueError, match=r"pip install 'noisejax\[tensorboard\]'"):
         train(tmp_path, training__tensorboard=True)
     assert not (tmp_path / "config.json").exists()
@@ -250,7 +248,7 @@ def test_event_files(tmp_path):
 
 
 def test_metric_writers_receive_the_rows_of_the_log(tmp_path):
-    """Each epoch once; a resumed run goes on, and a writer that fails costs nothing."""
+    """Each writer gets each row once; a writer that fails does not stop the run."""
     seen, closed = [], []
 
     class Tracker:
@@ -287,7 +285,7 @@ def test_a_metric_writer_must_be_a_function(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_metrics_that_are_damaged_are_said_so(tmp_path):
+def test_damaged_metrics_are_reported(tmp_path):
     train(tmp_path, training__epochs=1)
     path = tmp_path / "metrics.jsonl"
     path.write_text(path.read_text() + "{half a")

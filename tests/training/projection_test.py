@@ -1,4 +1,4 @@
-"""Training on back-projected inputs: rounds of an epoch on x and one on each x*."""
+"""Train on back-projected inputs: a round is an epoch on x and one on each x*."""
 
 import jax
 import numpy as np
@@ -7,8 +7,6 @@ import pytest
 from noisejax import backprojection, objectives, training
 from tests.training.stopping import train_in_pieces
 from tests.training.tiny import config, dataset, rows, train
-
-QUICK = pytest.mark.usefixtures("quick_compilation")
 
 FIELDS = {
     "training__mode": "back_projection",
@@ -25,19 +23,19 @@ def run(tmp_path_factory):
 
 
 def test_rows_are_per_round(run):
-    """Two epochs a round: measured after each round, at its last epoch."""
+    """A round has two epochs, and is measured after the second one."""
     assert [row["epoch"] for row in rows(run[0], split="test", phase="train")] == [2, 4]
     assert [row["epoch"] for row in rows(run[0], split="test", phase="retrain")] == [2]
 
 
 def test_residuals_are_measured(run):
-    """On average x* is nearer to what was asked for than x is."""
+    """On average, x* is closer to the targets than x is."""
     for row in rows(run[0], split="train"):
         assert 0 < row["residual_after"] < row["residual_before"]
     assert "residual_after" not in rows(run[0], split="test")[0]
 
 
-def test_seconds_apart(run):
+def test_seconds_of_projecting_and_training_add_up(run):
     _, summary = run
     assert 0 < summary["seconds_projecting"] < summary["seconds"]
     total = summary["seconds_projecting"] + summary["seconds_training"]
@@ -46,7 +44,7 @@ def test_seconds_apart(run):
 
 @pytest.mark.parametrize("pieces", [(1,), (2,)], ids=str)
 def test_in_pieces(run, tmp_path, monkeypatch, pieces):
-    """x* are found again: nothing of them is kept."""
+    """A resumed run recomputes x*, which checkpoints do not store."""
     summary = train_in_pieces(
         monkeypatch, tmp_path, pieces, training__retrain_epochs=2, **FIELDS
     )
@@ -82,7 +80,6 @@ def test_epochs_are_whole_rounds(tmp_path, fields, match):
     assert not (tmp_path / "config.json").exists()
 
 
-@QUICK
 @pytest.mark.parametrize(
     "fields",
     [
@@ -101,9 +98,8 @@ def test_methods(tmp_path, fields):
     assert row["residual_after"] < row["residual_before"]
 
 
-@QUICK
 def test_each_layer_by_itself(tmp_path):
-    """An epoch on x and one for each hidden layer."""
+    """A round is an epoch on x and one for each hidden layer."""
     train(
         tmp_path,
         **{**FIELDS, "training__epochs": 3},
@@ -113,8 +109,7 @@ def test_each_layer_by_itself(tmp_path):
     assert [row["epoch"] for row in rows(tmp_path, split="test")] == [3]
 
 
-@QUICK
-def test_steps_that_are_too_long_are_said_so(tmp_path):
+def test_diverging_steps_are_an_error(tmp_path):
     with pytest.raises(training.TrainingError, match=r"x\* diverged for \d+ of 160"):
         train(
             tmp_path,
@@ -126,7 +121,7 @@ def test_steps_that_are_too_long_are_said_so(tmp_path):
 
 
 def test_a_round_is_its_transcription(tmp_path):
-    """x* by hand, then a step on all x and one on all x*, of the noise-free network."""
+    """A round computes x*, then takes a noise-free step on x and one on x*."""
     fields = {
         **FIELDS,
         "training__epochs": 2,
@@ -176,5 +171,7 @@ def test_a_round_is_its_transcription(tmp_path):
         np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
     [row] = rows(tmp_path, split="train")
     before = done.residual_before[0, :200]
-    before = before[np.isfinite(before)]  # some have no target other than 0
+    before = before[
+        np.isfinite(before)
+    ]  # examples whose targets are all 0 have no residual
     assert row["residual_before"] == pytest.approx(float(before.mean()), rel=1e-3)

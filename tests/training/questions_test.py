@@ -1,4 +1,4 @@
-"""Training on questions: loss, error and VQA's accuracies by hand."""
+"""Training on questions: loss, error and VQA accuracies against loops."""
 
 import itertools
 
@@ -47,7 +47,7 @@ def test_the_reported_loss_and_error_are_loops_over_questions(run):
     assert error == pytest.approx([np.mean(errors)], rel=1e-5)
 
 
-def test_the_network_without_the_image_does_not_see_it(tmp_path):
+def test_the_question_lstm_ignores_the_image(tmp_path):
     blind = config()
     blind.model.name, blind.training.epochs = "question_lstm", 1
     dataset = data.generate("questions", num_train=60, num_test=40)
@@ -63,7 +63,7 @@ def test_the_network_without_the_image_does_not_see_it(tmp_path):
 
 
 def test_answers_are_scored_by_type(run):
-    """The generated people give the right answer eight times, another one twice."""
+    """Of ten generated answers eight are right and two are equal wrong ones."""
     model = evaluators.from_run(run)
     measured, failed = reproduce.measure(["answers"], run)
     assert not failed
@@ -90,14 +90,14 @@ def test_answers_are_scored_by_type(run):
     assert numbers["answer_percent/all"] == pytest.approx(100 * np.mean(right))
 
 
-def test_diagnose_says_what_is_not_measured(run):
+def test_diagnose_names_skipped_measurements(run):
     report = evaluators.measure_all(evaluators.from_run(run), progress=False)
     assert "failed" not in report
     assert "answers are scored" in report["skipped"]["error"]
 
 
 def transcription(answer, people):
-    """VQA's accuracy by its words: every subset of nine of the ten people."""
+    """Average min(count / 3, 1) over all subsets of nine of the ten people."""
     subsets = itertools.combinations(people, len(people) - 1)
     return np.mean([min(subset.count(answer) / 3, 1) for subset in subsets])
 

@@ -1,4 +1,4 @@
-"""A run that was stopped and resumed is the undisturbed run, bit for bit."""
+"""A run that was stopped and resumed equals an uninterrupted run, bit for bit."""
 
 import dataclasses
 import errno
@@ -43,16 +43,14 @@ def same(summary, other):
 
 
 PIECES = {
-    "epochs": (0, (1, 2)),
-    "phases": (0, (3, 2)),
+    "epochs": (0, (1, 2, 2)),
     "steps": (3, (1, 2, 4, 1)),
-    "every step": (1, (9, 1, 30)),
 }
 
 
 @pytest.mark.parametrize(("steps", "pieces"), PIECES.values(), ids=PIECES.keys())
 def test_in_pieces(whole, tmp_path, monkeypatch, steps, pieces):
-    """Stopped in each phase, between them, and within epochs."""
+    """Runs are stopped in each phase, between the phases, and within epochs."""
     fields = {**FIELDS, "training__checkpoint_steps": steps}
     summary = train_in_pieces(monkeypatch, tmp_path, pieces, **fields)
     same(summary, whole[1])
@@ -61,14 +59,14 @@ def test_in_pieces(whole, tmp_path, monkeypatch, steps, pieces):
 
 
 def test_scanned_steps_resume_bit_for_bit(tmp_path, monkeypatch):
-    """Calls of a resumed epoch begin where those of an undisturbed one do."""
+    """A resumed epoch starts its compiled calls at the same steps."""
     fields = {"training__steps_per_call": 3, "training__checkpoint_steps": 2}
     expected = train(tmp_path / "whole", **fields)
     same(train_in_pieces(monkeypatch, tmp_path / "run", (1, 2), **fields), expected)
 
 
-def test_seeds_that_have_stopped_stay_as_they_are(tmp_path, monkeypatch):
-    """Also if a checkpoint is saved within an epoch after they have stopped."""
+def test_stopped_seeds_do_not_change(tmp_path, monkeypatch):
+    """A checkpoint within a later epoch does not change stopped seeds."""
     fields = {
         "training__num_seeds": 3,
         "training__patience": 1,
@@ -80,7 +78,7 @@ def test_seeds_that_have_stopped_stay_as_they_are(tmp_path, monkeypatch):
 
 
 def test_sigterm_saves_the_next_step(tmp_path, monkeypatch):
-    """A signal while step 3 is saved; afterwards signals do what they did."""
+    """The signal is sent while step 3 is saved; the old handler is restored."""
     before = signal.getsignal(signal.SIGTERM)
     stop_at_save(monkeypatch, 1)
     message = "stopped by SIGTERM after step 4 of epoch 1; continue with --resume"
@@ -114,7 +112,7 @@ def test_a_run_is_not_overwritten(whole):
 
 
 @pytest.mark.parametrize("name", ["metrics.jsonl", "summary.json", "checkpoints"])
-def test_nor_is_a_part_of_one(tmp_path, name):
+def test_a_part_of_a_run_is_not_overwritten(tmp_path, name):
     (tmp_path / name).write_text("mine")
     with pytest.raises(ValueError, match=rf"holds a run already \({name}\)"):
         train(tmp_path)
@@ -195,8 +193,8 @@ def test_a_folder_that_cannot_be_written(tmp_path):
         train(tmp_path / "file" / "run")
 
 
-def test_a_finished_run_is_made_longer(tmp_path):
-    """Without a schedule it ends as a run that was as long from the start."""
+def test_a_finished_run_can_be_extended(tmp_path):
+    """Without a schedule, the extended run equals a run of the full length."""
     fields = {"optimizer__schedule": "constant", "training__num_seeds": 2}
     train(tmp_path / "a", training__epochs=2, **fields)
     longer = train(tmp_path / "a", resume=True, training__epochs=4, **fields)
@@ -216,8 +214,8 @@ def test_a_finished_run_is_made_longer(tmp_path):
         ({"training__retrain_epochs": 1}, "training.retrain_epochs=1"),
     ],
 )
-def test_a_run_with_a_schedule_is_not_made_longer(tmp_path, fields, named):
-    """Its first epochs would have been others; nothing is lost."""
+def test_a_run_with_a_schedule_is_not_extended(tmp_path, fields, named):
+    """A schedule depends on the length; the refused call leaves the run intact."""
     fields = {"optimizer__schedule": "constant", **fields}
     done = train(tmp_path, training__epochs=2, **fields)
     with pytest.raises(ValueError, match=named):
@@ -225,7 +223,7 @@ def test_a_run_with_a_schedule_is_not_made_longer(tmp_path, fields, named):
     assert train(tmp_path, resume=True, training__epochs=2, **fields) == done
 
 
-def test_a_run_is_not_made_shorter(tmp_path):
+def test_a_run_is_not_shortened(tmp_path):
     fields = {"optimizer__schedule": "constant"}
     train(tmp_path, training__epochs=2, **fields)
     with pytest.raises(ValueError, match="training.epochs is 2 there and 1 here"):
@@ -233,7 +231,7 @@ def test_a_run_is_not_made_shorter(tmp_path):
 
 
 def test_relative_paths_are_recorded_as_absolute(tmp_path, monkeypatch):
-    """A run is found again from another working directory."""
+    """The run can be loaded from another working directory."""
     own = dataset()
     np.savez(
         tmp_path / "own.npz",

@@ -1,4 +1,4 @@
-"""What a run leaves in its folder, and that it is the same however it was made."""
+"""Files of a run directory, and reproducibility of a run."""
 
 import json
 import math
@@ -71,7 +71,7 @@ def test_rows_are_strict_json(run):
 
 
 def test_the_reported_epoch_is_the_chosen_one(run):
-    """Chosen by validation error, of equals the later."""
+    """The epoch has the lowest validation error, and is the last of equal ones."""
     folder, summary = run
     judged = rows(folder, split="validation")
     best = min(judged, key=lambda row: (row["error_percent"], -row["epoch"]))
@@ -97,7 +97,7 @@ def test_the_same_again(run, tmp_path):
 
 
 def test_it_can_be_read_back(run, tmp_path):
-    """The network of the summary: the same test error, by hand."""
+    """The loaded network has the test error of the summary."""
     np.savez(
         tmp_path / "own.npz",
         x_train=dataset().train_x,
@@ -155,8 +155,8 @@ def test_pixels_are_scaled_to_one(tmp_path):
         np.testing.assert_allclose(a[part]["mean"], b[part]["mean"], rtol=1e-4)
 
 
-def test_shifts_have_a_learning_rate_of_their_own(tmp_path):
-    """After one step of plain SGD the shifts have moved by the given multiple."""
+def test_shift_rate_scales_the_step_of_shifts(tmp_path):
+    """One step of SGD moves shifts by `shift_rate` times the usual step."""
     fields = {
         "noise__shift": "both",
         "data__validation": 0.0,

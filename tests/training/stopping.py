@@ -1,4 +1,4 @@
-"""Stop runs by SIGTERM, at chosen checkpoints."""
+"""Helpers that stop runs by SIGTERM at chosen checkpoints."""
 
 import itertools
 import os
@@ -25,7 +25,7 @@ def stop_at_save(monkeypatch, number):
 
 
 def train_in_pieces(monkeypatch, workdir, pieces, **options):
-    """Train with stops, each after as many checkpoints as `pieces` says."""
+    """Train in several pieces; piece i ends after `pieces[i]` checkpoints."""
     for number in pieces:
         with monkeypatch.context() as patch:
             stop_at_save(patch, number)

@@ -1,4 +1,4 @@
-"""Examples that stay on the host: when, and how many of them are on the device."""
+"""Streaming: when examples stay on the host, and how many are on the device."""
 
 import subprocess
 import sys
@@ -15,7 +15,7 @@ STREAM = {"data__stream": "stream"}
 
 
 def test_augmented_pixels(tmp_path):
-    """Bit for bit as resident ones."""
+    """Streamed and resident examples are augmented identically."""
     fields = {"data__augment": True, "training__epochs": 1}
     own = dataset(pixels=True)
     larger = type(own)(
@@ -39,7 +39,7 @@ def test_a_stopped_run_resumes_with_the_same_batches(tmp_path, monkeypatch):
         assert found[key] == whole[key]
 
 
-def test_a_run_may_resume_with_examples_elsewhere(tmp_path, monkeypatch):
+def test_a_resident_run_may_resume_as_a_stream(tmp_path, monkeypatch):
     expected = train(tmp_path / "whole")
     with monkeypatch.context() as patch, pytest.raises(training.TrainingStopped):
         stop_at_save(patch, 1)
@@ -49,7 +49,7 @@ def test_a_run_may_resume_with_examples_elsewhere(tmp_path, monkeypatch):
 
 
 def test_few_batches_are_on_the_device(tmp_path, monkeypatch):
-    """Never all examples, and few of 40 batches [(seeds,) steps, batch, ...]."""
+    """The device holds at most 12 of 40 batches [(seeds,) steps, batch, ...]."""
     put, counts, shapes = jax.device_put, [], set()
     before = jax.live_arrays()  # of other tests; kept, so that no identity is reused
     others = {id(array) for array in before}
@@ -69,7 +69,7 @@ def test_few_batches_are_on_the_device(tmp_path, monkeypatch):
 
 
 class Device:
-    """Reports its memory."""
+    """A device that reports the given memory limit."""
 
     platform = "cpu"
 
@@ -92,7 +92,7 @@ class Device:
     ids=str,
 )
 def test_large_examples_stay_on_the_host(tmp_path, monkeypatch, limit, fields, streams):
-    """16,640 bytes of examples; half of the memory is the limit."""
+    """The 16,640 bytes of examples are streamed if they exceed half of the memory."""
     train(tmp_path, training__epochs=1)
     monkeypatch.setattr(jax, "local_devices", lambda: [Device(limit)])
     own = dataset()

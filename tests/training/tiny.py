@@ -1,4 +1,4 @@
-"""Runs that take no time: few examples of few pixels, few units."""
+"""Tiny training runs: few examples, few pixels, few units."""
 
 import json
 import pathlib
@@ -18,7 +18,7 @@ FIELDS = {
 
 
 def dataset(pixels=False):
-    """200 training and 60 test examples of 4 x 4 pixels, 3 classes."""
+    """Return 200 training and 60 test examples of 4 x 4 pixels in 3 classes."""
     own = arrays()
     x_train, x_test = own["x_train"], own["x_test"]
     if pixels:
@@ -30,7 +30,7 @@ def dataset(pixels=False):
 
 
 def config(**fields):
-    """A configuration; fields as section__field=value."""
+    """Return a small configuration, changed by section__field=value."""
     values = training.Config()
     changes = {name.replace("__", "."): value for name, value in fields.items()}
     for path, value in {**FIELDS, **changes}.items():
@@ -41,17 +41,17 @@ def config(**fields):
 
 
 def train(workdir, *, resume=False, on=None, **fields):
-    """Trains on the small data set."""
+    """Train on the small data set, or on the data set `on`."""
     examples = dataset() if on is None else on
     return training.train(config(**fields), workdir, resume=resume, dataset=examples)
 
 
 def rows(workdir, **wanted):
-    """Rows of a run's metrics, those that have what is wanted."""
+    """Return the rows of metrics that have the wanted values."""
     found = training.read_metrics(pathlib.Path(workdir) / "metrics.jsonl")
     return [row for row in found if wanted.items() <= row.items()]
 
 
 def read(workdir, name):
-    """A JSON file of a run."""
+    """Read a JSON file of a run directory."""
     return json.loads((pathlib.Path(workdir) / name).read_text())
