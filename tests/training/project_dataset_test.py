@@ -106,7 +106,7 @@ def test_bad_input(x, options, error, match):
 
 
 def test_targets_that_do_not_match():
-    with pytest.raises(ValueError, match="2 for these features, got 1"):
+    with pytest.raises(ValueError, match="got 1 for 2 layers"):
         training.project_dataset(
             features_fn,
             W,
