@@ -84,7 +84,7 @@ def test_the_table(projected):
         (("--learning_rates=a",), "--learning_rates must be numbers"),
         (
             ("--method=gradient_descent", "--learning_rates=3"),
-            "a learning rate per layer, 2 for",
+            "one learning rate per layer, here 2",
         ),
         (("--seed=7",), "trained the seeds 0; got seed 7"),
     ],
