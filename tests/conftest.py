@@ -25,7 +25,6 @@ QUICKLY_COMPILED = {
     "layers",
     "models",
     "reproduce",
-    "training",
     "benchmarks_test",
     "notebooks_test",
 }

@@ -38,9 +38,9 @@ def load_npz(path: str | pathlib.Path) -> Dataset | RealTargets:
     path = pathlib.Path(path)
     arrays = read_arrays(path, KEYS, needed=KEYS)
     x_train, y_train, x_test, y_test = (arrays[key] for key in KEYS)
-    parts = _as_examples(x_train), y_train, _as_examples(x_test), y_test
+    x_train, x_test = _as_examples(x_train), _as_examples(x_test)
     if _are_real(y_train) and _are_real(y_test):
-        made = make_real_targets(str(path), *parts)
+        made = make_real_targets(str(path), x_train, y_train, x_test, y_test)
         return dataclasses.replace(made, name=path.stem)
     for name, y in (("y_train", y_train), ("y_test", y_test)):
         if not np.issubdtype(y.dtype, np.integer):
@@ -65,9 +65,9 @@ def load_npz(path: str | pathlib.Path) -> Dataset | RealTargets:
         )
     dataset = Dataset(
         path.stem,
-        parts[0],
+        x_train,
         y_train.astype(np.int32),
-        parts[2],
+        x_test,
         y_test.astype(np.int32),
         num_classes,
     )

@@ -59,6 +59,40 @@ class RealTargets:
         """
         return self.mean + np.float32(self.scale) * np.asarray(outputs)
 
+    def with_scale(
+        self, mean: Float[np.ndarray, " outputs"], scale: float
+    ) -> "RealTargets":
+        """Centre and scale the targets like those of another data set.
+
+        A trained network predicts targets with the scale of its training data.
+
+        Args:
+          mean: mean of the targets of the other data set, [K].
+          scale: scale of the targets of the other data set.
+
+        Raises:
+          ValueError: the data sets have different numbers of outputs.
+
+        Example:
+          >>> import numpy as np
+          >>> from noisejax import data
+          >>> x, y = np.ones((2, 3), np.float32), np.array([0.0, 10.0])
+          >>> dataset = data.make_real_targets("sensor", x, y, x, y)
+          >>> dataset.with_scale(np.zeros(1), 2.0).test_y.ravel().tolist()
+          [0.0, 5.0]
+        """
+        mean = np.asarray(mean, np.float32)
+        if mean.shape != self.mean.shape:
+            raise ValueError(
+                f"{self.name} has {len(self.mean)} outputs, and the mean is of shape "
+                f"{mean.shape}; data sets of one network need equal outputs"
+            )
+        scaled = {
+            name: (self.to_units(getattr(self, name)) - mean) / np.float32(scale)
+            for name in ("train_y", "test_y")
+        }
+        return dataclasses.replace(self, mean=mean, scale=float(scale), **scaled)
+
 
 def make_real_targets(
     name: str,
@@ -88,6 +122,7 @@ def make_real_targets(
       >>> dataset.train_y.ravel().tolist(), dataset.mean.tolist(), dataset.scale
       ([-1.0, 1.0], [5.0], 5.0)
     """
+    check_examples(name, train_x, test_x)
     targets = {}
     for part, x, y in (("train", train_x, train_y), ("test", test_x, test_y)):
         y = y[:, None] if y.ndim == 1 else y
@@ -107,7 +142,6 @@ def make_real_targets(
                 f"{name}: {part} target {row} is NaN or infinite; clean the data"
             )
         targets[part] = y.astype(np.float64)
-    check_examples(name, train_x, test_x)
     outputs = [y.shape[1] for y in targets.values()]
     if outputs[0] != outputs[1]:
         raise ValueError(

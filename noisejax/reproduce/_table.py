@@ -206,6 +206,8 @@ def commands(
 ) -> list[str]:
     """Return the commands that reproduce a table, one for each number of seeds.
 
+    Rows run by an earlier definition are omitted, because no command reproduces them.
+
     Args:
       experiment: experiment with the rows.
       scale: scale of the results.
@@ -215,6 +217,7 @@ def commands(
     num_seeds: Mapping[str, int] = {
         r["row"]: r["config"].get("training", {}).get("num_seeds", usual)
         for r in results
+        if not earlier_settings(experiment, scale, r)
     }
     names = [row.name for row in experiment.rows if row.name in num_seeds]
     expected = {row.name for row in find_rows(experiment, scale)}

@@ -7,6 +7,7 @@ its local devices.
 
 import dataclasses
 import functools
+import operator
 from collections.abc import Iterator, Sequence
 
 import jax
@@ -195,7 +196,7 @@ def read_rows(
 @functools.partial(jax.jit, static_argnums=(3, 4, 5))
 def _take(arrays, rows, first, count, by_seed, sharding):
     chosen = lax.dynamic_slice_in_dim(rows, first, count, axis=rows.ndim - 2)
-    take = lambda array, index: array[index]  # noqa: E731
+    take = operator.getitem
     if by_seed and rows.ndim > 2:
         take = jax.vmap(take)
     batch = tuple(take(array, chosen) for array in arrays)
@@ -234,7 +235,8 @@ class _Source:
             if self._sharding is None:
                 return jax.device_put(array[rows])
             shape = rows.shape + array.shape[1:]
-            read = lambda index: array[rows[index[: rows.ndim]]]  # noqa: E731
-            return jax.make_array_from_callback(shape, self._sharding, read)
+            return jax.make_array_from_callback(
+                shape, self._sharding, lambda index: array[rows[index[: rows.ndim]]]
+            )
 
         return tuple(put(array) for array in self._arrays)

@@ -287,4 +287,7 @@ def describe_dataset(dataset: data.AnyDataset) -> dict[str, Any]:
             checksum = zlib.crc32(np.ascontiguousarray(array))
             kind = f"{array.dtype}{list(array.shape)}"
             described[field.name] = f"{kind} crc32 {checksum:08x}"
+    if isinstance(dataset, data.RealTargets):
+        described["target_mean"] = dataset.mean.tolist()
+        described["target_scale"] = dataset.scale
     return described

@@ -198,6 +198,9 @@ def _find_dataset(
                 "Restore them, or pass other data as `dataset`"
             ) from error
         logging.warning("%s was trained on other data: %s", path, error)
+    if isinstance(dataset, data.RealTargets) and "target_scale" in described:
+        mean, scale = described["target_mean"], described["target_scale"]
+        return dataset.with_scale(mean, scale)
     return dataset
 
 

@@ -1,4 +1,4 @@
-"""Sections of a configuration that describe the data, the network and its noise."""
+"""Fields of a configuration, and the sections on data, network and noise."""
 
 import dataclasses
 import math

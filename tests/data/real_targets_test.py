@@ -47,6 +47,7 @@ BAD = {
     "few": ({"y_train": Y[:-1]}, "200 examples and 199 targets"),
     "axes": ({"y_train": Y[:, None, None]}, r"\[N\] or \[N, outputs\]"),
     "outputs": ({"y_train": targets(200, (2,))}, "2 outputs, test targets 1"),
+    "scalar examples": ({"x_train": np.float32(1)}, "one row per example"),
     "examples": (
         {"x_train": np.full((200, 3), np.nan, np.float32)},
         "train example 0 holds NaN",

@@ -191,7 +191,7 @@ TOGETHER = {
     ),
     "a rate that 8 bits round away": (
         {"noise.bits": 8, "noise.hidden_rate": 0.001},
-        "rounds to 0 with 8 random bits.*[Uu]se bits=32",
+        "rounds to 0 with 8 random bits.*Use bits=32",
     ),
     "a negative deviation": (
         {"noise.scheme": "gaussian_noise", "noise.hidden_rate": -1.0},

@@ -10,6 +10,8 @@ from noisejax import data, training
 from tests.training.stopping import train_in_pieces
 from tests.training.tiny import dataset, rows, train
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 VIT = {
     "model__name": "vit",
     "model__blocks": 1,

@@ -28,6 +28,8 @@ def save(path, scale=1.0):
 
 STEPS = {
     "none": {},
+    "inverted": {"data__inverted": True},
+    "standardised": {"data__preprocess": ("standardise",)},
     "whitened": {"data__preprocess": ("gcn", "zca"), "data__inverted": True},
     "components": {"data__preprocess": ("pca",), "data__components": 5},
 }

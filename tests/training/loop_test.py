@@ -85,7 +85,7 @@ def test_streamed_examples_change_nothing(tmp_path):
 
 @pytest.mark.parametrize(
     "fields",
-    [{"training__microbatches": 4}, {"training__retrain_epochs": 2}],
+    [{}, {"training__microbatches": 4}, {"training__retrain_epochs": 2}],
     ids=str,
 )
 def test_seeds_at_once_are_those_seeds_alone(tmp_path, fields):

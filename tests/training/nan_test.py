@@ -10,6 +10,8 @@ import pytest
 from noisejax import data, training
 from tests.training.tiny import dataset, read, rows, train
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 FIELDS = {
     "data__validation": 0.0,
     "training__batch_size": 20,

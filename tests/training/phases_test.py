@@ -10,6 +10,8 @@ from noisejax import data, layers, models, training
 from tests.data.synthetic import arrays
 from tests.training.tiny import config, dataset, read, rows, train
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 NOT_LEARNING = {"optimizer__learning_rate": 1e-12, "noise__scheme": "none"}
 """Fields with which no epoch is better than the first."""
 

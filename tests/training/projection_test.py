@@ -8,6 +8,8 @@ from noisejax import backprojection, objectives, training
 from tests.training.stopping import train_in_pieces
 from tests.training.tiny import config, dataset, rows, train
 
+QUICK = pytest.mark.usefixtures("quick_compilation")
+
 FIELDS = {
     "training__mode": "back_projection",
     "training__epochs": 4,
@@ -80,6 +82,7 @@ def test_epochs_are_whole_rounds(tmp_path, fields, match):
     assert not (tmp_path / "config.json").exists()
 
 
+@QUICK
 @pytest.mark.parametrize(
     "fields",
     [
@@ -98,6 +101,7 @@ def test_methods(tmp_path, fields):
     assert row["residual_after"] < row["residual_before"]
 
 
+@QUICK
 def test_each_layer_by_itself(tmp_path):
     """A round is an epoch on x and one for each hidden layer."""
     train(
@@ -109,6 +113,7 @@ def test_each_layer_by_itself(tmp_path):
     assert [row["epoch"] for row in rows(tmp_path, split="test")] == [3]
 
 
+@QUICK
 def test_diverging_steps_are_an_error(tmp_path):
     with pytest.raises(training.TrainingError, match=r"x\* diverged for \d+ of 160"):
         train(
@@ -171,7 +176,6 @@ def test_a_round_is_its_transcription(tmp_path):
         np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
     [row] = rows(tmp_path, split="train")
     before = done.residual_before[0, :200]
-    before = before[
-        np.isfinite(before)
-    ]  # examples whose targets are all 0 have no residual
+    # Examples whose targets are all 0 have no residual.
+    before = before[np.isfinite(before)]
     assert row["residual_before"] == pytest.approx(float(before.mean()), rel=1e-3)

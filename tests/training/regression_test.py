@@ -61,6 +61,18 @@ def test_the_error_is_the_squared_error_in_variances(run, dataset):
     )
 
 
+def test_other_data_have_the_scale_of_the_training_data(run, dataset):
+    x, y = dataset.test_x, dataset.to_units(dataset.test_y)
+    other = data.make_real_targets("other", x[:50], 3 * y[:50], x[50:], y[50:])
+    found = training.load_run(run[1].path, dataset=other)
+    np.testing.assert_allclose(found.dataset.to_units(found.test.y), y[50:], rtol=1e-5)
+    np.testing.assert_allclose(found.test.y, dataset.test_y[50:], rtol=1e-3, atol=1e-4)
+    with pytest.raises(ValueError, match="other has 2 outputs"):
+        two = np.repeat(y, 2, axis=1)
+        other = data.make_real_targets("other", x, two, x, two)
+        training.load_run(run[1].path, dataset=other)
+
+
 def test_measurements_know_real_targets(run):
     _, trained = run
     found = evaluators.measure_all(evaluators.from_run(trained), progress=False)

@@ -43,8 +43,10 @@ def same(summary, other):
 
 
 PIECES = {
-    "epochs": (0, (1, 2, 2)),
+    "epochs": (0, (1, 2)),
+    "phases": (0, (3, 2)),
     "steps": (3, (1, 2, 4, 1)),
+    "every step": (1, (9, 1, 30)),
 }
 
 
