@@ -234,9 +234,11 @@ class _Source:
         def put(array):
             if self._sharding is None:
                 return jax.device_put(array[rows])
+
+            def read(index):
+                return array[rows[index[: rows.ndim]]]
+
             shape = rows.shape + array.shape[1:]
-            return jax.make_array_from_callback(
-                shape, self._sharding, lambda index: array[rows[index[: rows.ndim]]]
-            )
+            return jax.make_array_from_callback(shape, self._sharding, read)
 
         return tuple(put(array) for array in self._arrays)
