@@ -271,7 +271,7 @@ def _steps() -> Iterator[Program]:
     networks = {
         "step, WRN-28-10, bfloat16": {
             "no noise": wide,
-            "dropout": wide.clone(hidden_noise=(drop,) * wide.num_hidden_places),
+            "dropout": wide.clone(hidden_noise=(drop,) * wide.num_hidden_sites),
         },
         "step, ViT of 6 blocks, bfloat16": {"no noise": vit, "dropout": noisy_vit},
     }

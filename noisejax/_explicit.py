@@ -56,7 +56,9 @@ def explicit_sharding(x: Array, *spec: Any) -> NamedSharding | None:
     return NamedSharding(sharding.mesh, PartitionSpec(*spec))
 
 
-def lay(tree: PyTree[Array], sharding: NamedSharding | None) -> PyTree[Array]:
+def apply_sharding(
+    tree: PyTree[Array], sharding: NamedSharding | None
+) -> PyTree[Array]:
     """Reshard the arrays; if `sharding` is None, return the arrays unchanged."""
     if sharding is None:
         return tree
@@ -65,4 +67,4 @@ def lay(tree: PyTree[Array], sharding: NamedSharding | None) -> PyTree[Array]:
 
 def gather(x: Array) -> Array:
     """Replicate `x` over the Explicit axes of its mesh."""
-    return lay(x, explicit_sharding(x))
+    return apply_sharding(x, explicit_sharding(x))

@@ -157,13 +157,13 @@ class Preconditioned(Guarded):
     def check(self, num_layers, shape):
         if self.setup is None:
             return
-        made_for = self.setup.layer_weights.shape[0], self.setup.shape
-        if made_for != (num_layers, shape):
+        prepared_for = self.setup.layer_weights.shape[0], self.setup.shape
+        if prepared_for != (num_layers, shape):
             raise ValueError(
                 "the set-up of preconditioned(setup) must be for the same network and "
-                f"input: it is for {made_for[0]} layers and examples of shape "
-                f"{made_for[1]}, got {num_layers} layers and {shape}. Build another "
-                "with preconditioner(features_fn, params, x_sample)"
+                f"input: it is for {prepared_for[0]} layers and examples of shape "
+                f"{prepared_for[1]}, got {num_layers} layers and {shape}. Build "
+                "another with preconditioner(features_fn, params, x_sample)"
             )
 
     def prepare(self, objective, x):
@@ -181,8 +181,8 @@ class Preconditioned(Guarded):
         # If the layer weights differ from those of the set-up, the curvature is larger
         # by at most this factor.
         dtype = first.x.dtype
-        made_for = jnp.ones(1, dtype) if self.part else self.setup.layer_weights
-        ratios = objective.weights / made_for.astype(dtype)
+        prepared_weights = jnp.ones(1, dtype) if self.part else self.setup.layer_weights
+        ratios = objective.weights / prepared_weights.astype(dtype)
         larger = jnp.max(jnp.where(objective.weights > 0, ratios, 0))
         step = self.setup.steps[self.part] / jnp.where(larger > 0, larger, 1)
         return jnp.broadcast_to(step.astype(dtype), first.x.shape[:1])

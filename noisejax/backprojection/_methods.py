@@ -12,7 +12,7 @@ import numpy as np
 from jax import numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from noisejax._explicit import explicit_sharding, explicit_spec, lay
+from noisejax._explicit import apply_sharding, explicit_sharding, explicit_spec
 from noisejax.backprojection._objective import Objective
 
 
@@ -161,7 +161,9 @@ class FromOptax(Method):
 
     def start(self, objective, first):
         state = jax.vmap(self.tx.init)(first.x)
-        return lay(state, explicit_sharding(first.x, explicit_spec(first.x)[0]))
+        return apply_sharding(
+            state, explicit_sharding(first.x, explicit_spec(first.x)[0])
+        )
 
     def update(self, state, point, objective, box):
         accepted = _extra_arguments(self.tx)

@@ -14,8 +14,8 @@ from noisejax.evaluators._diagnose import draw_page as draw_page
 from noisejax.evaluators._diagnose import measure_all as measure_all
 from noisejax.evaluators._gradients import information as information
 from noisejax.evaluators._layers import from_run as from_run
-from noisejax.evaluators._measurement import Amounts as Amounts
 from noisejax.evaluators._measurement import Drawing as Drawing
+from noisejax.evaluators._measurement import SampleSizes as SampleSizes
 from noisejax.evaluators._measurement import drawing as drawing
 from noisejax.evaluators._measurement import layer_title as layer_title
 from noisejax.evaluators._measurement import page as page

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 
 from noisejax import backprojection, figures, noise
 from noisejax.evaluators import _measurement as shared
-from noisejax.evaluators._measurement import Amounts, Drawing, Found, Networks
+from noisejax.evaluators._measurement import Drawing, Networks, SampleSizes, Values
 from noisejax.evaluators._trained_model import NotMeasuredError, TrainedModel
 
 NUM_STEPS = 20
@@ -51,13 +51,13 @@ class Units(NamedTuple):
     result: backprojection.BackProjection
 
 
-def measure(key: noise.Key, model: TrainedModel, amounts: Amounts) -> Found:
+def measure(key: noise.Key, model: TrainedModel, sizes: SampleSizes) -> Values:
     """Measure residuals of x* and its distance from x (sections 4.1 and 8.1).
 
     Stable descent computes one x* for all noisy hidden layers. The input has no noise.
     """
     model = hidden_noise_only(model)
-    x = jnp.asarray(next(model.chunks(limit=amounts.chunk, size=amounts.chunk)))
+    x = jnp.asarray(next(model.chunks(limit=sizes.chunk, size=sizes.chunk)))
     targets = jax.jit(model.noisy_features)(model.variables, key, x)
     result = backprojection.back_project(
         model.features, model.variables, x, targets, num_steps=NUM_STEPS
@@ -73,8 +73,8 @@ def measure(key: noise.Key, model: TrainedModel, amounts: Amounts) -> Found:
     if model.targets != "labels" or not model.num_classes:
         return measured
     between = backprojection.class_distances(
-        jnp.asarray(model.inputs(model.test.x[: amounts.examples])),
-        model.test.y[: amounts.examples],
+        jnp.asarray(model.inputs(model.test.x[: sizes.examples])),
+        model.test.y[: sizes.examples],
         num_classes=model.num_classes,
     )
     outputs = [model.clean(model.variables, a)[0] for a in (x, result.x_star)]
@@ -126,9 +126,9 @@ def sample(
     zero = np.asarray(targets[0] == 0).reshape(len(repeated), -1)
     share = (active & zero).sum(-1) / active.sum(-1).clip(1)
     share = share.reshape(len(x), num_masks)
-    few_first = np.arange(len(x))[:, None], share.argsort(axis=1)
+    ascending = np.arange(len(x))[:, None], share.argsort(axis=1)
     x_star = np.asarray(result.x_star).reshape(len(x), num_masks, *x.shape[1:])
-    return Samples(x_star[few_first], share[few_first], result)
+    return Samples(x_star[ascending], share[ascending], result)
 
 
 def shut_units_off(

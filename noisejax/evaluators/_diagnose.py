@@ -20,7 +20,7 @@ from noisejax.evaluators import (
     _units,
 )
 from noisejax.evaluators._layers import from_run
-from noisejax.evaluators._measurement import Amounts, Found, Measurement, page
+from noisejax.evaluators._measurement import Measurement, SampleSizes, Values, page
 from noisejax.evaluators._results import check_folder, describe
 from noisejax.evaluators._trained_model import NotMeasuredError, TrainedModel
 
@@ -62,8 +62,8 @@ ELSEWHERE = {
 }
 """Measurement that needs more than a trained network -> where to find it."""
 
-IMAGES = Amounts(examples=200, gradients=50, chunk=10, iterations=15)
-"""Amounts for convolutional networks, whose activations need more time and memory."""
+IMAGES = SampleSizes(examples=200, gradients=50, chunk=10, iterations=15)
+"""Sample sizes for convolutional networks, which need more time and memory."""
 
 
 def diagnose(
@@ -106,7 +106,7 @@ def diagnose(
 
 
 def measure_all(
-    model: TrainedModel, amounts: Amounts | None = None, *, progress: bool = True
+    model: TrainedModel, sizes: SampleSizes | None = None, *, progress: bool = True
 ) -> dict[str, Any]:
     """Make every measurement once.
 
@@ -114,7 +114,7 @@ def measure_all(
 
     Args:
       model: network, from `from_run` or `from_function`.
-      amounts: numbers of examples and draws. The default depends on the network.
+      sizes: numbers of examples and draws. The default depends on the network.
       progress: True to show a progress bar.
 
     Returns:
@@ -132,15 +132,15 @@ def measure_all(
       >>> report["measurements"]["error"]["error_percent"]
       0.0
     """
-    if amounts is None:
-        amounts = IMAGES if model.convolutional else Amounts()
+    if sizes is None:
+        sizes = IMAGES if model.convolutional else SampleSizes()
     keys = jax.random.split(jax.random.key(0), len(MEASUREMENTS))
     measurements, skipped, failed = {}, dict(ELSEWHERE), {}
     with tqdm(MEASUREMENTS.items(), desc="diagnose", disable=not progress) as bar:
         for key, (name, measurement) in zip(keys, bar, strict=True):
             bar.set_postfix_str(name)
             try:
-                measurements[name] = measurement.measure(key, model, amounts)
+                measurements[name] = measurement.measure(key, model, sizes)
             except NotMeasuredError as reason:
                 skipped[name] = str(reason)
             except Exception as error:
@@ -150,7 +150,7 @@ def measure_all(
     return report | ({"failed": failed} if failed else {})
 
 
-def draw_page(report: Found) -> Figure | None:
+def draw_page(report: Values) -> Figure | None:
     """Draw a diagnose.json on one page; return None if no measurement has a figure."""
     run, versions, found = report["run"], report["versions"], report["measurements"]
     drawings = [

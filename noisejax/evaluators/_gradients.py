@@ -6,21 +6,23 @@ import jax
 
 from noisejax import diagnostics, figures, noise
 from noisejax.evaluators import _measurement as shared
-from noisejax.evaluators._measurement import Amounts, Drawing, Found, Networks
+from noisejax.evaluators._measurement import Drawing, Networks, SampleSizes, Values
 from noisejax.evaluators._trained_model import TrainedModel
 
 CHUNK = 32
 """Largest number of per-example gradients that are in memory at the same time."""
 
 
-def measure_information(key: noise.Key, model: TrainedModel, amounts: Amounts) -> Found:
+def measure_information(
+    key: noise.Key, model: TrainedModel, sizes: SampleSizes
+) -> Values:
     """Measure gradient information, with and without noise (Hahn and Choi 2018, eq. 5).
 
     It is the mean of |∂E/∂W| over training examples.
     """
-    n = min(amounts.gradients, len(model.train.x))
+    n = min(sizes.gradients, len(model.train.x))
     x, y = model.inputs(model.train.x[:n]), model.train.y[:n]
-    size = min(amounts.chunk, CHUNK)
+    size = min(sizes.chunk, CHUNK)
     weights, notes = {"without noise": information(model, (x, y), size)}, []
     if not model.is_noisy:
         notes.append("with noise: the network makes none")
@@ -74,24 +76,26 @@ def draw_information(networks: Networks) -> list[Drawing]:
     return drawings
 
 
-def measure_sharpness(key: noise.Key, model: TrainedModel, amounts: Amounts) -> Found:
+def measure_sharpness(
+    key: noise.Key, model: TrainedModel, sizes: SampleSizes
+) -> Values:
     """Measure the extreme eigenvalues of the Hessian of the noise-free loss."""
     model = model.differentiable(plain=True)
-    n = min(amounts.gradients, len(model.train.x))
+    n = min(sizes.gradients, len(model.train.x))
     x, y = model.inputs(model.train.x[:n]), model.train.y[:n]
 
     def loss(params, x, y):
         outputs, _ = model.clean({**model.variables, "params": params}, x)
         return -model.log_probs(outputs, x, y)
 
-    options = {"num_iterations": amounts.iterations, "chunk_size": amounts.chunk}
+    options = {"num_iterations": sizes.iterations, "chunk_size": sizes.chunk}
     eigenvalues = jax.jit(
         lambda key, params, x, y: diagnostics.sharpness(
             key, loss, params, x, y, **options
         )
     )(key, model.variables["params"], x, y)
     found = {name: float(value) for name, value in dict(eigenvalues).items()}
-    return {"n": n, "num_iterations": amounts.iterations, **found}
+    return {"n": n, "num_iterations": sizes.iterations, **found}
 
 
 def draw_sharpness(networks: Networks) -> list[Drawing]:

@@ -41,21 +41,21 @@ def from_run(run: training.TrainedRun) -> TrainedModel:
     elif isinstance(module, models.SoftTargetMLP):
         prefix, targets = ("mlp",), "soft labels"
     if is_resnet:
-        layers, count = _residual_net(module, "stem", "conv"), module.num_hidden_places
+        layers, count = _residual_net(module, "stem", "conv"), module.num_hidden_sites
     elif isinstance(module, models.CaptionLSTM):
         layers, count, targets = [], 1, "captions"
     elif isinstance(module, models.StackedAttention):
         layers, count, targets = [], 0, "answers"
     elif isinstance(module, models.ViT):
         layers = _residual_net(module, "embedding", "dense")
-        count = module.num_hidden_places
+        count = module.num_hidden_sites
     elif convolutional:
-        layers, count = _conv_net(module), module.num_hidden_places
+        layers, count = _conv_net(module), module.num_hidden_sites
     else:
         widths = tuple(module.widths)
         count = 2 * len(widths) - 1 if targets == "inputs" else len(widths)
         layers = _dense_net(module, count, prefix, targets)
-    sites = tuple(f"noisy_{i}" for i in range(module.num_hidden_places))
+    sites = tuple(f"noisy_{i}" for i in range(module.num_hidden_sites))
     return TrainedModel(
         apply=apply_of(module, normalised=normalised),
         variables=run.variables,
@@ -87,7 +87,7 @@ def _dense_net(
 
 def _conv_net(module: models.ConvNet) -> list[Layer]:
     shape, linear = module.architecture, not module.batch_norm
-    first, count = len(shape.stages), module.num_hidden_places
+    first, count = len(shape.stages), module.num_hidden_sites
     sites, layers = _sites(module, count), []
     for i, stage in enumerate(shape.stages):
         for j in range(len(stage.features)):
@@ -147,7 +147,7 @@ def _residual_net(module: Any, stem: str, kind: str) -> list[Layer]:
             kernel=(f"{kind}_{i}_0", "kernel"),
             activated=True,
         )
-        for i in range(module.num_hidden_places)
+        for i in range(module.num_hidden_sites)
     ]
     return [*blocks, _output(source="pooled", site="pooled")]
 

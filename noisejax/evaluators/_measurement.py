@@ -14,15 +14,15 @@ from noisejax.evaluators._trained_model import NotMeasuredError, TrainedModel
 MAX_LAYERS = 4
 """Largest number of layers in a figure; deeper networks show some of their layers."""
 
-Found = Mapping[str, Any]
+Values = Mapping[str, Any]
 """Result of a measurement, in types that JSON can store."""
 
-Networks = Mapping[str, Found]
+Networks = Mapping[str, Values]
 """Label of a network -> its result of one measurement."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Amounts:
+class SampleSizes:
     """Numbers of examples and draws, which limit time and memory.
 
     Attributes:
@@ -55,7 +55,7 @@ class Measurement(NamedTuple):
       draw: function that draws the results of one or more networks.
     """
 
-    measure: Callable[[noise.Key, TrainedModel, Amounts], Found]
+    measure: Callable[[noise.Key, TrainedModel, SampleSizes], Values]
     draw: Callable[[Networks], list["Drawing"]]
 
 

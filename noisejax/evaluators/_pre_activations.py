@@ -10,14 +10,14 @@ from jax import numpy as jnp
 
 from noisejax import diagnostics, figures, noise
 from noisejax.evaluators import _measurement as shared
-from noisejax.evaluators._measurement import Amounts, Drawing, Found, Networks
+from noisejax.evaluators._measurement import Drawing, Networks, SampleSizes, Values
 from noisejax.evaluators._trained_model import Layer, NotMeasuredError, TrainedModel
 
 FLAT = 0.1
 """Slope below which a unit counts as saturated (our choice)."""
 
 
-def measure_variance(key: noise.Key, model: TrainedModel, amounts: Amounts) -> Found:
+def measure_variance(key: noise.Key, model: TrainedModel, sizes: SampleSizes) -> Values:
     """Measure the variance of pre-activations under noise (Hahn and Choi 2018, eq. 6).
 
     The variance of a layer has two parts: one from the noise on its input (eq. 6), and
@@ -42,17 +42,17 @@ def measure_variance(key: noise.Key, model: TrainedModel, amounts: Amounts) -> F
     @jax.jit
     def means(key, variables, x):
         variances = diagnostics.net_variance(
-            key, nets, variables, x, num_draws=amounts.num_draws
+            key, nets, variables, x, num_draws=sizes.num_draws
         )
         return jax.tree.map(jnp.mean, variances)
 
-    parts = list(model.chunks(limit=amounts.examples, size=amounts.chunk))
+    parts = list(model.chunks(limit=sizes.examples, size=sizes.chunk))
     keys = [key] if len(parts) == 1 else jax.random.split(key, len(parts))
     by_part = [means(k, model.variables, x) for k, x in zip(keys, parts, strict=True)]
     average = jax.tree.map(lambda *leaves: float(np.mean(leaves)), *by_part)
     return {
         "n": sum(map(len, parts)),
-        "num_draws": amounts.num_draws,
+        "num_draws": sizes.num_draws,
         "layers": {name: dict(variance) for name, variance in average.items()},
     }
 
@@ -70,7 +70,7 @@ def draw_variance(networks: Networks) -> list[Drawing]:
     ]
 
 
-def measure_values(key: noise.Key, model: TrainedModel, amounts: Amounts) -> Found:
+def measure_values(key: noise.Key, model: TrainedModel, sizes: SampleSizes) -> Values:
     """Measure noise-free pre-activations and their saturation (Hahn, figures 3, 6)."""
     layers = activated_layers(model)
 
@@ -81,7 +81,7 @@ def measure_values(key: noise.Key, model: TrainedModel, amounts: Amounts) -> Fou
         shares = [diagnostics.saturation(net, model.activation) for net in nets]
         return [diagnostics.net_histogram(net) for net in nets], shares
 
-    parts = list(model.chunks(limit=amounts.examples, size=amounts.chunk))
+    parts = list(model.chunks(limit=sizes.examples, size=sizes.chunk))
     by_part = [of_chunk(model.variables, x) for x in parts]
     measured = {}
     for i, layer in enumerate(layers):
@@ -114,7 +114,7 @@ def draw_values(networks: Networks) -> list[Drawing]:
     return [shared.drawing(figures.net_values, layers, panels=panels)]
 
 
-def measure_slopes(key: noise.Key, model: TrainedModel, amounts: Amounts) -> Found:
+def measure_slopes(key: noise.Key, model: TrainedModel, sizes: SampleSizes) -> Values:
     """Measure φ'(z) and the mean of φ'(z + noise) (Hahn and Choi 2018, figure 2).
 
     The gain of a layer is the ratio of both means over its saturated units, for which
@@ -145,10 +145,10 @@ def measure_slopes(key: noise.Key, model: TrainedModel, amounts: Amounts) -> Fou
             for name, z in clean.items()
         }
 
-    x = next(model.chunks(limit=amounts.chunk, size=amounts.chunk))
-    keys = jax.random.split(key, amounts.num_draws)
+    x = next(model.chunks(limit=sizes.chunk, size=sizes.chunk))
+    keys = jax.random.split(key, sizes.num_draws)
     layers_found = shared.plain(compare(keys, model.variables, x))
-    return {"n": len(x), "num_draws": amounts.num_draws, "layers": layers_found}
+    return {"n": len(x), "num_draws": sizes.num_draws, "layers": layers_found}
 
 
 def draw_slopes(networks: Networks) -> list[Drawing]:

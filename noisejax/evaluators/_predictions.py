@@ -8,7 +8,7 @@ from jax import numpy as jnp
 
 from noisejax import diagnostics, figures, noise, objectives
 from noisejax.evaluators import _measurement as shared
-from noisejax.evaluators._measurement import Amounts, Drawing, Found, Networks
+from noisejax.evaluators._measurement import Drawing, Networks, SampleSizes, Values
 from noisejax.evaluators._trained_model import NotMeasuredError, TrainedModel
 
 ERRORS = {
@@ -26,7 +26,7 @@ PREDICTIONS = {"noise_free": "noise-free", "monte_carlo": f"Monte Carlo, S = {SA
 """Name of a prediction in reports -> label in figures."""
 
 
-def measure_error(key: noise.Key, model: TrainedModel, amounts: Amounts) -> Found:
+def measure_error(key: noise.Key, model: TrainedModel, sizes: SampleSizes) -> Values:
     """Measure the noise-free error and loss over all test examples."""
 
     @jax.jit
@@ -47,7 +47,7 @@ def measure_error(key: noise.Key, model: TrainedModel, amounts: Amounts) -> Foun
         return errors.sum(), -log_probs.sum()
 
     x, y, n = model.test.x, model.test.y, len(model.test.x)
-    parts = [slice(i, i + amounts.chunk) for i in range(0, n, amounts.chunk)]
+    parts = [slice(i, i + sizes.chunk) for i in range(0, n, sizes.chunk)]
     sums = [sums_of(model.variables, model.inputs(x[i]), y[i]) for i in parts]
     error, loss = np.sum(np.asarray(sums, np.float64), axis=0) / n
     return {"n": n, ERRORS[model.targets]: 100 * float(error), "loss": float(loss)}
@@ -58,7 +58,9 @@ def draw_error(networks: Networks) -> list[Drawing]:
     return []
 
 
-def measure_calibration(key: noise.Key, model: TrainedModel, amounts: Amounts) -> Found:
+def measure_calibration(
+    key: noise.Key, model: TrainedModel, sizes: SampleSizes
+) -> Values:
     """Measure the test error and calibration of both predictions.
 
     The noise-free prediction is compared with the Monte-Carlo prediction, if the
@@ -77,7 +79,7 @@ def measure_calibration(key: noise.Key, model: TrainedModel, amounts: Amounts) -
         return predictions
 
     y, parts = jnp.asarray(model.test.y), []
-    for i, x in enumerate(model.chunks(limit=len(y), size=amounts.chunk)):
+    for i, x in enumerate(model.chunks(limit=len(y), size=sizes.chunk)):
         parts.append(predict(jax.random.fold_in(key, i), model.variables, x))
     together = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *parts)
     y = y[: len(together["noise_free"])]
@@ -106,13 +108,13 @@ def draw_calibration(networks: Networks) -> list[Drawing]:
     return drawings
 
 
-def measure_bound(key: noise.Key, model: TrainedModel, amounts: Amounts) -> Found:
+def measure_bound(key: noise.Key, model: TrainedModel, sizes: SampleSizes) -> Values:
     """Measure the bound L(S) and effective samples (Noh et al. 2017, eqs. 4 and 6).
 
     L(S) = E log (1/S) Σ_s p(y | x, ε_s)
     """
     shared.require_noise(model)
-    x = model.inputs(model.test.x[: amounts.gradients])
+    x = model.inputs(model.test.x[: sizes.gradients])
     y = x if model.targets == "inputs" else model.test.y[: len(x)]
     # Under `jit`, `report_noise` gives no warnings. Those on dead units would be about
     # the logits, because `apply` returns no pre-activations here.
@@ -122,7 +124,7 @@ def measure_bound(key: noise.Key, model: TrainedModel, amounts: Amounts) -> Foun
             lambda variables, key, x: model.apply(variables, key, x)[0],
             *(variables, x, y),
             log_prob_fn=lambda outputs, y: model.log_probs(outputs, x, y),
-            num_samples=amounts.num_samples,
+            num_samples=sizes.num_samples,
             num_draws=2,
         )
     )(key, model.variables, x, y)

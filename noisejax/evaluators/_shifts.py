@@ -7,14 +7,14 @@ from jax import numpy as jnp
 
 from noisejax import diagnostics, figures, noise
 from noisejax.evaluators import _measurement as shared
-from noisejax.evaluators._measurement import Amounts, Drawing, Found, Networks
+from noisejax.evaluators._measurement import Drawing, Networks, SampleSizes, Values
 from noisejax.evaluators._trained_model import NotMeasuredError, TrainedModel
 
 SHIFTS = np.linspace(-1.0, 1.0, 41, dtype=np.float32)
 """Shifts of the input for which the variance is computed, in units of the input."""
 
 
-def measure_learned(key: noise.Key, model: TrainedModel, amounts: Amounts) -> Found:
+def measure_learned(key: noise.Key, model: TrainedModel, sizes: SampleSizes) -> Values:
     """Compare learned shifts with mean activities (Ba et al. 2014, figures 1 and 2).
 
     The mean activities are those of training examples.
@@ -28,7 +28,7 @@ def measure_learned(key: noise.Key, model: TrainedModel, amounts: Amounts) -> Fo
         _, activations = model.clean(variables, x)
         return {layer.site: activations[layer.source].mean(axis=0) for layer in layers}
 
-    parts = list(model.chunks(limit=amounts.examples, size=amounts.chunk, of="train"))
+    parts = list(model.chunks(limit=sizes.examples, size=sizes.chunk, of="train"))
     by_part = [means(model.variables, x) for x in parts]
     mean = jax.tree.map(lambda *leaves: sum(leaves) / len(leaves), *by_part)
     measured = {
@@ -62,7 +62,7 @@ def draw_learned(networks: Networks) -> list[Drawing]:
     return drawings
 
 
-def measure_effect(key: noise.Key, model: TrainedModel, amounts: Amounts) -> Found:
+def measure_effect(key: noise.Key, model: TrainedModel, sizes: SampleSizes) -> Values:
     """Measure how a shift of the input changes the noise variance (Ba, eqs. 5 to 7).
 
     The variance is that of the pre-activations of the first noisy layer. The shift is
@@ -92,7 +92,7 @@ def measure_effect(key: noise.Key, model: TrainedModel, amounts: Amounts) -> Fou
         best = diagnostics.conditional_net_variance(centred, kernel, **options)
         return {"variance": lax.map(after, jnp.asarray(SHIFTS)), "best": best.mean()}
 
-    x = next(model.chunks(limit=amounts.chunk, size=amounts.chunk))
+    x = next(model.chunks(limit=sizes.chunk, size=sizes.chunk))
     found = shared.plain(variances(model.variables, x))
     return {"n": len(x), "layer": layer.name, "phi": SHIFTS.tolist(), **found}
 

@@ -9,7 +9,7 @@ from jax import numpy as jnp
 
 from noisejax import diagnostics, figures, noise
 from noisejax.evaluators import _measurement as shared
-from noisejax.evaluators._measurement import Amounts, Drawing, Found, Networks
+from noisejax.evaluators._measurement import Drawing, Networks, SampleSizes, Values
 from noisejax.evaluators._trained_model import NotMeasuredError, TrainedModel
 
 MANY = 1 / 3
@@ -20,8 +20,8 @@ SCHEMES = {"Dropout": "Dropout", "RandomDropout": "Random dropout"}
 
 
 def measure_correlations(
-    key: noise.Key, model: TrainedModel, amounts: Amounts
-) -> Found:
+    key: noise.Key, model: TrainedModel, sizes: SampleSizes
+) -> Values:
     """Count correlated pairs of units (Hahn and Choi 2018, figure 1 and table 1).
 
     The activations are noise-free, on test examples.
@@ -32,9 +32,9 @@ def measure_correlations(
         _, activations = model.clean(variables, x)
         return [activations[key] for key in model.hidden.values()]
 
-    limit = amounts.examples if model.convolutional else amounts.rows
-    parts = list(model.chunks(limit=limit, size=amounts.chunk))
-    rows = amounts.rows // len(parts)
+    limit = sizes.examples if model.convolutional else sizes.rows
+    parts = list(model.chunks(limit=limit, size=sizes.chunk))
+    rows = sizes.rows // len(parts)
     by_part = [
         [_rows(np.asarray(a), rows) for a in collect(model.variables, x)] for x in parts
     ]
@@ -72,7 +72,7 @@ def draw_correlations(networks: Networks) -> list[Drawing]:
     ]
 
 
-def measure_dead(key: noise.Key, model: TrainedModel, amounts: Amounts) -> Found:
+def measure_dead(key: noise.Key, model: TrainedModel, sizes: SampleSizes) -> Values:
     """Measure the share of hidden units that are 0 on every test example."""
 
     @jax.jit
@@ -81,7 +81,7 @@ def measure_dead(key: noise.Key, model: TrainedModel, amounts: Amounts) -> Found
         hidden = [activations[name] for name in model.hidden.values()]
         return [(a == 0).all(tuple(range(a.ndim - 1))) for a in hidden]
 
-    parts = list(model.chunks(limit=len(model.test.x), size=amounts.chunk))
+    parts = list(model.chunks(limit=len(model.test.x), size=sizes.chunk))
     by_layer = zip(*(are_dead(model.variables, x) for x in parts), strict=True)
     shares = [float(np.all(part, axis=0).mean()) for part in by_layer]
     layers = dict(zip(model.hidden, shares, strict=True))
@@ -108,7 +108,7 @@ def draw_dead(networks: Networks) -> list[Drawing]:
     return [shared.drawing(figures.bars, panels, ylabel="Dead units (%)")]
 
 
-def measure_dropped(key: noise.Key, model: TrainedModel, amounts: Amounts) -> Found:
+def measure_dropped(key: noise.Key, model: TrainedModel, sizes: SampleSizes) -> Values:
     """Count dropped units over draws (Bouthillier et al. 2015, figure 1).
 
     The counts are reported with their exact distribution.
@@ -123,9 +123,9 @@ def measure_dropped(key: noise.Key, model: TrainedModel, amounts: Amounts) -> Fo
     for layer, k in zip(layers, jax.random.split(key, len(layers)), strict=True):
         n, scheme = int(np.prod(shapes[layer.source].shape)), layer.scheme
         per_batch = isinstance(scheme, noise.RandomDropout) and scheme.batch_dims == 0
-        chunk = 1 if per_batch else max(1, min(1000, amounts.shares // 10))
+        chunk = 1 if per_batch else max(1, min(1000, sizes.shares // 10))
         counts = diagnostics.dropped_counts(
-            k, n, scheme, num_draws=amounts.shares, chunk_size=chunk
+            k, n, scheme, num_draws=sizes.shares, chunk_size=chunk
         )
         measured[layer.site] = {
             "scheme": type(scheme).__name__,
@@ -133,7 +133,7 @@ def measure_dropped(key: noise.Key, model: TrainedModel, amounts: Amounts) -> Fo
             "law": diagnostics.dropped_share_law(n, scheme).tolist(),
             "counts": shared.plain(counts),
         }
-    return {"n": amounts.shares, "layers": measured}
+    return {"n": sizes.shares, "layers": measured}
 
 
 def draw_dropped(networks: Networks) -> list[Drawing]:

@@ -129,8 +129,8 @@ def units_shut_off(
                 show_signed(ax, image, largest)
                 ax.spines[:].set_visible(False)
             row[0].axis("off")  # the colour bar is drawn here
-            look = {"location": "left", "fraction": 0.3, "aspect": 8}
-            bar = fig.colorbar(row[1].images[0], ax=row[0], **look)
+            options = {"location": "left", "fraction": 0.3, "aspect": 8}
+            bar = fig.colorbar(row[1].images[0], ax=row[0], **options)
             bar.set_label(text, fontsize=6)
             bar.ax.tick_params(labelsize=5)
             if images.ndim == 4:  # the scale does not apply to colours
@@ -218,12 +218,12 @@ def _show(ax: Axes, image: np.ndarray, low: float, high: float) -> None:
     ax.spines[:].set_visible(False)
 
 
-def show_image(axes: Axes, image: np.ndarray, **look: Any) -> AxesImage:
-    """Show an image without ticks or grid, with options `look` of `imshow`."""
+def show_image(axes: Axes, image: np.ndarray, **options: Any) -> AxesImage:
+    """Show an image without ticks or grid, with `options` of `imshow`."""
     axes.set_xticks([])
     axes.set_yticks([])
     axes.grid(False)
-    return axes.imshow(image, interpolation="nearest", **look)
+    return axes.imshow(image, interpolation="nearest", **options)
 
 
 def show_signed(axes: Axes, image: np.ndarray, largest: float) -> AxesImage:

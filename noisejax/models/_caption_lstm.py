@@ -81,7 +81,7 @@ class CaptionLSTM(nn.Module):
     noise_factor: layers.Schedule | None = None
     dot_general: Callable[..., Array] | None = flat_products
 
-    num_hidden_places = 1  # class attribute, not a field
+    num_hidden_sites = 1  # class attribute, not a field
 
     def setup(self) -> None:
         """Create the layers."""

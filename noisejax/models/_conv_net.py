@@ -179,7 +179,7 @@ class ConvNet(Network):
     conv_general_dilated: Callable[..., Array] = option(default=convolutions)
 
     @property
-    def num_hidden_places(self) -> int:
+    def num_hidden_sites(self) -> int:
         """Number of schemes in `hidden_noise`: one per stage and hidden dense layer."""
         return len(self.architecture.stages) + len(self.architecture.dense)
 

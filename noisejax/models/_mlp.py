@@ -61,7 +61,7 @@ class MLP(Network):
     pieces: int = option(default=1)
 
     @property
-    def num_hidden_places(self) -> int:
+    def num_hidden_sites(self) -> int:
         """Number of schemes in `hidden_noise`: one per hidden layer."""
         return len(self.widths)
 
@@ -120,7 +120,7 @@ class Autoencoder(Network):
     widths: Sequence[int]
 
     @property
-    def num_hidden_places(self) -> int:
+    def num_hidden_sites(self) -> int:
         """Number of schemes in `hidden_noise`: one per layer of the encoder."""
         return len(self.widths)
 
@@ -175,7 +175,7 @@ class SoftTargetMLP(Network):
     pieces: int = option(default=1)
 
     @property
-    def num_hidden_places(self) -> int:
+    def num_hidden_sites(self) -> int:
         """Number of schemes in `hidden_noise`: one per hidden layer."""
         return len(self.widths)
 

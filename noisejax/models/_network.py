@@ -38,16 +38,16 @@ class Network(nn.Module, kw_only=True):
     dot_general: Callable[..., Array] | None = flat_products
 
     def __post_init__(self) -> None:
-        if self.hidden_noise and len(self.hidden_noise) != self.num_hidden_places:
+        if self.hidden_noise and len(self.hidden_noise) != self.num_hidden_sites:
             raise ValueError(
                 f"hidden_noise must be one scheme per {self._site()}; got "
-                f"{len(self.hidden_noise)} for {self.num_hidden_places}. Use None for "
+                f"{len(self.hidden_noise)} for {self.num_hidden_sites}. Use None for "
                 "a layer without noise, or () for no hidden noise"
             )
         super().__post_init__()
 
     @property
-    def num_hidden_places(self) -> int:
+    def num_hidden_sites(self) -> int:
         """Number of schemes in `hidden_noise`."""
         raise NotImplementedError
 

@@ -59,7 +59,7 @@ class StackedAttention(nn.Module):
     noise_factor: layers.Schedule | None = None
     dot_general: Callable[..., Array] | None = flat_products
 
-    num_hidden_places = 1  # class attribute, not a field
+    num_hidden_sites = 1  # class attribute, not a field
 
     @property
     def num_noise_sites(self) -> int:
@@ -120,9 +120,9 @@ class StackedAttention(nn.Module):
         hidden = question
         if self.uses_image:
             grid = self._noise(grid, self.input_noise, "input_noise", train)
-            seen = dense(self.width, "dense_grid")(grid)
-            asked = dense(self.width, "dense_question")(question)[:, None]
-            joint = jnp.tanh(seen + asked)
+            image_features = dense(self.width, "dense_grid")(grid)
+            question_features = dense(self.width, "dense_question")(question)[:, None]
+            joint = jnp.tanh(image_features + question_features)
             scores = dense(1, "dense_attention")(joint)[:, :, 0]
             attention = nn.softmax(scores, axis=-1)
             pooled = jnp.einsum("br,brc->bc", attention, grid)

@@ -77,7 +77,7 @@ class Transformer(Network):
         super().__post_init__()
 
     @property
-    def num_hidden_places(self) -> int:
+    def num_hidden_sites(self) -> int:
         """Number of schemes in `hidden_noise`: one per block."""
         return self.blocks
 

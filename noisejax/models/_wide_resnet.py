@@ -81,7 +81,7 @@ class WideResNet(Network):
         super().__post_init__()
 
     @property
-    def num_hidden_places(self) -> int:
+    def num_hidden_sites(self) -> int:
         """Number of schemes in `hidden_noise`: one per block."""
         return GROUPS * (self.depth - 4) // 6
 
@@ -107,8 +107,8 @@ class WideResNet(Network):
         x, activations = self._noisy_input(x, train)
         x = self._conv(STEM, 3, 1, "stem")(x)
         activations["stem"] = x
-        for i in range(self.num_hidden_places):
-            group, place = divmod(i, self.num_hidden_places // GROUPS)
+        for i in range(self.num_hidden_sites):
+            group, place = divmod(i, self.num_hidden_sites // GROUPS)
             features = max(1, round(STEM * self.width_factor)) * 2**group
             stride = 2 if group and not place else 1
             x = self._block(x, i, features, stride, activations, train)

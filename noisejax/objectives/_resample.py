@@ -22,7 +22,7 @@ from noisejax.objectives._arguments import (
     map_examples,
     num_examples,
 )
-from noisejax.objectives._strategies import lay_alike
+from noisejax.objectives._strategies import match_shardings
 
 Objective = Callable[[Float[Array, "S B"]], Float[Array, " B"]]
 
@@ -54,7 +54,7 @@ def resample(
         noise_key, pick_key = jax.random.split(noise)
         size: Any = num_examples(batch)
         noise = jax.random.split(noise_key, (num_samples, size))
-    noise, batch = lay_alike(noise, batch)
+    noise, batch = match_shardings(noise, batch)
     axes = jax.tree.map(lambda leaf: 0 if jnp.ndim(leaf) else None, batch)
 
     def one_example(one: Noise, example: tuple[Any, ...]) -> tuple[Array, Any]:

@@ -13,7 +13,7 @@ from jax import lax
 from jax import numpy as jnp
 from jaxtyping import Array, Float, PyTree, Shaped
 
-from noisejax._explicit import explicit_sharding, explicit_spec, lay
+from noisejax._explicit import apply_sharding, explicit_sharding, explicit_spec
 from noisejax.objectives._arguments import LogProb, Noise, is_key, map_examples
 
 Result = tuple[Float[Array, "S B ..."], Any]
@@ -63,7 +63,7 @@ def fold_samples(
 ) -> Result:
     """Run one call on S copies per example; copy b·S + s is sample s of example b."""
     if not is_key(noise):
-        noise, batch = lay_alike(noise, batch)
+        noise, batch = match_shardings(noise, batch)
         noise = jax.tree.map(functools.partial(_fold_leaf, batch), noise)
     copies = map_examples(functools.partial(_repeat, num_samples), batch)
     log_probs, aux = log_prob(params, noise, copies)
@@ -129,7 +129,7 @@ def _merge(x: Shaped[Array, "B S ..."]) -> Shaped[Array, "BS ..."]:
     return jnp.reshape(x, (-1, *x.shape[2:]), out_sharding=sharding)
 
 
-def lay_alike(
+def match_shardings(
     noise: PyTree[Shaped[Array, "S B ..."]], batch: PyTree[Shaped[Array, "B ..."]]
 ) -> tuple[PyTree[Shaped[Array, "S B ..."]], PyTree[Shaped[Array, "B ..."]]]:
     """Shard noise and batch by example over Explicit axes; replicate the sample axis.
@@ -139,20 +139,20 @@ def lay_alike(
     arrays = [leaf for leaf in jax.tree.leaves(batch) if jnp.ndim(leaf)]
     by = next((explicit_spec(a)[0] for a in arrays if explicit_spec(a)[0]), None)
 
-    def lay_leaf(axis: int, leaf: Array) -> Array:
+    def shard_leaf(axis: int, leaf: Array) -> Array:
         if jnp.ndim(leaf) <= axis:
             return leaf
-        meshed = next((a for a in (leaf, *arrays) if explicit_sharding(a)), leaf)
+        sharded = next((a for a in (leaf, *arrays) if explicit_sharding(a)), leaf)
         spec = [None, *explicit_spec(leaf)[1:]] if axis else list(explicit_spec(leaf))
         spec[axis] = by if leaf.shape[axis] > 1 else None
-        return lay(leaf, explicit_sharding(meshed, *spec))
+        return apply_sharding(leaf, explicit_sharding(sharded, *spec))
 
     return (
-        jax.tree.map(functools.partial(lay_leaf, 1), noise),
-        jax.tree.map(functools.partial(lay_leaf, 0), batch),
+        jax.tree.map(functools.partial(shard_leaf, 1), noise),
+        jax.tree.map(functools.partial(shard_leaf, 0), batch),
     )
 
 
 def _gather_samples(leaf: Shaped[Array, "S ..."]) -> Shaped[Array, "S ..."]:
     """Replicate the axis of samples, because a loop runs over this axis."""
-    return lay(leaf, explicit_sharding(leaf, None, *explicit_spec(leaf)[1:]))
+    return apply_sharding(leaf, explicit_sharding(leaf, None, *explicit_spec(leaf)[1:]))

@@ -92,7 +92,7 @@ def reproduce(
             training.check_config(configs[row.name])
     trained = _finished_runs(runs_from, scale, configs)
     generated = experiment.scales[scale].generated
-    with training.Workdir(workdir) as locked, _compiling(quickly=generated):
+    with training.Workdir(workdir) as locked, _compiling(unoptimised=generated):
         folder = ExperimentFolder(locked.path)
         done = measured_rows(read_results(folder.results_path))
         missing = [config for name, config in configs.items() if name not in done]
@@ -160,11 +160,11 @@ def _finished_runs(
 
 
 @contextlib.contextmanager
-def _compiling(*, quickly: bool) -> Iterator[None]:
-    """Compile without optimisation if `quickly`, for programs that run a few steps."""
+def _compiling(*, unoptimised: bool) -> Iterator[None]:
+    """Compile without optimisation if `unoptimised`, for programs of a few steps."""
     name = "jax_disable_most_optimizations"
     before = jax.config.values[name]
-    jax.config.update(name, quickly or before)
+    jax.config.update(name, unoptimised or before)
     try:
         yield
     finally:

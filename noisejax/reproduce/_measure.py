@@ -60,7 +60,7 @@ def as_number(value: object) -> Number:
 
 
 def evaluate(
-    name: str, key: noise.Key, model: evaluators.TrainedModel, **amounts: int
+    name: str, key: noise.Key, model: evaluators.TrainedModel, **sizes: int
 ) -> dict[str, Any]:
     """Make a measurement of `evaluators`; return its values by layer.
 
@@ -71,13 +71,13 @@ def evaluate(
       name: name of the measurement.
       key: PRNG key.
       model: network.
-      **amounts: fields of `evaluators.Amounts`. The default is all examples.
+      **sizes: fields of `evaluators.SampleSizes`. The default is all examples.
     """
     n = max(len(model.test.x), len(model.train.x))
-    chosen = {"examples": n, "rows": len(model.test.x), "chunk": 1000, **amounts}
+    chosen = {"examples": n, "rows": len(model.test.x), "chunk": 1000, **sizes}
     try:
         found = evaluators.MEASUREMENTS[name].measure(
-            key, model, evaluators.Amounts(**chosen)
+            key, model, evaluators.SampleSizes(**chosen)
         )
     except evaluators.NotMeasuredError:
         return {}
@@ -137,8 +137,8 @@ def net_values(key: noise.Key, model: evaluators.TrainedModel) -> Measured:
 
 def net_variances(key: noise.Key, model: evaluators.TrainedModel) -> Measured:
     """Measure variances of pre-activations over masks (Hahn, eq. 6, table 3)."""
-    amounts = {"examples": BATCH, "chunk": BATCH, "num_draws": DRAWS}
-    layers = evaluate("net_variance", key, model, **amounts)
+    sizes = {"examples": BATCH, "chunk": BATCH, "num_draws": DRAWS}
+    layers = evaluate("net_variance", key, model, **sizes)
     names = {
         "net_variance": "measured",
         "net_variance_conditional": "conditional",
@@ -241,8 +241,8 @@ def sharpness(key: noise.Key, model: evaluators.TrainedModel) -> Measured:
     Hahn and Choi (2018) claim that dropout and GAAF converge to flat regions.
     """
     n = SHARPNESS_EXAMPLES
-    amounts = evaluators.Amounts(gradients=n, chunk=n)
-    found = evaluators.MEASUREMENTS["sharpness"].measure(key, model, amounts)
+    sizes = evaluators.SampleSizes(gradients=n, chunk=n)
+    found = evaluators.MEASUREMENTS["sharpness"].measure(key, model, sizes)
     largest = found["largest"]
     residual = found["residual"] / largest
     return Measured({"sharpness/largest": largest, "sharpness/residual": residual})

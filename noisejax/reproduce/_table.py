@@ -82,15 +82,17 @@ def _rows(experiment: Experiment, scale: str, results: Sequence[Result]) -> list
     head += ["n", "Seconds", *(["Notes"] if any(notes.values()) else [])]
     lines = table_head(*head)
     for row in experiment.rows:
-        mine = by_row[row.name]
+        row_results = by_row[row.name]
         label = row_title(row) + (" (not in the paper)" if row.ours else "")
-        n = "" if row.cited else str(sum("failed" not in result for result in mine))
-        seconds = f"{sum(result['seconds'] for result in mine):.0f}" if mine else ""
+        succeeded = sum("failed" not in result for result in row_results)
+        n = "" if row.cited else str(succeeded)
+        total = sum(result["seconds"] for result in row_results)
+        seconds = f"{total:.0f}" if row_results else ""
         rest = [n, seconds, *([notes[row.name]] if any(notes.values()) else [])]
         pairs = {
             metric_title(metric): [
                 show_printed(experiment, row, metric),
-                _ours(row, metric, mine, known=metric in known),
+                _ours(row, metric, row_results, known=metric in known),
             ]
             for metric in metrics
         }

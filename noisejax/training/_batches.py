@@ -58,7 +58,7 @@ def to_float(
     return 1.0 - x if inverted else x
 
 
-def as_seen(
+def prepare_inputs(
     x: UInt8[Array, "batch ..."] | Float[Array, "batch ..."],
     seed: Int[Array, ""],
     epoch: Int[Array, ""],

@@ -187,7 +187,7 @@ def build_model(
     model = network(**{k: v for k, v in arguments.items() if k in known})
     if not with_noise:
         return model
-    count = model.num_hidden_places
+    count = model.num_hidden_sites
     rates = config.noise.hidden_rates or (config.noise.hidden_rate,) * count
     if len(rates) != count:
         raise ValueError(

@@ -207,11 +207,11 @@ def tidy(folder: pathlib.Path, rejected: list[int]) -> None:
     """Rename rejected checkpoints, and remove partial files of a killed process."""
     for number in rejected:
         for path in (folder / str(number), _info_path(folder, number)):
-            aside = path.with_name(f"{path.name}.damaged")
-            if aside.is_dir():
-                shutil.rmtree(aside)
+            damaged_path = path.with_name(f"{path.name}.damaged")
+            if damaged_path.is_dir():
+                shutil.rmtree(damaged_path)
             if path.exists():
-                path.replace(aside)
+                path.replace(damaged_path)
     if folder.exists():
         for path in folder.glob("*.orbax-checkpoint-tmp*"):
             shutil.rmtree(path, ignore_errors=True)

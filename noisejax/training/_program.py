@@ -16,7 +16,7 @@ from jax import numpy as jnp
 from jaxtyping import Array, Int
 
 from noisejax import data, objectives
-from noisejax.training._batches import Batches, as_seen, is_streamed, to_float
+from noisejax.training._batches import Batches, is_streamed, prepare_inputs, to_float
 from noisejax.training._build import (
     build_model,
     build_noise_factor,
@@ -159,7 +159,7 @@ def build_program(
 
     passes, project, inverted = 0, None, prepared.inverted
     if projects:
-        passes = model.num_hidden_places if config.projection.per_layer else 1
+        passes = model.num_hidden_sites if config.projection.per_layer else 1
         for field in ("epochs", "retrain_epochs"):
             if getattr(training, field) % (1 + passes):
                 raise ValueError(
@@ -260,15 +260,17 @@ def _build_phase(
         mean_gradients=training.gradients,
         placement=placement,
     )
-    see = functools.partial(as_seen, inverted=inverted, augment=config.data.augment)
+    prepare = functools.partial(
+        prepare_inputs, inverted=inverted, augment=config.data.augment
+    )
     return Phase(
         name=name,
         epochs=epochs,
         offset=offset,
         batches=batches,
         optimizer=optimizer,
-        steps=make_steps(step, see, placement),
-        star_steps=make_steps(step, as_seen, placement),
+        steps=make_steps(step, prepare, placement),
+        star_steps=make_steps(step, prepare_inputs, placement),
     )
 
 

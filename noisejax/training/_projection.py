@@ -50,7 +50,7 @@ def make_project(
       project(state, batches, epoch) -> (batches of each x*, mean residuals of each
       seed). `project` raises a TrainingError if x* diverges.
     """
-    layers = [f"noisy_{i}" for i in range(model.num_hidden_places)]
+    layers = [f"noisy_{i}" for i in range(model.num_hidden_sites)]
 
     def features(variables, x):
         _, activations = model.apply(variables, x, train=False)

@@ -17,7 +17,7 @@ def case(request):
     plain, shape = request.param
     net = plain.clone(
         input_noise=noise.Dropout(0.2),
-        hidden_noise=(noise.Dropout(0.5),) * plain.num_hidden_places,
+        hidden_noise=(noise.Dropout(0.5),) * plain.num_hidden_sites,
         input_shift=True,
         hidden_shift=True,
     )
@@ -44,13 +44,13 @@ def test_noise_is_made_at_every_place(case):
     plain, net, variables, x = case
     with noise.count_samples() as count:
         jax.eval_shape(functools.partial(run, net), variables, x)
-    assert count.applied == 1 + plain.num_hidden_places
+    assert count.applied == 1 + plain.num_hidden_sites
 
 
 def test_shifts_are_where_noise_is_one_per_unit_or_map(case):
     plain, _, variables, _ = case
     found = shifts(variables["params"])
-    assert len(found) == 1 + plain.num_hidden_places
+    assert len(found) == 1 + plain.num_hidden_sites
     assert all(value.ndim == 1 for value in found.values())
 
 
@@ -92,9 +92,7 @@ def test_noisy_is_the_clean_value_masked_and_scaled(case):
     plain, net, variables, x = case
     _, activations = run(net, variables, x)
     pairs = [("noisy_input", "input", 0.2)]
-    pairs += [
-        (f"noisy_{i}", f"hidden_{i}", 0.5) for i in range(plain.num_hidden_places)
-    ]
+    pairs += [(f"noisy_{i}", f"hidden_{i}", 0.5) for i in range(plain.num_hidden_sites)]
     for noisy, clean, rate in pairs:
         noisy = np.asarray(activations[noisy])
         kept = noisy != 0
@@ -119,6 +117,6 @@ def test_gradients_are_finite_and_reach_every_kernel(case):
 
 def test_another_number_of_schemes_is_an_error(case):
     plain, _, _, _ = case
-    wrong = (None,) * (plain.num_hidden_places + 1)
+    wrong = (None,) * (plain.num_hidden_sites + 1)
     with pytest.raises(ValueError, match="hidden_noise must be one scheme per"):
         plain.clone(hidden_noise=wrong)

@@ -140,7 +140,7 @@ def test_shortcut_is_the_identity_where_shapes_agree():
     )
     shortcuts = sorted(n for n in shapes["params"] if n.startswith("shortcut"))
     assert shortcuts == ["shortcut_2", "shortcut_4"]
-    assert net.num_hidden_places == 6
+    assert net.num_hidden_sites == 6
 
 
 @pytest.mark.parametrize("depth", [4, 12, 27])

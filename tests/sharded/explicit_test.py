@@ -169,7 +169,7 @@ HALF = {
 def test_networks_train(mesh, name, products):
     """With noise, shifts and batch statistics, a step of SGD with momentum."""
     plain, shape = TINY[name]
-    places = plain.num_hidden_places
+    places = plain.num_hidden_sites
     net = plain.clone(
         input_noise=noise.Dropout(0.2),
         hidden_noise=(noise.Dropout(0.5),) * places,
