@@ -1,1 +1,1 @@
-"""Speed, measured side by side; one file, one question."""
+"""Benchmarks of speed and memory. Each file answers one question."""

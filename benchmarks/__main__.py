@@ -1,10 +1,10 @@
-"""Runs all benchmarks, each in a process of its own, and keeps their results.
+"""Runs all benchmarks, each in its own process, and stores the results.
 
   python -m benchmarks [--only=masks,gaaf] [--repeats=15] [--patience=60] [--smoke]
 
-writes benchmarks/results/<device>.json, a record per line, and <device>.md, a page of
-tables. With --only the records of the others stay as they were. With --smoke nothing is
-kept.
+writes benchmarks/results/<device>.json (one record per line) and <device>.md (tables).
+With --only, the records of other benchmarks do not change. With --smoke, no results are
+stored.
 """
 
 import itertools
@@ -33,7 +33,7 @@ Record = dict[str, Any]
 
 
 def run_all(argv: list[str]) -> None:
-    """Run what is asked for; a benchmark that fails does not stop the others."""
+    """Run the requested benchmarks. If one fails, the others still run."""
     if len(argv) > 1:
         raise app.UsageError(f"no arguments besides flags, got {argv[1:]}")
     unknown = sorted(set(ONLY.value) - set(QUESTIONS))
@@ -49,7 +49,7 @@ def run_all(argv: list[str]) -> None:
 
 
 def _run(name: str) -> list[Record]:
-    """The records of one benchmark; none if it failed."""
+    """Return the records of one benchmark, or none if it failed."""
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / "records"
         command = [
@@ -65,7 +65,7 @@ def _run(name: str) -> list[Record]:
 
 
 def keep(device: str, new: list[Record], folder: pathlib.Path = RESULTS) -> None:
-    """Put new records in the place of older ones of the same benchmarks."""
+    """Replace the older records of the same benchmarks."""
     folder.mkdir(exist_ok=True)
     path = folder / f"{device}.json"
     old = path.read_text().splitlines() if path.exists() else []
@@ -80,7 +80,7 @@ def keep(device: str, new: list[Record], folder: pathlib.Path = RESULTS) -> None
 
 
 def page(device: str, records: list[Record]) -> str:
-    """All tables, each under what it was measured on."""
+    """Return a page with all tables, grouped by the machine of the measurement."""
     parts = [f"# Benchmarks on {device}\n"]
     for _, group in itertools.groupby(records, lambda r: r["benchmark"]):
         group = list(group)

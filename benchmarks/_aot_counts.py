@@ -1,4 +1,4 @@
-"""Facts of a compiled program: operations, memory, kernels and collectives."""
+"""Counts operations, memory, kernels and collectives of a compiled program."""
 
 import re
 import statistics
@@ -44,7 +44,7 @@ def count(lowered: Any, arguments: Any = None) -> dict[str, Any]:
 
     Args:
       lowered: the result of `jax.jit(fn).lower(...)`.
-      arguments: None, or shapes of arguments; then the program runs on made-up ones.
+      arguments: shapes of arguments, to run the program on generated values; or None.
 
     Returns:
       flops (None where the compiler does not count them), temporary_bytes, kernels,
@@ -92,7 +92,7 @@ def _make_up(shape: Any) -> Any:
 
 
 def _count_instructions(text: str) -> tuple[int, dict[str, list[int]]]:
-    """Kernels and collectives of the computations that run, fusions' parts apart."""
+    """Count kernels and collectives of the computations that run, unless fused."""
     bodies, entry = _computations(text)
     kernels, collectives = 0, {}
     todo, seen = [(entry, "")], set()
@@ -122,7 +122,7 @@ def _count_instructions(text: str) -> tuple[int, dict[str, list[int]]]:
 
 
 def _computations(text: str) -> tuple[dict[str, list[str]], str]:
-    """The lines of each computation, and the name of the one that is run."""
+    """Return the lines of each computation, and the name of the entry computation."""
     bodies, entry, lines = {}, "", []
     for line in text.splitlines():
         head = COMPUTATION.match(line)
@@ -135,7 +135,7 @@ def _computations(text: str) -> tuple[dict[str, list[str]], str]:
 
 
 def _bytes(shape: str) -> int:
-    """Bytes of all arrays of a type, such as (f32[8,4]{1,0}, u32[])."""
+    """Return the bytes of all arrays of a type, such as (f32[8,4]{1,0}, u32[])."""
     total = 0
     for kind, sizes in SHAPE.findall(shape):
         bits = re.search(r"\d+", kind)

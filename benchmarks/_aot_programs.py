@@ -1,4 +1,4 @@
-"""Programs that are compiled for devices that are not there; shapes only, no arrays."""
+"""Programs to compile for devices that this machine lacks, from shapes alone."""
 
 import dataclasses
 import functools
@@ -48,10 +48,10 @@ class Place:
 
 @dataclasses.dataclass(frozen=True)
 class Program:
-    """A function and the shapes that it is compiled for.
+    """A function and the shapes of its arguments.
 
     Attributes:
-      group: question that it belongs to.
+      group: group of programs in the tables.
       name: variant.
       build: place -> (function, arguments).
       per_device: examples per device.
@@ -77,10 +77,10 @@ SCHEMES = {
 
 
 def _masks() -> Iterator[Program]:
-    """Forward and backward of noise alone [B, 4096], and within an MLP block."""
+    """Return forward and backward of noise on [B, 4096], alone and in an MLP block."""
 
     def both(apply, shift):
-        """Output and gradients, for a given gradient of the output."""
+        """Return output and gradients, for a given gradient of the output."""
 
         def run(key, x, beta, gradient):
             noisy = functools.partial(apply, key)
@@ -127,7 +127,7 @@ def _masks() -> Iterator[Program]:
 
 
 def _attention() -> Iterator[Program]:
-    """Gradient of self-attention with noise on its weights [B, 8, 128, 128]."""
+    """Return gradients of attention with noise on its weights [B, 8, 128, 128]."""
 
     def build(place, **options):
         layer = nn.MultiHeadDotProductAttention(8, **options)
@@ -175,7 +175,7 @@ def _log_prob(net, params, key, x, y):
 
 
 def _iwsgd() -> Iterator[Program]:
-    """Gradient of an MLP 784-1024-1024-10 by every strategy."""
+    """Return the gradient of an MLP 784-1024-1024-10 by every strategy."""
 
     def build(place, strategy, num_samples):
         net, x = _mlp(), place.batch(784)
@@ -204,7 +204,7 @@ SGD = optax.sgd(0.1, momentum=0.9)
 
 
 def _make_step(net):
-    """A step of SGD of a network, batch statistics included."""
+    """Return an SGD step of a network, with batch statistics."""
 
     def step(variables, state, key, x, y):
         params = variables["params"]
@@ -228,7 +228,7 @@ def _make_step(net):
 
 
 def _steps() -> Iterator[Program]:
-    """Training steps: MLP of one and eight seeds, WRN-28-10 and ViT in bfloat16."""
+    """Return training steps: MLP with 1 and 8 seeds, WRN-28-10 and ViT in bfloat16."""
 
     def build(place, net, shape):
         x, y = place.batch(*shape), place.batch(dtype=jnp.int32)
@@ -238,7 +238,7 @@ def _steps() -> Iterator[Program]:
         return _make_step(net), (*shapes, x, y)
 
     def seeds(place):
-        """Seeds are sharded as far as there are devices, and the batch by the rest."""
+        """Shard the seeds over as many devices as possible, the batch over the rest."""
         along = min(SEEDS, place.mesh.size)
         grid = place.mesh.devices.reshape(along, -1)
         place.mesh = Mesh(grid, ("seeds", "data"))
@@ -282,7 +282,7 @@ def _steps() -> Iterator[Program]:
 
 
 def _back_projection() -> Iterator[Program]:
-    """x* of a batch: 20 steps through two hidden layers of the MLP."""
+    """Return back-projection of a batch: 20 steps, two hidden layers of the MLP."""
 
     def build(place):
         net, x = _mlp(), place.batch(784)

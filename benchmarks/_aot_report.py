@@ -1,4 +1,4 @@
-"""Records of `ahead_of_time` as a page of tables and a figure."""
+"""Formats the records of `ahead_of_time` as a page of tables and a figure."""
 
 import itertools
 import pathlib
@@ -118,7 +118,7 @@ def _row(record: Record, records: Sequence[Record]) -> str:
 
 
 def flops_ratio(record: Record, records: Sequence[Record]) -> float | None:
-    """FLOPs per example and device times devices, over those on one device."""
+    """Return FLOPs per example on all devices, divided by those on one device."""
     target = REFERENCES[TARGETS[record["target"]][0]]
     one = _find(records, target, record["group"], record["program"])
     if one is None or not one.get("flops") or not record.get("flops"):
@@ -145,7 +145,7 @@ def verdicts(
     """Yield each target: its name, its bound, and what was found."""
 
     def against(group, program, than, quantity, targets):
-        """Ratio of a quantity of two programs, by target; 0 / 0 is 1."""
+        """Return the ratio of two programs' quantity, by target; 0 / 0 is 1."""
         ratios = {}
         for target in targets:
             pair = [_find(records, target, group, name) for name in (program, than)]

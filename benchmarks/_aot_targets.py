@@ -1,4 +1,4 @@
-"""Devices that programs are compiled for, without having one."""
+"""Devices for which programs are compiled without the hardware."""
 
 import importlib.util
 import math
@@ -141,7 +141,7 @@ def get_devices(name: str) -> list[Any]:
 
 
 def _describe_h100() -> str:
-    """An H100 in the text form of XLA's GpuTargetConfigProto."""
+    """Return the text form of XLA's GpuTargetConfigProto for an H100."""
     fields = " ".join(f"{name}: {value}" for name, value in H100.items())
     return (
         f"gpu_device_info {{ {fields} cuda_compute_capability {{ major: 9 }} }} "

@@ -1,4 +1,4 @@
-"""What all benchmarks share: interleaved repeats, ratios, a check, tables, a main.
+"""Shared parts of the benchmarks: interleaved repeats, ratios, checks and tables.
 
 A benchmark is a file with `run(*, repeats, smoke) -> list[dict]`, which measures one
 question by `measure`, and `if __name__ == "__main__": main(run)`.
@@ -57,12 +57,12 @@ PINNED = {
 
 @dataclasses.dataclass(frozen=True)
 class Target:
-    """`variant` is to take at most `bound` times what `reference` takes.
+    """Target: `variant` takes at most `bound` times as much as `reference`.
 
     Attributes:
-      variant: by name.
-      reference: by name.
-      bound: of the ratio.
+      variant: name of the variant.
+      reference: name of the reference.
+      bound: upper bound of the ratio.
       quantity: "seconds" (medians), or a fact, such as "temporary_bytes".
     """
 
@@ -73,7 +73,7 @@ class Target:
 
 
 def peer(module: str) -> ModuleType | None:
-    """Import an optional rival; without it, say so and return None."""
+    """Import an optional package; if it is missing, print this and return None."""
     try:
         return importlib.import_module(module)
     except ImportError:
@@ -93,14 +93,14 @@ def measure(
     targets: Sequence[Target] = (),
     facts: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> list[dict[str, Any]]:
-    """Times the variants in turns and compares them; prints a table.
+    """Time the variants in turns, compare them and print a table.
 
     Args:
-      question: what is asked, sizes included; the table's title.
+      question: title of the table, with the sizes.
       variants: name -> a call without arguments, which returns its results (JAX arrays
         are waited for); None for one that is skipped.
       reference: the variant that the ratios refer to.
-      repeats: of each variant, all in turns and in changing order.
+      repeats: number of rounds. Each round calls all variants, in changing order.
       same: given every variant's first results by name; raises (AssertionError) where
         variants that must agree do not.
       floor: the variant that does only a part of the work of those `above` it.
@@ -157,7 +157,7 @@ def measure(
 
 
 def _timed(call: Callable[[], Any], count: int) -> tuple[Any, float]:
-    """The last results of `count` calls, and the seconds per call."""
+    """Return the results of the last of `count` calls, and the seconds per call."""
     start = time.perf_counter()
     for _ in range(count):
         result = jax.block_until_ready(call())
@@ -204,12 +204,12 @@ def _spread(values: Sequence[float]) -> dict[str, float]:
 
 
 def _digits(value: float) -> float:
-    """Five of them: the rest is noise."""
+    """Round to five digits, because the others are noise."""
     return float(f"{value:.5g}")
 
 
 def _compared(times, reference_times, name: str) -> dict[str, float]:
-    """Ratio of medians, of minima, and the ratios' range over the rounds."""
+    """Return ratios of medians and of minima, and the range over the rounds."""
     if reference_times is None:
         return {}
     rounds = [a / b for a, b in zip(times, reference_times, strict=True)]

@@ -1,4 +1,4 @@
-"""What JAX spends on a program before it runs: by its own events, not by a clock."""
+"""Measures how long JAX traces and compiles, from the events that JAX reports."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ PREFIX = "/jax/core/compile/"
 
 
 class CompileTime:
-    """Hears, within `with`, when JAX traces, lowers and compiles.
+    """Context manager that records when JAX traces, lowers and compiles.
 
     A first call less a second one would do for quick programs; for slow ones it is
     the scatter of two calls, and for a rival its threads' start.
@@ -32,7 +32,7 @@ class CompileTime:
 
     @property
     def seconds(self) -> float:
-        """In all; a trace within a trace counts once."""
+        """Return the total time; nested traces count once."""
         total, covered = 0.0, float("-inf")
         for start, end in sorted(self._spans):
             total += max(end - max(start, covered), 0.0)
@@ -41,11 +41,11 @@ class CompileTime:
 
 
 def compile_ahead(function: Any, *arguments: Any) -> tuple[Any, dict[str, Any]]:
-    """A jitted function's program, and the facts of it for `measure`.
+    """Compile a jitted function, and return its program and facts for `measure`.
 
     Args:
-      function: made by jax.jit.
-      arguments: as those of its calls.
+      function: result of jax.jit.
+      arguments: arguments of the calls.
 
     Returns:
       The compiled program; its temporary bytes, and the seconds of compiling, which

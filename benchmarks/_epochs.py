@@ -1,4 +1,4 @@
-"""Epochs of the library's own program, and by a compiled step, on made data."""
+"""Epochs by the library's training program and a compiled step, on generated data."""
 
 import itertools
 
@@ -17,7 +17,7 @@ BATCH, LEARNING_RATE = 128, 0.02
 
 
 def make_dataset(n: int) -> data.Dataset:
-    """Ten classes around prototypes, as bytes."""
+    """Generate ten classes around prototypes, as bytes."""
     rng = np.random.default_rng(0)
     y = rng.integers(0, 10, n, np.int32)
     prototypes = rng.uniform(0, 1, (10, 28, 28, 1)) < 0.2
@@ -27,7 +27,7 @@ def make_dataset(n: int) -> data.Dataset:
 
 
 def make_config(width: int, *, bits=32, precision="float32", scheme="dropout", seeds=1):
-    """The run of the benchmarks: dropout 0.2 on the input, 0.5 on hidden layers."""
+    """Return the run's config: dropout 0.2 on the input, 0.5 on hidden layers."""
     config = Config()
     config.data.validation = 0.0
     config.model.widths = (width, width)
@@ -42,7 +42,7 @@ def make_config(width: int, *, bits=32, precision="float32", scheme="dropout", s
 
 
 class Epochs:
-    """Trains by the library's own epoch, one at each call, and returns its losses."""
+    """Trains one epoch per call by the library's program and returns the losses."""
 
     def __init__(self, program: Program):
         self.program = program
@@ -50,7 +50,7 @@ class Epochs:
         self.number = 0
 
     def __call__(self) -> jax.Array:
-        """The losses of one more epoch, [N, steps]."""
+        """Train one more epoch and return its losses, [N, steps]."""
         self.number += 1
         phase = self.program.phases[0]
         self.states, metrics = run_epoch(
@@ -63,10 +63,10 @@ class Epochs:
         return metrics["loss"]
 
     def check_compiled_once(self) -> None:
-        """Check that no call was traced again.
+        """Check that no call was traced a second time.
 
         Raises:
-          AssertionError: one was.
+          AssertionError: a call was traced again.
         """
         phase = self.program.phases[0]
         expected = 1 + (phase.batches.steps % self.program.steps_per_call > 0)
@@ -85,7 +85,7 @@ def states_of(program: Program):
 
 
 class Stepping:
-    """Trains by a compiled step, or by a compiled loop over one; one epoch a call."""
+    """Trains one epoch per call by a compiled step or a compiled loop over steps."""
 
     def __init__(self, program: Program, step, *, whole: bool):
         self.state = jax.tree.map(lambda leaf: leaf[0], states_of(program))
@@ -113,14 +113,14 @@ class Stepping:
         self.order = jax.jit(self.batches)
 
     def batches(self, number):
-        """The examples of each step."""
+        """Yield the examples of each step."""
         key = jax.random.fold_in(seed_key(self.seed, "order"), number)
         steps = len(self.indices) // BATCH
         order = jax.random.permutation(key, self.indices)[: steps * BATCH]
         return order.reshape(steps, BATCH)
 
     def __call__(self) -> jax.Array:
-        """The losses of one more epoch."""
+        """Train one more epoch and return its losses."""
         number = jnp.int32(next(self.number))
         if self.whole:
             train = self.program.train

@@ -1,4 +1,4 @@
-"""What a measurement was made on: device, cores, load and versions."""
+"""Describes the machine of a measurement: device, cores, load and versions."""
 
 import importlib.metadata
 import os
@@ -13,7 +13,7 @@ PACKAGES = ("noisejax", "jax", "jaxlib", "flax", "equinox", "torch", "numpy")
 
 
 def machine() -> dict[str, Any]:
-    """Device, host and versions, for every record and table."""
+    """Return device, host and versions, for every record and table."""
     return {
         "device": device_name(),
         "devices": jax.device_count(),
@@ -26,7 +26,7 @@ def machine() -> dict[str, Any]:
 
 
 def device_name() -> str:
-    """The accelerator's name as it can stand in a file name, or `cpu`."""
+    """Return the accelerator's name in a form for file names, or `cpu`."""
     return re.sub(r"[^a-z0-9]+", "-", jax.devices()[0].device_kind.lower()).strip("-")
 
 

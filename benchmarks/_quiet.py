@@ -1,4 +1,4 @@
-"""Moments in which the machine is ours: what other processes took is measured, too."""
+"""Waits until other processes are idle, and measures the time that they use."""
 
 import pathlib
 import resource
@@ -14,19 +14,19 @@ LIMIT = 0.08
 
 
 def cpu_seconds() -> float:
-    """Processor time of this process and of the children that it has waited for."""
+    """Return the processor time of this process and of its finished children."""
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     return time.process_time() + children.ru_utime + children.ru_stime
 
 
 class Others:
-    """Counts, from its making on, the processor time that others took."""
+    """Counts the processor time of other processes since its creation."""
 
     def __init__(self):
         self.start = self._now()
 
     def share(self) -> float:
-        """Others' part of all cores' time since then; 0 where that cannot be known."""
+        """Return the share of all cores' time that others used; 0 if it is unknown."""
         wall, busy, own = (b - a for a, b in zip(self.start, self._now(), strict=True))
         return max(0.0, (busy - own) / (wall * _cores()))
 
@@ -41,7 +41,7 @@ class Others:
 
 
 def wait_for_quiet(deadline: float) -> None:
-    """Sleep until others rest, or `time.monotonic()` has come to the deadline."""
+    """Sleep until other processes are idle, or until the deadline."""
     while time.monotonic() < deadline:
         others = Others()
         time.sleep(0.25)

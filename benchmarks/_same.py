@@ -1,4 +1,4 @@
-"""Whether two ways of computing one step computed the same."""
+"""Checks that two implementations of a step give equal results."""
 
 from typing import Any
 
@@ -10,10 +10,10 @@ ROUNDING = 1e-6
 
 
 def check_steps(name: str, found: Any, wanted: Any, tolerance: float = 1e-3) -> None:
-    """Raise where a loss, or a gradient as a whole array, is another.
+    """Raise an error if a loss or the gradient of an array differs.
 
     Args:
-      name: of what is checked, for the message.
+      name: name of the implementation, for the message.
       found: (loss, gradients).
       wanted: (loss, gradients), the gradients a tree of the same form.
       tolerance: of a gradient, by the norm of the difference over that of the wanted: a

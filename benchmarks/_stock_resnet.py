@@ -1,7 +1,7 @@
-"""The wide residual network as users of Flax, and of torch, write it: stock dropout.
+"""Wide residual networks in plain Flax and in torch, with their own dropout.
 
-The parts have the names that noisejax's network gives them, so that parameters can be
-handed from one to the other and the outputs compared.
+The modules have the same names as those of noisejax's network, so that parameters can
+be copied and outputs compared.
 """
 
 from typing import Any
@@ -15,7 +15,7 @@ from benchmarks._torch import to_numpy
 
 
 def plan(depth: int, width: int) -> list[tuple[int, int]]:
-    """Feature maps and stride of each block."""
+    """Return feature maps and stride of each block."""
     blocks = (depth - 4) // 6
     return [
         (16 * width * 2**group, 2 if group and not i else 1)
@@ -25,7 +25,7 @@ def plan(depth: int, width: int) -> list[tuple[int, int]]:
 
 
 class FlaxResNet(nn.Module):
-    """In Linen, with `nn.Dropout` between the convolutions of a block."""
+    """Linen network with `nn.Dropout` between the convolutions of a block."""
 
     depth: int
     width: int
@@ -61,7 +61,7 @@ class FlaxResNet(nn.Module):
 
 
 def torch_resnet(torch: Any, depth: int, width: int, rate: float) -> Any:
-    """In torch, called with images [B, C, H, W]."""
+    """Return the network in torch. It takes images [B, C, H, W]."""
     nn, f = torch.nn, torch.nn.functional
 
     class Network(nn.Module):
@@ -117,7 +117,7 @@ def hand_over(torch: Any, network: Any, params: dict[str, Any]) -> None:
 
 
 def gradients_of(network: Any, params: dict[str, Any]) -> dict[str, Any]:
-    """The gradients in torch's network, as a tree like Flax's parameters."""
+    """Return the gradients of torch's network as a tree like Flax's parameters."""
 
     def gradient(path, leaf):
         layer, kind = (part.key for part in path)

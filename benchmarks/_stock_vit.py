@@ -6,7 +6,7 @@ from jax import numpy as jnp
 
 
 class FlaxViT(nn.Module):
-    """`models.ViT` with nn.Dropout and the dropout of Flax's attention, same names."""
+    """`models.ViT` with Flax's own dropout, in modules of the same names."""
 
     blocks: int
     width: int
@@ -51,9 +51,9 @@ class FlaxViT(nn.Module):
 
 
 def torch_vit(torch, params, heads, rate, path_rates):
-    """Return torch's parameters, by our names, and the function of a batch [B, T, P].
+    """Return torch's parameters by noisejax's names, and a function of [B, T, P].
 
-    The function is of patches, and makes its own noise at the same sites.
+    The function takes patches, and draws its noise at the same sites.
     """
     functional = torch.nn.functional
 

@@ -1,11 +1,11 @@
-"""The records of a question as a table."""
+"""Formats the records of a benchmark as a table."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 
 def table(records: Sequence[Mapping[str, Any]]) -> str:
-    """The records of one question as a Markdown table, quickest first."""
+    """Return the records of one question as a Markdown table, quickest first."""
     first = records[0]
     timed = [record for record in records if "median_s" in record]
     n, others = (timed[0][key] for key in ("n", "others_share"))

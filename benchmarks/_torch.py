@@ -1,4 +1,4 @@
-"""torch as a rival: on JAX's kind of device, with the same cores, waited for."""
+"""Runs torch on the same kind of device and with the same cores as JAX."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +10,7 @@ from benchmarks._bench import peer
 
 
 class Torch:
-    """torch, if installed, on the device that JAX computes on."""
+    """Access to torch, if installed, on the kind of device that JAX uses."""
 
     def __init__(self):
         self.torch = peer("torch")
@@ -23,16 +23,16 @@ class Torch:
 
     @property
     def cuda(self) -> bool:
-        """Whether it computes on a GPU."""
+        """True if torch computes on a GPU."""
         return jax.default_backend() == "gpu" and self.torch.cuda.is_available()
 
     @property
     def device(self) -> str:
-        """Where its tensors belong."""
+        """Device of the tensors."""
         return "cuda" if self.cuda else "cpu"
 
     def tensor(self, x: Any) -> Any:
-        """A copy of a NumPy or JAX array, bfloat16 included."""
+        """Copy a NumPy or JAX array, also in bfloat16, to a tensor."""
         x = jax.numpy.asarray(x)
         if x.dtype == jax.numpy.bfloat16:
             copied = self.torch.tensor(np.asarray(x.astype("float32")))
@@ -40,7 +40,7 @@ class Torch:
         return self.torch.tensor(np.asarray(x), device=self.device)
 
     def waited(self, call: Callable[[], Any]) -> Callable[[], Any]:
-        """The call, ended only when the GPU has finished its work."""
+        """Return the function, changed to wait until the GPU has finished."""
 
         def wait():
             result = call()
@@ -53,7 +53,7 @@ class Torch:
     def sgd_step(
         self, loss_fn: Callable[[], Any], parameters: Any, **options: Any
     ) -> Callable[[], Any]:
-        """A call that makes one more SGD step and returns the loss.
+        """Return a function that makes one more SGD step and returns the loss.
 
         Args:
           loss_fn: () -> loss.
@@ -73,7 +73,7 @@ class Torch:
 
 
 def to_numpy(array: Any) -> np.ndarray:
-    """A tensor's or an array's values, in float32."""
+    """Return the values of a tensor or an array, in float32."""
     if hasattr(array, "detach"):
         return array.detach().float().cpu().numpy()
     return np.asarray(array, np.float32)

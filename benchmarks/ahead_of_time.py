@@ -1,11 +1,11 @@
-"""What the compilers for GPUs and TPUs make of the library, without such devices.
+"""Compiles programs of the library for GPUs and TPUs, without such devices.
 
   python -m benchmarks.ahead_of_time [--targets=h100_1,h100_8] [--group=IWSGD]
 
 compiles masks, attention, IWSGD, training steps and back-projection, one process a
 target, and counts FLOPs, temporary bytes, kernels and collectives on one device.
-Nothing runs, but for `--targets=here`, which also times the programs on the first
-device of this machine. It needs `pip install 'noisejax[aot]'` and writes
+Only `--targets=here` also runs the programs, and times them on the first device of
+this machine. It needs `pip install 'noisejax[aot]'` and writes
 benchmarks/results/ahead_of_time.json, .md and .png. Records of other targets and
 programs stay as they were.
 """

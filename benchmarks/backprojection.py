@@ -1,4 +1,4 @@
-"""Back-projection: what do x* cost over the bare matrix products, and over torch?
+"""Back-projection: cost against the bare matrix products and against torch.
 
 The network 784-2500-2500 with rectifiers, trained here for a moment under dropout on
 classes around prototypes; targets under random dropout. The yardstick is the products
@@ -96,7 +96,7 @@ def _equal_steps(title, params, x, targets, repeats):
 
 
 def _equal_objective(title, params, x, targets, repeats):
-    """Every method by as many steps as reach what 20 of the stable one do."""
+    """Compare methods at the objective that 20 steps of the stable method reach."""
 
     @jax.jit
     def set_up(params, x):
@@ -167,7 +167,7 @@ def _equal_objective(title, params, x, targets, repeats):
 
 
 def _steps_to(loss, params, x, targets, method) -> int:
-    """The number of steps after which a long run has reached a loss."""
+    """Return the number of steps after which a long run reaches a loss."""
     found = bp.back_project(
         _features, params, x, targets, num_steps=NUM_STEPS, method=method
     )
@@ -202,7 +202,7 @@ def _objective(params, x, targets) -> float:
 
 
 def _problem(num_inputs, width, batch) -> tuple[Params, jax.Array, Any]:
-    """A network trained for a moment, inputs and their noisy activations."""
+    """Return a briefly trained network, inputs and their noisy activations."""
     rng = np.random.default_rng(0)
     prototypes = rng.uniform(size=(10, num_inputs)) * (rng.random(num_inputs) < 0.5)
     labels = jnp.asarray(rng.integers(0, 10, batch))
@@ -243,7 +243,7 @@ def _problem(num_inputs, width, batch) -> tuple[Params, jax.Array, Any]:
 
 
 def _bare(params, x, targets) -> Callable[[], jax.Array]:
-    """The matrix products alone: each step's depend on those before."""
+    """Return the matrix products alone; each step depends on the one before."""
 
     @jax.jit
     def products(params, x, targets):
@@ -260,7 +260,7 @@ def _bare(params, x, targets) -> Callable[[], jax.Array]:
 
 
 def _torch(rival, params, x, targets, rates) -> Callable[[], Any]:
-    """The same descent with autograd on the input, the weights frozen."""
+    """Return the same descent in torch: autograd on the input, frozen weights."""
     torch = rival.torch
     weights = [rival.tensor(w) for w in params]
     start, goals = rival.tensor(x), [rival.tensor(t) for t in targets]

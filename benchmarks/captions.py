@@ -26,7 +26,7 @@ GATES = "ifgo"
 
 
 def run(*, repeats: int, smoke: bool) -> list[dict[str, Any]]:
-    """One sample and five, by two strategies."""
+    """Compare one sample and five, by two strategies."""
     features, batch, length, width, words = (
         (10, 4, 6, 16, 30) if smoke else (1280, 64, 20, 256, 2500)
     )
@@ -102,7 +102,7 @@ def _log_prob(net, params, key, x, y):
 
 
 def _head_log_prob(dense, key, hidden, y):
-    """log p of captions, from the hidden states on."""
+    """Return log p of captions, given the hidden states."""
     layer = layers.Noise(noise.Dropout(RATE))
     noisy = layer.apply({}, hidden, deterministic=False, rngs={"dropout": key})
     axes = (((2,), (0,)), ((), ()))
@@ -111,7 +111,7 @@ def _head_log_prob(dense, key, hidden, y):
 
 
 def _torch_net(rival, params):
-    """Torch's parameters, and (features, words) -> hidden states, log-likelihoods."""
+    """Return torch's parameters, and (features, words) -> hidden states, log p."""
     torch = rival.torch
     width = params["embed_word"]["embedding"].shape[1]
     lstm = torch.nn.LSTM(width, width, batch_first=True).to(rival.device)
@@ -168,7 +168,7 @@ def _torch_step(rival, problem, num_samples, *, lstm_once=False):
 
 
 def _check_torch(rival, problem, wanted) -> None:
-    """Without noise both have one loss and one gradient."""
+    """Check that loss and gradient agree without noise."""
     if not rival:
         return
     params, x, y, _ = problem

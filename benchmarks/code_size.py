@@ -1,4 +1,4 @@
-"""Size of noisejax: lines by package, and frames and files that calls visit.
+"""Counts the lines of noisejax by package, and the frames and files of calls.
 
   PYTHONPATH=TREE python benchmarks/code_size.py
 
@@ -28,7 +28,7 @@ ROOT = pathlib.Path(noisejax.__file__).parent
 
 
 def lines(source: str) -> collections.Counter[str]:
-    """Lines of code, docs and in all."""
+    """Return the numbers of lines of code, of docs, and of all lines."""
     kinds = ["code" if line.strip() else "" for line in source.splitlines()]
     for node in ast.walk(ast.parse(source)):
         is_text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
@@ -57,7 +57,7 @@ def print_lines() -> None:
 
 
 def visited(call: Callable[[], object]) -> collections.Counter[str]:
-    """Frames of noisejax in a call, by file."""
+    """Return the frames of noisejax in a call, by file."""
     files = collections.Counter()
 
     def count(frame, event, _):

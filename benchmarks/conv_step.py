@@ -1,12 +1,12 @@
-"""A convolutional step: what do noise, and four samples of it, cost in a network?
+"""Training step of a convolutional network: cost of noise and of four samples.
 
 One SGD step of a wide residual network 16-4 on images 32 x 32 x 3 with dropout 0.3 in
 every block. S = 4 is IWSGD with the samples folded into the batch; Flax and torch are
 given the same on a batch repeated four times. The floor has no noise, and one sample;
-torch, whose convolutions are others, may go below.
+torch has other convolutions and can be faster than the floor.
 
-Then a smaller network, four steps as one program, as an epoch of the training command
-is: what does a loop cost, by whose convolutions?
+A second part measures the cost of a loop: four steps of a smaller network in one
+program, with JAX's convolutions and with those of noisejax.
 """
 
 from typing import Any
@@ -83,7 +83,7 @@ def _compare_loops(x, y, key, repeats):
 
 
 def _repeated(call):
-    """As many calls as a loop has steps; the last one's result."""
+    """Make as many calls as a loop has steps, and return the last result."""
 
     def calls():
         for _ in range(LOOP - 1):
@@ -94,7 +94,7 @@ def _repeated(call):
 
 
 def _ours(depth, width, bits):
-    """The library's network; bits 0: without noise."""
+    """Return the library's network; bits 0 means no noise."""
     blocks = (depth - 4) // 6 * 3
     schemes = (noise.Dropout(RATE, bits),) * blocks if bits else ()
     return models.WideResNet(10, depth=depth, width_factor=width, hidden_noise=schemes)
@@ -118,7 +118,7 @@ def _compare(depth, width, x, y, key, num_samples, repeats):
 
     def same(results):
         _check_outputs(rival, depth, width, variables, x)
-        wanted = _check_silent_steps(rival, depth, width, *arguments)
+        wanted = _check_noise_free_steps(rival, depth, width, *arguments)
         np.testing.assert_allclose(results[SILENT], wanted, rtol=1e-3)
 
     return measure(
@@ -133,7 +133,7 @@ def _compare(depth, width, x, y, key, num_samples, repeats):
 
 
 def _check_outputs(rival, depth, width, variables, x) -> None:
-    """Without noise, by the running statistics."""
+    """Check that outputs agree without noise, with running statistics."""
     clean, _ = _ours(depth, width, 32).apply(variables, x, train=False)
     other, _ = FlaxResNet(depth, width, RATE).apply(variables, x, train=False)
     np.testing.assert_allclose(other, clean, rtol=1e-3, atol=1e-4)
@@ -146,8 +146,8 @@ def _check_outputs(rival, depth, width, variables, x) -> None:
         )
 
 
-def _check_silent_steps(rival, depth, width, num_samples, variables, x, y, key):
-    """At rate 0, by the batch's statistics: losses, gradients, new statistics.
+def _check_noise_free_steps(rival, depth, width, num_samples, variables, x, y, key):
+    """Check that losses, gradients and new statistics agree at rate 0.
 
     Returns:
       The loss, which is the same for any number of equal samples.
@@ -177,7 +177,7 @@ def _check_silent_steps(rival, depth, width, num_samples, variables, x, y, key):
 
 
 def _loss_fn(model: nn.Module, num_samples: int):
-    """The bound of so many samples in one batch, and the new batch statistics."""
+    """Return the bound of several samples in a batch, and new batch statistics."""
 
     def loss_fn(params, batch_stats, x, y, key):
         copies = jnp.concatenate([x] * num_samples)
@@ -199,7 +199,7 @@ def _loss_fn(model: nn.Module, num_samples: int):
 
 
 def _step(model: nn.Module, num_samples: int, variables, x, y, key, length: int = 1):
-    """A call that makes one more step, or `length` of them in a loop."""
+    """Return a function that makes one more step, or `length` steps in a loop."""
 
     sgd = optax.sgd(LEARNING_RATE, momentum=0.9, nesterov=True)
 
@@ -240,7 +240,7 @@ def _torch(rival, depth, width, variables, x, y, num_samples):
 
 
 def _torch_parts(rival, depth, width, rate, variables, x, y, num_samples, dtype=None):
-    """torch's network, and its loss; dtype None: float32."""
+    """Return torch's network and its loss; dtype None means float32."""
     torch = rival.torch
     network = torch_resnet(torch, depth, width, rate)
     hand_over(torch, network, variables["params"])

@@ -1,8 +1,8 @@
-"""An epoch: one compiled program against stepping from the host, and against torch.
+"""Epoch: one compiled program against steps from the host, and against torch.
 
 The MLP 784-1024-1024-10 with dropout 0.2 on the input and 0.5 on the hidden layers, SGD
-with Nesterov's momentum, batch 128, on data of MNIST's shape made here: classes around
-prototypes. Every call trains one more epoch. The floor has no noise at all.
+with Nesterov's momentum, batch 128, on generated data of MNIST's shape. Every call
+trains one more epoch. The floor has no noise.
 """
 
 import dataclasses
@@ -135,7 +135,7 @@ def _many_seeds(title, dataset, width, seeds, repeats):
 
 
 class _StockMLP(nn.Module):
-    """The same network with Flax's own dropout."""
+    """The same network, with Flax's own dropout."""
 
     widths: tuple[int, ...]
 
@@ -150,7 +150,7 @@ class _StockMLP(nn.Module):
 
 
 def _linen(dataset, width) -> Callable[[], jax.Array]:
-    """An epoch in one jit, written as one would with Flax and optax alone."""
+    """Return an epoch in one jit, written with Flax and Optax alone."""
     program = build_program(make_config(width, scheme="none"), dataset)
     model, optimizer = _StockMLP((width, width)), program.phases[0].optimizer
 
@@ -184,7 +184,7 @@ def _step_by_step(dataset, width) -> Callable[[], jax.Array]:
 
 
 def _torch(rival, dataset, width, *, loader=False):
-    """The same epoch as torch's users write it."""
+    """Return the same epoch in torch."""
     torch = rival.torch
     torch.manual_seed(0)
     f = torch.nn

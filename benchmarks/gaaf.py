@@ -1,10 +1,10 @@
-"""GAAF: how much does gradient acceleration cost over the plain activation?
+"""GAAF: cost of gradient acceleration against the plain activation.
 
 Each call is forward and backward through one elementwise function of an array. The
 exact form has the value of the plain activation, the floor form that of eq. 8. "Naive"
 is eq. 8 under autodiff, with the slope of the floor corrected by stop_gradient. The
-shape function alone is the extra work of both of our forms and thus the least time that
-the exact form can take.
+shape function alone is the extra work of both forms, and so a lower bound for the exact
+form.
 """
 
 from typing import Any
@@ -87,7 +87,7 @@ def _compare(name: str, shape: tuple[int, ...], dtype: str, repeats: int):
 
 
 def _gradient(f, x, weight):
-    """A call that returns f(x) and the gradient of sum(weight * f(x))."""
+    """Return a function that gives f(x) and the gradient of sum(weight * f(x))."""
 
     @jax.jit
     def both(x, weight):

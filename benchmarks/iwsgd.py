@@ -24,13 +24,13 @@ INPUT_RATE, HIDDEN_RATE, LEARNING_RATE = 0.2, 0.5, 0.01
 
 
 def run(*, repeats: int, smoke: bool) -> list[dict[str, Any]]:
-    """Strategies at S = 4 and 8."""
+    """Compare the strategies at S = 4 and 8."""
     counts = (2,) if smoke else (4, 8)
     return [r for s in counts for r in _compare(s, make_problem(smoke), repeats)]
 
 
 def make_problem(smoke: bool) -> tuple:
-    """Parameters, inputs, labels and a key."""
+    """Return parameters, inputs, labels and a key."""
     inputs, width, batch = (16, 32, 8) if smoke else (784, 1024, 128)
     keys = jax.random.split(jax.random.key(0), 5)
     shapes = ((inputs, width), (width, width), (width, 10))
@@ -46,7 +46,7 @@ RATES = (INPUT_RATE, HIDDEN_RATE, HIDDEN_RATE)
 
 
 def make_log_prob(bits: int | None, dot_general=lax.dot_general, rates=RATES):
-    """log p(y | x, noise). With bits None the noise is three samples to replay."""
+    """Return log p(y | x, noise). If bits is None, noise is replayed from samples."""
     last = (((1,), (0,)), ((), ()))
 
     def log_prob(params, noise_, x, y):
@@ -133,7 +133,7 @@ def _compare(num_samples: int, problem, repeats: int) -> list[dict[str, Any]]:
 
 
 def _products(num_samples: int, params, x):
-    """Products only: forward for all samples, forward and backward for the chosen."""
+    """Return the products: forward of all samples, backward of the chosen ones."""
 
     def forward(params, x):
         for i, w in enumerate(params):
@@ -150,7 +150,7 @@ def _products(num_samples: int, params, x):
 
 
 def _ready_samples(num_samples, params, x, key):
-    """Masks of every sample and example, drawn once."""
+    """Draw the masks of every sample and example once."""
     shapes = [x.shape, *((len(x), w.shape[1]) for w in params[:-1])]
 
     def draw(key):
@@ -164,7 +164,7 @@ def _ready_samples(num_samples, params, x, key):
 
 
 def _check_strategies_agree(num_samples, params, x, y, ready) -> None:
-    """Loss and gradient on the same masks."""
+    """Check that loss and gradient agree on the same masks."""
     wanted = _replay("fold", num_samples, params, ready, x, y)
     for strategy in ("vmap", "map"):
         found = _replay(strategy, num_samples, params, ready, x, y)
@@ -172,9 +172,9 @@ def _check_strategies_agree(num_samples, params, x, y, ready) -> None:
 
 
 def _check_resample(num_samples, params, x, y, ready) -> None:
-    """The loss is the bound on the same masks; equal masks give one sample's gradient.
+    """Check the loss on the same masks, and the gradient on equal masks.
 
-    The tests of the library check the law by which a sample is chosen.
+    The library's tests check the distribution of the chosen sample.
     """
     loss, _ = _replay("resample", num_samples, params, ready, x, y)
     bound, _ = _replay("fold", num_samples, params, ready, x, y)
@@ -186,7 +186,7 @@ def _check_resample(num_samples, params, x, y, ready) -> None:
 
 
 def _replay(strategy, num_samples, params, samples, x, y):
-    """Loss and gradient on given masks."""
+    """Return loss and gradient on given masks."""
     loss_fn = objectives.iwsgd(
         make_log_prob(None), num_samples=num_samples, strategy=strategy
     )
@@ -197,7 +197,7 @@ def _replay(strategy, num_samples, params, samples, x, y):
 
 
 class Step:
-    """One more step of SGD at each call."""
+    """Makes one more SGD step at each call."""
 
     def __init__(self, loss_fn, problem, ready):
         params, x, y, key = problem

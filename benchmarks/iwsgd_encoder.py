@@ -1,9 +1,9 @@
 """IWSGD with noise on the hidden layers only: cost of the work before the noise.
 
 The first layer of an MLP 784-1024-1024-10, the encoder, is inside the log-likelihood,
-or outside of it and passed as the batch, as the documentation of `iwsgd` shows. There
-it is trained or frozen. One SGD step at batch 128, by every strategy. XLA's cost
-analysis counts the operations ("flops").
+or outside of it, with its output as the batch, as the documentation of `iwsgd` shows.
+Outside, it is trained or frozen. One SGD step at batch 128, by every strategy. XLA's
+cost analysis counts the operations ("flops").
 """
 
 from typing import Any
@@ -21,7 +21,7 @@ STRATEGIES = ("fold", "vmap", "map", "resample")
 
 
 def run(*, repeats: int, smoke: bool) -> list[dict[str, Any]]:
-    """One encoder, at S = 8."""
+    """Compare the positions of the encoder at S = 8."""
     problem = params, x, y, key = make_problem(smoke)
     num_samples = 2 if smoke else 8
 

@@ -1,4 +1,4 @@
-"""IWSGD in little memory: temporary bytes of `map` against those of one sample.
+"""Memory of IWSGD: temporary bytes of `map` against those of one sample.
 
 The compiled gradients of an MLP 784-1024-1024-10 at batch 128, and of a convolutional
 network (an eighth of the width of Ba et al.) at batch 16, with dropout 0.2 on the input
@@ -21,7 +21,7 @@ ALLOWED = "one sample, and the bytes of one gradient"
 
 
 def run(*, repeats: int, smoke: bool) -> list[dict[str, Any]]:
-    """A dense network, then a convolutional one."""
+    """Compare a dense network, then a convolutional one."""
     width, batch, images, scale = (
         (32, 8, 4, 1 / 32) if smoke else (1024, 128, 16, 1 / 8)
     )
@@ -85,7 +85,7 @@ def _compare(question: str, model, x, repeats: int) -> list[dict[str, Any]]:
     @jax.jit
     @jax.value_and_grad
     def copies(params):
-        """A transcription of the bound, in the order of the copies of `fold`."""
+        """Return the bound as printed, with the copies in the order of `fold`."""
         many, labels = jnp.repeat(x, 8, axis=0), jnp.repeat(y, 8)
         log_probs = log_prob(params, key, many, labels).reshape(-1, 8)
         return -jnp.mean(jax.nn.logsumexp(log_probs, 1) - np.float32(np.log(8)))
@@ -120,7 +120,7 @@ def _compare(question: str, model, x, repeats: int) -> list[dict[str, Any]]:
 
 
 def _without_aux(result):
-    """Loss and gradients of a result."""
+    """Return loss and gradients of a result."""
     (loss, _), gradients = result
     return loss, gradients
 

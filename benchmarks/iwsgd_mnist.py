@@ -1,9 +1,9 @@
-"""What several noise samples per example do for MNIST: error, bound, wall time.
+"""Several noise samples per example on MNIST: error, bound and wall time.
 
 python -m benchmarks.iwsgd_mnist --workdir=DIR --data_dir=TFDS [--epochs=6]
 
-A study, not a timing: rows are training runs, each kept in its folder and not repeated.
-Writes a table and its numbers (--out).
+Rows are training runs. Each is stored in its folder and not repeated. The program
+writes a table and its numbers (--out).
 """
 
 import json
@@ -46,7 +46,7 @@ ROWS = {
 
 
 def config_of(row: str) -> training.Config:
-    """ReLU 1000-1000, dropout 0.2 / 0.5: the defaults, but for the objective."""
+    """Return the config: ReLU 1000-1000, dropout 0.2 / 0.5, and an objective."""
     config = training.Config()
     config.data.name = FLAGS.dataset
     config.training.num_seeds = FLAGS.num_seeds
@@ -57,7 +57,7 @@ def config_of(row: str) -> training.Config:
 
 
 def bound_of(run: training.TrainedRun) -> objectives.BoundCurve:
-    """L(S) on the test examples, under the noise that the network was trained with."""
+    """Return L(S) on the test examples, under the noise of training."""
 
     @jax.jit
     def log_prob(key):
@@ -70,7 +70,7 @@ def bound_of(run: training.TrainedRun) -> objectives.BoundCurve:
 
 
 def run_row(row: str, folder: pathlib.Path) -> dict[str, Any]:
-    """Train, or find trained, and measure."""
+    """Train the network unless a finished run exists, and measure it."""
     summary = training.train(
         config_of(row), folder, data_dir=FLAGS.data_dir, resume=True
     )
@@ -91,7 +91,7 @@ def run_row(row: str, folder: pathlib.Path) -> dict[str, Any]:
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """As Markdown."""
+    """Return a Markdown table."""
     sizes = [int(s) for s in rows[0]["bound"]["num_samples"]]
     head = ["", "test error, %", "seconds", *(f"L({s})" for s in sizes)]
     lines = [" | ".join(head), " | ".join(["---"] * len(head))]
@@ -109,7 +109,7 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 
 def main(argv: list[str]) -> None:
-    """Run all rows; the table grows with each."""
+    """Run all rows, and write the table after each."""
     del argv
     logging.set_verbosity(logging.WARNING)  # Orbax tells much
     folder = pathlib.Path(FLAGS.workdir)

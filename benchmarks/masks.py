@@ -1,12 +1,12 @@
-"""Masks: how much do dropout and its variants cost over a multiply and over rivals?
+"""Masks: cost of dropout and its variants against a multiply and other libraries.
 
 Each call is forward and backward through one layer of noise: y = noisy(x) and its
-pullback of g. The floor is an elementwise multiply, which reads and writes the arrays
-that any dropout does. A ready bool mask is dropout without its random numbers.
-Invariant dropout also sums the gradient over the batch, one more pass over the array;
-that pass is measured alone, too.
+pullback of g. The floor is an elementwise multiply, which reads and writes the same
+arrays as dropout. "Ready bool mask" is dropout without random numbers. Invariant
+dropout also sums the gradient over the batch. This is one more pass over the array,
+which is also measured alone.
 
-When this is run by hand, the process restarts itself with glibc's allocator pinned
+When this file is run as a program, the process restarts with glibc's allocator pinned
 (`main`). Otherwise a call with 16 MiB arrays may get fresh pages from the kernel, which
 cost more than the arithmetic and make the ratios random.
 """
@@ -123,7 +123,7 @@ def _check_law(name, result, x, g):
 
 
 def _call(f, arguments, g):
-    """A call that returns f(x, other) and its pullback of g to the leaves of x."""
+    """Return a function that gives f(x, other) and its pullback of g."""
 
     @jax.jit
     def both(x, other, g):

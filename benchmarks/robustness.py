@@ -1,11 +1,11 @@
-"""Survival: how many kills and damages does a run survive, and what does a resume take?
+"""Robustness: kills and damage that runs survive, and the time of a resume.
 
   python -m benchmarks.robustness [--kills=100] [--damages=500] [--resumes=5] [--seed=0]
 
 kills real processes (kill -9) before file operations and at any time, damages files of
-runs, and compares each run that was resumed with the undisturbed one: parameters, test
-errors and metrics, bit for bit. Ends with an error at the first that differs; else
-benchmarks/results/robustness.json holds the counts.
+runs, and compares each resumed run with the undisturbed one: parameters, test errors
+and metrics, bit for bit. The first difference is an error. Otherwise the counts are
+written to benchmarks/results/robustness.json.
 """
 
 import json
@@ -40,7 +40,7 @@ RESULTS = pathlib.Path(__file__).parent / "results" / "robustness.json"
 
 
 def survive_kills(folder: pathlib.Path, rng: np.random.Generator) -> dict[str, int]:
-    """Kill runs until there were enough kills."""
+    """Kill runs until the number of kills is reached."""
     runner = Runner(folder)
     kills = runs = 0
     try:
@@ -73,7 +73,7 @@ def survive_damages(folder: pathlib.Path, rng: np.random.Generator) -> dict[str,
 
 
 def time_resumes(folder: pathlib.Path) -> dict[str, float | int | None]:
-    """Seconds of `--resume` on a run whose summary is missing: all but training."""
+    """Time `--resume` on trained runs without a summary, so without training."""
     train = [sys.executable, "-m", "noisejax.train", f"--workdir={folder}", *FIELDS]
     subprocess.run(train, check=True, capture_output=True)
     seconds = []
@@ -87,7 +87,7 @@ def time_resumes(folder: pathlib.Path) -> dict[str, float | int | None]:
 
 
 def main(argv: list[str]) -> None:
-    """Does all three, and writes the counts."""
+    """Run all three parts, and write the counts."""
     if len(argv) > 1:
         raise app.UsageError(f"no arguments besides flags, got {argv[1:]}")
     logging.set_verbosity(logging.ERROR)  # each damage is warned of

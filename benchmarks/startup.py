@@ -1,4 +1,4 @@
-"""Start: how long until a process has imported the library, and made its first step?
+"""Startup: time until a process has imported the library and made its first step.
 
 Every call is a fresh interpreter. The first step is one epoch of one step of the MLP
 784-1024-1024-10, with JAX's compilation cache empty, or filled by the call before.
@@ -75,7 +75,7 @@ def _first_step(repeats: int) -> list[dict[str, Any]]:
 
 
 def _process(code: str, environment: dict[str, str] | None = None):
-    """A call that runs `code` in a fresh interpreter and returns what it printed."""
+    """Return a function that runs `code` in a new interpreter, for its output."""
 
     def call():
         done = subprocess.run(

@@ -1,12 +1,12 @@
-"""A step of a vision transformer: what do noise at six sites, and samples of it, cost?
+"""Training step of a vision transformer: cost of noise at six sites and of samples.
 
 Batch 64, images 32 x 32 x 3, so 65 tokens; 192 units, 6 blocks, 3 heads; noise of rate
 0.1 on attention weights, hidden units and both branches, drop path up to 0.1. The loss
 is that of IWSGD; the optimizer is SGD. Flax's and torch's networks have noise at the
 same sites, with a mask for every example and head.
 
-Then the network as a frozen encoder without noise, and a noisy head on it: what do
-eight samples cost, if the encoder runs once?
+A second part has the network as a frozen encoder without noise, with a noisy head. It
+measures the cost of eight samples if the encoder runs once.
 """
 
 import functools
@@ -61,7 +61,7 @@ def _log_prob(model, params, key, x, y):
 
 
 def _step(log_prob_fn, params, x, y, key, num_samples=1, strategy="fold"):
-    """Return a call that makes one more step."""
+    """Return a function that makes one more step."""
     sgd = optax.sgd(LEARNING_RATE, momentum=0.9)
     loss_fn = objectives.iwsgd(log_prob_fn, num_samples=num_samples, strategy=strategy)
 
@@ -105,7 +105,7 @@ def _compare_noise(problem, repeats):
     }
 
     def same(results):
-        _check_silent_steps(rival, problem)
+        _check_noise_free_steps(rival, problem)
 
     return measure(
         f"step, ViT, images {list(x.shape)}",
@@ -142,7 +142,7 @@ def _compare_samples(problem, repeats):
 
 
 def _compare_frozen(problem, repeats):
-    """A noisy head 192-512-10 on the frozen network's pooled activations."""
+    """Compare a noisy head 192-512-10 on the frozen network's pooled activations."""
     plain, params, x, y, key = problem
     head = models.MLP((512,), 10, hidden_noise=(noise.Dropout(0.5),))
     hidden = jnp.zeros((len(x), plain.width))
@@ -164,8 +164,8 @@ def _compare_frozen(problem, repeats):
     )
 
 
-def _check_silent_steps(rival, problem) -> None:
-    """Without noise all networks have one loss and one gradient."""
+def _check_noise_free_steps(rival, problem) -> None:
+    """Check that all networks have the same loss and gradient without noise."""
     plain, params, x, y, key = problem
 
     @jax.default_matmul_precision("highest")

@@ -14,7 +14,7 @@ _LAZY = (
 
 
 def __getattr__(name: str) -> types.ModuleType:
-    """Import the parts that need more than JAX, when they are first asked for."""
+    """Import the parts that need more than JAX, on first access."""
     if name in _LAZY:
         return importlib.import_module(f"noisejax.{name}")
     raise AttributeError(f"module 'noisejax' has no attribute {name!r}")

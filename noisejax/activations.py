@@ -1,8 +1,9 @@
 """Gradient acceleration in activation functions, GAAF (Hahn and Choi 2018, section 4).
 
-A function g of tiny value and slope 1 is added to an activation: the value hardly
-changes, the gradient gains the shape function s. Second derivatives through GAAF are
-meaningless (g has slope 1 and steps): use the plain activation for a Hessian.
+GAAF adds g(x) s(x) to an activation. g has tiny values and slope 1, so the value hardly
+changes, and the gradient gains the shape function s. Second derivatives through GAAF
+have no meaning, because g has slope 1 and steps. Use the plain activation for a
+Hessian.
 
 Hahn and Choi, "Understanding dropout as an optimization trick", arXiv:1806.09783.
 """
@@ -21,23 +22,24 @@ from jaxtyping import Array, Float
 from noisejax import _floating
 
 Activation: TypeAlias = Callable[[Float[Array, "..."]], Float[Array, "..."]]
-"""An elementwise function."""
+"""Elementwise function."""
 
 
 def gradient_acceleration(
     x: Float[Array, "*shape"] | float, *, frequency: float = 10_000.0
 ) -> Float[Array, "*shape"]:
-    """The gradient acceleration function:  g(x) = (xK - ⌊xK⌋ - 0.5) / K  (eq. 7).
+    """Compute gradient acceleration:  g(x) = (xK - ⌊xK⌋ - 0.5) / K  (eq. 7).
 
-    Its derivative is 1 everywhere, also if x·K has lost its fraction (float32 above
-    839, bfloat16 above 0.026), overflows, or is infinite.
+    The derivative is 1 everywhere. This includes values for which x·K has no fraction
+    left (float32 above 839, bfloat16 above 0.026), overflows, or is infinite.
 
     Args:
       x: floating array, any shape.
       frequency: K, above 0; the paper uses 10,000.
 
     Returns:
-      g(x): the shape and dtype of x, |g| <= 0.5 / K. 0 at infinities, NaN at NaN.
+      g(x), with the shape and dtype of x and |g| <= 0.5 / K. g is 0 at infinities and
+      NaN at NaN.
 
     Raises:
       TypeError: `x` is not floating.
@@ -82,19 +84,21 @@ def gaaf(
     frequency: float = 10_000.0,
     value: str = "floor",
 ) -> "Gaaf":
-    """An activation with gradient acceleration:  φ_new(x) = φ(x) + g(x) s(x)  (eq. 8).
+    """Add gradient acceleration to φ:  φ_new(x) = φ(x) + g(x) s(x)  (eq. 8).
 
     Args:
-      activation: φ, elementwise; any function of JAX.
-      shape_fn: s, elementwise: the gradient that is added at x. Called in float32 for
-        half precision.
+      activation: φ, any elementwise JAX function.
+      shape_fn: s, an elementwise function; s(x) is added to the gradient at x. It is
+        called in float32 if x has half precision.
       frequency: K of g, above 0.
-      value: form of the value. "floor" is the paper's: the value differs from φ by at
-        most 0.5 s / K, the derivative is φ' + s + g s'. "exact": the value is φ to the
-        bit, the derivative φ' + s; it is cheaper, and equal in half precision.
+      value: form of the value. With "floor" (the paper's form) the value differs from φ
+        by at most 0.5 s / K, and the derivative is φ' + s + g s'. With "exact" the
+        value is φ to the bit, and the derivative is φ' + s. "exact" is cheaper, and
+        equal to "floor" in half precision.
 
     Returns:
-      A callable, hashable (equal if its parts are), that replaces an activation.
+      A callable that replaces an activation. It is hashable, and equal to another if
+      all arguments are equal.
 
     Raises:
       TypeError: `activation` or `shape_fn` is not callable.
@@ -112,7 +116,7 @@ def gaaf(
 
 @dataclasses.dataclass(frozen=True)
 class Gaaf:
-    """The result of `gaaf`: φ with gradient acceleration, a hashable callable.
+    """Activation φ with gradient acceleration, the result of `gaaf`.
 
     Attributes: activation: φ; shape_fn: s; frequency: K; value: form of the value.
     """
@@ -136,8 +140,8 @@ class Gaaf:
         """φ(x) + g(x) s(x)."""
         x = _floating.check_floating(x)
         y = self.activation(x)
-        # Computed wide and rounded once: this is more exact, and faster on a CPU, where
-        # XLA has no exponentials of half precision.
+        # Compute in float32 and round once. This is more exact, and faster on a CPU,
+        # where XLA has no exponentials of half precision.
         wide = x.astype(_floating.at_least_float32(x.dtype))
         slope = jnp.asarray(self.shape_fn(wide), x.dtype)
         if self.value == "exact":
@@ -147,7 +151,7 @@ class Gaaf:
 
 @jax.custom_jvp
 def _add_slope(y: ArrayLike, slope: ArrayLike, x: ArrayLike) -> Array:
-    """`y`, whose derivative gains `slope` with respect to `x`."""
+    """Return `y`, and add `slope` to its derivative with respect to `x`."""
     return y  # slope and x act on derivatives only, where slope is a constant
 
 
@@ -161,17 +165,18 @@ def _add_slope_jvp(primals, tangents):
 def exponential_shape(
     x: Float[Array, "*shape"] | float, *, decay: float = 1.0
 ) -> Float[Array, "*shape"]:
-    """The exponential shape function, for tanh:  s(x) = exp(-c |x|)  (figure 5a).
+    """Compute the exponential shape, for tanh:  s(x) = exp(-c |x|)  (figure 5a).
 
-    It is largest where tanh is steepest and fades into the saturation areas, like the
-    gradient that dropout adds. The paper draws it and prints no constant: we choose c.
+    The function is largest where tanh is steepest and decays in the saturation areas,
+    like the gradient that dropout adds. The paper draws it without a value of c, so the
+    default is our choice.
 
     Args:
       x: floating array, any shape.
-      decay: c, above 0; the smaller, the further the gradient reaches.
+      decay: c, above 0. A smaller c extends the gradient further into saturation.
 
     Returns:
-      s(x) in (0, 1]: the shape and dtype of x.
+      s(x) in (0, 1], with the shape and dtype of x.
 
     Example:
       >>> from noisejax import activations
@@ -184,11 +189,12 @@ def exponential_shape(
 def shifted_sigmoid_shape(
     x: Float[Array, "*shape"] | float, *, steepness: float = 1.0, offset: float = 3.0
 ) -> Float[Array, "*shape"]:
-    """The shifted sigmoid shape function, for ReLU:  s(x) = σ(c (x + x₀))  (figure 5b).
+    """Compute the shifted sigmoid shape, for ReLU:  s(x) = σ(c (x + x₀))  (figure 5b).
 
-    It reaches into the saturation area of ReLU, x < 0, to about -x₀. On the active side
-    s is near 1 and doubles the gradient: compare with a plain ReLU at a larger learning
-    rate. The paper draws it and prints no constants: c and x₀ are our choices.
+    The function extends into the saturation area of ReLU (x < 0), to about -x₀. On the
+    active side s is near 1 and doubles the gradient, so compare with a plain ReLU at a
+    larger learning rate. The paper draws the function without values of c and x₀, so
+    the defaults are our choice.
 
     Args:
       x: floating array, any shape.
@@ -196,7 +202,7 @@ def shifted_sigmoid_shape(
       offset: x₀; the sigmoid is 1/2 at -x₀.
 
     Returns:
-      s(x) in (0, 1): the shape and dtype of x.
+      s(x) in (0, 1), with the shape and dtype of x.
 
     Example:
       >>> from noisejax import activations
@@ -213,7 +219,7 @@ def gaaf_tanh(
     frequency: float = 10_000.0,
     value: str = "floor",
 ) -> Float[Array, "*shape"]:
-    """tanh with gradient acceleration:  tanh(x) + g(x) exp(-c |x|)  (eq. 8).
+    """Compute accelerated tanh:  tanh(x) + g(x) exp(-c |x|)  (eq. 8).
 
     Args:
       x: floating array, any shape.
@@ -222,7 +228,7 @@ def gaaf_tanh(
       value: "floor" or "exact", as in `gaaf`.
 
     Returns:
-      The activations: the shape and dtype of x.
+      Activations with the shape and dtype of x.
 
     Example:
       >>> import jax
@@ -242,9 +248,10 @@ def gaaf_sigmoid(
     frequency: float = 10_000.0,
     value: str = "floor",
 ) -> Float[Array, "*shape"]:
-    """Sigmoid with gradient acceleration:  σ(x) + g(x) exp(-c |x| / 2) / 4.
+    """Compute an accelerated sigmoid:  σ(x) + g(x) exp(-c |x| / 2) / 4.
 
-    This form is ours: it keeps σ(x) = (1 + tanh(x / 2)) / 2, to 0.5 / K, and its slope.
+    This form is not in the paper. It follows from `gaaf_tanh` by
+    σ(x) = (1 + tanh(x / 2)) / 2, for the values (to 0.5 / K) and for the slopes.
 
     Args:
       x: floating array, any shape.
@@ -253,7 +260,7 @@ def gaaf_sigmoid(
       value: "floor" or "exact", as in `gaaf`.
 
     Returns:
-      The activations: the shape and dtype of x.
+      Activations with the shape and dtype of x.
 
     Example:
       >>> import jax
@@ -276,7 +283,7 @@ def gaaf_relu(
     frequency: float = 10_000.0,
     value: str = "floor",
 ) -> Float[Array, "*shape"]:
-    """ReLU with gradient acceleration:  max(x, 0) + g(x) σ(c (x + x₀))  (eq. 8).
+    """Compute accelerated ReLU:  max(x, 0) + g(x) σ(c (x + x₀))  (eq. 8).
 
     Args:
       x: floating array, any shape.
@@ -286,7 +293,7 @@ def gaaf_relu(
       value: "floor" or "exact", as in `gaaf`.
 
     Returns:
-      The activations: the shape and dtype of x.
+      Activations with the shape and dtype of x.
 
     Example:
       >>> import jax

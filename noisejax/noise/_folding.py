@@ -1,8 +1,8 @@
-"""Folding shifts into the next layer, which gives a plain network for test time.
+"""Folds shifts into the next layer, so that a plain network remains at test time.
 
-The next layer f is linear, so f(a + β) = f(a) + (f(β) - f(0)): the shift becomes a bias
-(Ba et al. 2014, after eq. 9). Max-pooling commutes with a constant per channel, but not
-with one per unit. No other nonlinearity is supported.
+If the next layer f is affine, then f(a + β) = f(a) + (f(β) - f(0)), so the shift
+becomes a bias (Ba et al. 2014, after eq. 9). Max-pooling commutes with a constant per
+channel, but not with one per unit. Other nonlinear layers are not supported.
 """
 
 import math
@@ -22,17 +22,17 @@ def fold_into_dense(
     *,
     input_shape: Sequence[int] | None = None,
 ) -> Float[Array, " outputs"]:
-    """Bias of a dense layer that has absorbed the shifts of its input:  b + β W.
+    """Fold the shifts of a dense layer's input into its bias:  b + β W.
 
     Args:
       beta: shifts of the layer's input.
       kernel: W, [inputs, outputs].
-      bias: b, [outputs]; None: zeros.
+      bias: b, [outputs], or None for zeros.
       input_shape: shape of the input before it was flattened, e.g. (Y, X, C), if
-        `beta` has that shape or is per channel. None: the input was flat.
+        `beta` has that shape or is per channel. None means that the input was flat.
 
     Returns:
-      The new bias, [outputs]; the kernel does not change.
+      New bias, [outputs]. The kernel does not change.
 
     Raises:
       ValueError: `beta` does not fit the input, or the input does not fit the kernel.
@@ -67,16 +67,16 @@ def fold_into_conv(
     kernel_dilation: int | Sequence[int] = 1,
     feature_group_count: int = 1,
 ) -> Float[Array, "..."]:
-    """Bias of a convolution that has absorbed the shifts of its input:  b + β ⋆ W.
+    """Fold the shifts of a convolution's input into its bias:  b + β ⋆ W.
 
-    A shift per channel under VALID becomes one bias per output channel. If zeros are
-    padded, the border receives less of the shift, so the bias is one per output
-    position. Shifts per position give a bias per position, too.
+    With VALID padding, shifts per channel become one bias per output channel. With
+    padded zeros the border receives less of the shift, so the bias differs between
+    output positions. Shifts per position also give a bias per position.
 
     Args:
       beta: shifts of the layer's input: per channel [C], or per position [*spatial, C].
-      kernel: W, [*window, C / groups, outputs], as Flax has it.
-      bias: b, [outputs] or per position; None: zeros.
+      kernel: W, [*window, C / groups, outputs], as in Flax.
+      bias: b, [outputs] or per position, or None for zeros.
       input_shape: [*spatial, C] of one example.
       padding: "VALID", "SAME", or pairs (low, high) of zeros per spatial axis.
       strides: strides of the window, one number or one per spatial axis.
@@ -84,8 +84,8 @@ def fold_into_conv(
       feature_group_count: number of groups of channels, as in Flax.
 
     Returns:
-      The new bias: [outputs] if it is the same at all positions, else
-      [*output spatial, outputs]. Add it to the convolution without a bias.
+      New bias, [outputs] if it is the same at all positions, and
+      [*output spatial, outputs] otherwise. Add it to the convolution without a bias.
 
     Raises:
       ValueError: `beta` does not fit the input, the input does not fit the kernel, or
@@ -140,17 +140,17 @@ def fold_into_conv(
 def fold_through_max_pool(
     beta: Float[Array, "..."], *, input_shape: Sequence[int]
 ) -> Float[Array, "..."]:
-    """Shifts behind a max-pooling that replace `beta` before it.
+    """Move shifts from before a max-pooling to after it.
 
-    max(a_i + β) = max(a_i) + β for a constant per channel, which is returned unchanged.
-    A shift per unit decides which unit is the largest and cannot be moved.
+    max(a_i + β) = max(a_i) + β if β is constant in each channel, so such shifts do not
+    change. Shifts per unit influence which unit is the largest and cannot be moved.
 
     Args:
       beta: shifts before the pooling; per channel, [C] or [1, ..., 1, C].
       input_shape: [*spatial, C] of one example before the pooling.
 
     Returns:
-      Shifts behind the pooling, [C].
+      Shifts after the pooling, [C].
 
     Raises:
       ValueError: the shifts differ between positions.

@@ -1,4 +1,4 @@
-"""The activations at the noise sites of an NNX model; see `layers.from_model`."""
+"""Activations at the noise sites of an NNX model, for `layers.from_model`."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,8 +19,8 @@ def from_model(
     """Make features_fn and noisy_fn of an NNX model.
 
     Raises:
-      TypeError: `model` is no module.
-      ValueError: a pattern names no noise layer.
+      TypeError: `model` is not a module.
+      ValueError: a pattern matches no noise layer.
     """
     if not isinstance(model, nnx.Module):
         raise TypeError(
