@@ -150,7 +150,7 @@ def check_fields(arguments: Sequence[str]) -> None:
             raise ValueError(training.unknown_field(path))
         if argument.startswith("--") and name == path and exists:
             raise ValueError(
-                f"--{name} is no flag; flags of fields begin with --config, "
+                f"--{name} is not a flag; flags of fields begin with --config, "
                 f"--config.{argument.lstrip('-')}"
             )
 

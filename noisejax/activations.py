@@ -1,9 +1,8 @@
 """Gradient acceleration in activation functions, GAAF (Hahn and Choi 2018, section 4).
 
 GAAF adds g(x) s(x) to an activation. g has tiny values and slope 1, so the value hardly
-changes, and the gradient gains the shape function s. Second derivatives through GAAF
-have no meaning, because g has slope 1 and steps. Use the plain activation for a
-Hessian.
+changes, and the gradient gains the shape function s. Second derivatives of GAAF have no
+meaning, because g has slope 1 and steps. Use the plain activation for a Hessian.
 
 Hahn and Choi, "Understanding dropout as an optimization trick", arXiv:1806.09783.
 """
@@ -38,8 +37,7 @@ def gradient_acceleration(
       frequency: K, above 0; the paper uses 10,000.
 
     Returns:
-      g(x), with the shape and dtype of x and |g| <= 0.5 / K. g is 0 at infinities and
-      NaN at NaN.
+      g(x), with the shape and dtype of x, |g| <= 0.5 / K, and 0 at infinities.
 
     Raises:
       TypeError: `x` is not floating.
@@ -88,17 +86,14 @@ def gaaf(
 
     Args:
       activation: φ, any elementwise JAX function.
-      shape_fn: s, an elementwise function; s(x) is added to the gradient at x. It is
-        called in float32 if x has half precision.
+      shape_fn: s, the extra gradient at x; called in float32 for half precision.
       frequency: K of g, above 0.
-      value: form of the value. With "floor" (the paper's form) the value differs from φ
-        by at most 0.5 s / K, and the derivative is φ' + s + g s'. With "exact" the
-        value is φ to the bit, and the derivative is φ' + s. "exact" is cheaper, and
-        equal to "floor" in half precision.
+      value: form of the value. "floor" (the paper's form) has values within 0.5 s / K
+        of φ and the derivative φ' + s + g s'. "exact" has the value φ to the bit and
+        the derivative φ' + s. It is cheaper, and equal to "floor" in half precision.
 
     Returns:
-      A callable that replaces an activation. It is hashable, and equal to another if
-      all arguments are equal.
+      A hashable callable that replaces an activation.
 
     Raises:
       TypeError: `activation` or `shape_fn` is not callable.
@@ -168,8 +163,7 @@ def exponential_shape(
     """Compute the exponential shape, for tanh:  s(x) = exp(-c |x|)  (figure 5a).
 
     The function is largest where tanh is steepest and decays in the saturation areas,
-    like the gradient that dropout adds. The paper draws it without a value of c, so the
-    default is our choice.
+    like the gradient of dropout. The paper gives no value of c; we chose the default.
 
     Args:
       x: floating array, any shape.
@@ -193,8 +187,7 @@ def shifted_sigmoid_shape(
 
     The function extends into the saturation area of ReLU (x < 0), to about -x₀. On the
     active side s is near 1 and doubles the gradient, so compare with a plain ReLU at a
-    larger learning rate. The paper draws the function without values of c and x₀, so
-    the defaults are our choice.
+    larger learning rate. The paper gives no values of c and x₀; we chose the defaults.
 
     Args:
       x: floating array, any shape.

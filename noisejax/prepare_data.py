@@ -17,8 +17,8 @@ def main() -> None:
     if not DATASET.value:
         names = ", ".join(data.preparable_names())
         raise ValueError(f"--dataset must be one of {names}")
-    folder, was_there = data.prepare_dataset(DATASET.value, DATA_DIR.value)
-    print(f"{DATASET.value} is prepared {'already ' if was_there else ''}in {folder}")
+    folder, existed = data.prepare_dataset(DATASET.value, DATA_DIR.value)
+    print(f"{DATASET.value} is prepared {'already ' if existed else ''}in {folder}")
 
 
 if __name__ == "__main__":

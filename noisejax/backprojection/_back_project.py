@@ -23,7 +23,7 @@ from noisejax.backprojection._objective import (
     FeaturesFn,
     Objective,
     along_batch,
-    widened,
+    promote,
 )
 
 
@@ -166,7 +166,7 @@ def back_project(
 def _descend(
     features_fn, params, x, targets, weights, box, method, *, num_steps, per_layer
 ) -> BackProjection:
-    x = box.clip(widened(x))
+    x = box.clip(promote(x))
     objective = Objective(
         lambda x: features_fn(params, x), targets, weights.astype(x.dtype)
     )

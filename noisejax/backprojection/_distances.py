@@ -4,7 +4,7 @@ import jax
 from jax import numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from noisejax.backprojection._objective import widened
+from noisejax.backprojection._objective import promote
 
 
 def distances(
@@ -41,7 +41,7 @@ def distances(
             f"x_star must have the shape {x.shape} of x, or [L, *x.shape]; got "
             f"{x_star.shape}"
         )
-    difference = widened(x_star) - jnp.broadcast_to(widened(x), x_star.shape)
+    difference = promote(x_star) - jnp.broadcast_to(promote(x), x_star.shape)
     axes = tuple(range(x_star.ndim - x.ndim + 1, x_star.ndim))
     return jnp.sqrt(jnp.sum(difference**2, axis=axes))
 
@@ -79,7 +79,7 @@ def class_distances(
         raise ValueError(
             f"labels must be one per example, {x.shape[:1]}, got {labels.shape}"
         )
-    x = widened(x).reshape(x.shape[0], -1)
+    x = promote(x).reshape(x.shape[0], -1)
     x = x - jnp.mean(x, axis=0, keepdims=True)  # for precision of the squares
     members = jax.nn.one_hot(labels, num_classes, axis=0, dtype=x.dtype)
     count = members.sum(axis=1)

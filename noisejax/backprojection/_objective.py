@@ -163,7 +163,7 @@ def curvature(
     Reference:
       Bouthillier et al., "Dropout as data augmentation", arXiv:1506.08700, 2015.
     """
-    x = widened(check_floating_input(x, name="x"))
+    x = promote(check_floating_input(x, name="x"))
     shapes = check_features(features_fn, params, x)
     weights = check_layer_weights(layer_weights, len(shapes)).astype(x.dtype)
     num_iterations = check_num_steps(num_iterations)
@@ -209,7 +209,7 @@ def largest_eigenvalue(
     return jnp.maximum(values[:, -1], 0)
 
 
-def widened(x: Float[Array, "..."]) -> Float[Array, "..."]:
+def promote(x: Float[Array, "..."]) -> Float[Array, "..."]:
     """Convert x to float32 at least."""
     return x.astype(at_least_float32(x.dtype))
 

@@ -22,7 +22,7 @@ from noisejax.backprojection._objective import (
     FeaturesFn,
     Objective,
     largest_eigenvalue,
-    widened,
+    promote,
 )
 
 MAX_SIZE = 4096
@@ -131,7 +131,7 @@ def preconditioner(
     weights = check_layer_weights(layer_weights, len(shapes))
     if not (math.isfinite(damping) and damping > 0):
         raise ValueError(f"damping must be a finite number above 0, got {damping!r}")
-    x = gather(widened(x_sample))
+    x = gather(promote(x_sample))
     return precondition(
         lambda x: features_fn(params, x), x, shapes, weights, damping=damping
     )

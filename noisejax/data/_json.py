@@ -24,7 +24,7 @@ def read_json(path: pathlib.Path) -> Any:
             return json.loads(file.read(name))
     except Exception as error:  # a damaged file can raise any error
         raise ValueError(
-            f"{path} is no JSON file, or it is damaged: {error}"
+            f"{path} is not a JSON file, or it is damaged: {error}"
         ) from error
 
 

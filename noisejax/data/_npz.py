@@ -98,7 +98,7 @@ def read_arrays(
             arrays = {key: file[key] for key in keys if key in names}
     except Exception as error:  # a damaged file can raise any error
         raise ValueError(
-            f"{path} is no .npz file of plain arrays, or it is damaged: {error}; "
+            f"{path} is not an .npz file of plain arrays, or it is damaged: {error}; "
             f"np.savez writes one, of {', '.join(keys)}"
         ) from error
     missing = [key for key in needed if key not in arrays]

@@ -47,11 +47,11 @@ def read_annotations(
       ValueError: a file is damaged or has another format, or the files have different
         questions.
     """
-    asked = read_list(questions, "questions", ("question_id", "image_id", "question"))
+    records = read_list(questions, "questions", ("question_id", "image_id", "question"))
     answered = read_list(annotations, "annotations", ("question_id", "answers"))
     by_id = {item["question_id"]: item for item in answered}
-    ids = {item["question_id"] for item in asked}
-    for path, items in ((questions, asked), (annotations, answered)):
+    ids = {item["question_id"] for item in records}
+    for path, items in ((questions, records), (annotations, answered)):
         if len(ids if path is questions else by_id) != len(items):
             raise ValueError(f"{path}: a question_id occurs twice")
     for path, other, missing in (
@@ -63,7 +63,7 @@ def read_annotations(
                 f"{path} lacks {len(missing)} questions of {other.name}, the first "
                 f"question_id={missing[0]}; the files must be of one part"
             )
-    return [_question(questions, item, by_id[item["question_id"]]) for item in asked]
+    return [_question(questions, item, by_id[item["question_id"]]) for item in records]
 
 
 def _question(
@@ -232,5 +232,5 @@ def _read_npy(path: pathlib.Path) -> np.ndarray:
         return np.load(path, mmap_mode="r", allow_pickle=False)
     except Exception as error:  # a damaged file can raise any error
         raise ValueError(
-            f"{path} is no .npy file, or it is damaged: {error}"
+            f"{path} is not an .npy file, or it is damaged: {error}"
         ) from error

@@ -113,24 +113,26 @@ def load_questions(folder: str | pathlib.Path) -> Questions:
     """
     folder = pathlib.Path(folder)
     found = [*folder.rglob("*train*questions.json"), *folder.rglob("*vqa*.npz")]
-    homes = sorted({path.parent for path in found})
-    if len(homes) != 1:
+    question_folders = sorted({path.parent for path in found})
+    if len(question_folders) != 1:
         raise FileNotFoundError(
             f"data.name={QUESTIONS} needs one folder in --data_dir with {FILES}; found "
-            f"{len(homes)} such folders in {folder}"
+            f"{len(question_folders)} such folders in {folder}"
         )
-    [home] = homes
-    arrays = sorted(home.glob("*vqa*.npz"))
-    grids = read_grids(home)
+    [question_folder] = question_folders
+    arrays = sorted(question_folder.glob("*vqa*.npz"))
+    grids = read_grids(question_folder)
     if arrays:
-        source = _only(home, "*vqa*.npz")
-        parts = read_ids(source, _only(home, "vocab.json"), list(grids))
+        source = _only(question_folder, "*vqa*.npz")
+        parts = read_ids(source, _only(question_folder, "vocab.json"), list(grids))
     else:
-        source = home
+        source = question_folder
         parts = [
             read_annotations(
-                _only(home, f"*{part}*questions.json", prefer="MultipleChoice"),
-                _only(home, f"*{part}*annotations.json"),
+                _only(
+                    question_folder, f"*{part}*questions.json", prefer="MultipleChoice"
+                ),
+                _only(question_folder, f"*{part}*annotations.json"),
             )
             for part in ("train", "val")
         ]

@@ -161,7 +161,7 @@ def _count(
     blocks = -(-num_units // size)
     padding = blocks * size - num_units
     unit = jnp.pad(unit, ((0, 0), (0, padding)))
-    live = jnp.pad(varies, (0, padding))
+    varying = jnp.pad(varies, (0, padding))
     bounds = jnp.asarray(thresholds, unit.dtype)
 
     def body(carry, starts):
@@ -171,8 +171,10 @@ def _count(
         columns = lax.dynamic_slice_in_dim(unit, j, size, axis=1)
         r = jnp.matmul(rows.T, columns, precision="highest")
         later = (i + jnp.arange(size))[:, None] < (j + jnp.arange(size))[None]
-        live_rows = lax.dynamic_slice_in_dim(live, i, size)[:, None]
-        counted = later & live_rows & lax.dynamic_slice_in_dim(live, j, size)[None]
+        varying_rows = lax.dynamic_slice_in_dim(varying, i, size)[:, None]
+        counted = (
+            later & varying_rows & lax.dynamic_slice_in_dim(varying, j, size)[None]
+        )
         strong = counted[None] & (jnp.abs(r)[None] > bounds[:, None, None])
         bins = jnp.clip((0.5 * num_bins) * (r + 1.0), 0, num_bins - 1)
         bins = jnp.where(counted, bins.astype(jnp.int32), num_bins)  # drops the others

@@ -112,8 +112,8 @@ def _draw_errors(ax: Axes, errors: Errors, labels: list[str]) -> None:
         ax.margins(x=0.15 if len(names) < FEWEST_OF_A_LINE else 0.05)
         return
     long = sum(len(str(name)) for name in names) > 20
-    turn = {"rotation": 30, "ha": "right"} if long else {}
-    ax.set_xticks(range(len(names)), names, **turn)
+    rotation = {"rotation": 30, "ha": "right"} if long else {}
+    ax.set_xticks(range(len(names)), names, **rotation)
     ax.set_xlim(-0.5, len(names) - 0.5)
 
 

@@ -131,5 +131,5 @@ def check_matched(patterns: Iterable[str], paths: Iterable[str]) -> None:
     for pattern in patterns:
         if not any(matches(path, [pattern]) for path in paths):
             raise ValueError(
-                f"{pattern!r} names no noise layer; noise layers: {paths or 'none'}"
+                f"{pattern!r} matches no noise layer; noise layers: {paths or 'none'}"
             )

@@ -148,13 +148,13 @@ def _is_real(level: Any) -> bool:
     return isinstance(level, numbers.Real) and not isinstance(level, bool)
 
 
-def own_rate(rate: float) -> float:
+def scheme_rate(rate: float) -> float:
     """Check the rate of a scheme: a Python number in [0, 1)."""
     _check_static(rate, "rate", "dropout")
     return float(check_rate(rate))
 
 
-def own_stddev(stddev: float) -> float:
+def scheme_stddev(stddev: float) -> float:
     """Check the standard deviation of a scheme: a Python number, 0 or more."""
     _check_static(stddev, "stddev", "gaussian_noise")
     return float(check_stddev(stddev))
@@ -213,12 +213,12 @@ def _check_resolved(rate: float | np.ndarray, bits: int) -> None:
     levels = LEVELS[bits]
     rates = np.asarray(rate, np.float64)
     rounded = np.round(rates * levels) / levels
-    lost = (rates != rounded) & ((rounded == 0) | (rounded == 1))
-    if lost.any():
+    rounded_away = (rates != rounded) & ((rounded == 0) | (rounded == 1))
+    if rounded_away.any():
+        wrong, result = float(rates[rounded_away][0]), rounded[rounded_away][0]
         raise ValueError(
-            f"rate {float(rates[lost][0])!r} rounds to {rounded[lost][0]:.0f} with "
-            f"{bits} random bits per unit, because rates are then multiples of "
-            f"1/{levels}. Use bits=32"
+            f"rate {wrong!r} rounds to {result:.0f} with {bits} random bits per unit, "
+            f"because rates are then multiples of 1/{levels}. Use bits=32"
         )
 
 

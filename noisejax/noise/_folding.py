@@ -166,7 +166,7 @@ def fold_through_max_pool(
         raise ValueError(
             "a shift per position does not commute with max-pooling and cannot be "
             f"folded exactly: got beta {beta.shape} on {tuple(input_shape)}; use one "
-            f"shift per channel, ({channels},), or shift behind the pooling"
+            f"shift per channel, ({channels},), or shift after the pooling"
         )
     return _at_all_units(beta.reshape(beta.shape[-1:]), (channels,))
 

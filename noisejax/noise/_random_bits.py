@@ -185,12 +185,12 @@ def _draw(
     key: Key,
     shape: Shape,
     out_sharding: OutSharding,
-    *beside: ArrayLike,
+    *operands: ArrayLike,
     **static: Any,
 ) -> Array:
     static |= {"shape": shape, "sharding": named(out_sharding, shape)}
     compiled = _compiled(values, static["sharding"], tuple(static))
-    return compiled(key, *beside, **static)
+    return compiled(key, *operands, **static)
 
 
 @functools.cache
@@ -254,22 +254,24 @@ def _elementwise(
     key: Key,
     shape: tuple[int, ...],
     sharding: NamedSharding | None,
-    *beside: Array,
+    *operands: Array,
 ) -> Array:
-    """`values(words, *beside)` for a word per element of `shape`; halves on a CPU.
+    """Compute `values(words, *operands)` for one word per element of `shape`.
+
+    On a CPU the draw is split into two halves.
 
     Args:
-      values: elementwise function of the words and of `beside`.
+      values: elementwise function of the words and of `operands`.
       key: typed key. Consumed.
       shape: shape of the words.
       sharding: sharding of the result, from `named`.
-      beside: scalars, or arrays of the rank of `shape` that broadcast to it.
+      *operands: scalars, or arrays of the rank of `shape` that broadcast to it.
     """
     if not _is_counted(key, shape):
         words = jax.random.bits(
             key, shape, jnp.uint32, out_sharding=explicit_part(sharding)
         )
-        return values(_constrain(words, sharding), *beside)
+        return values(_constrain(words, sharding), *operands)
     words_at, index = _consume(key), _element_index(shape, sharding)
     axes = [
         axis
@@ -278,14 +280,14 @@ def _elementwise(
     ]
 
     def fused():
-        return values(words_at(index), *beside)
+        return values(words_at(index), *operands)
 
     def in_halves():
         axis = axes[-1]
         middle = [shape[axis] // 2]
         halves = [
             jnp.split(a, middle, axis) if a.ndim and a.shape[axis] > 1 else (a, a)
-            for a in (index, *beside)
+            for a in (index, *operands)
         ]
         parts = [values(words_at(i), *b) for i, *b in zip(*halves, strict=True)]
         return jnp.concatenate(parts, axis=axis)

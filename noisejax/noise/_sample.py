@@ -29,8 +29,8 @@ from noisejax.noise._checks import (
     check_batch_dims,
     check_bits,
     check_rate,
-    own_rate,
-    own_stddev,
+    scheme_rate,
+    scheme_stddev,
 )
 from noisejax.noise._counting import COUNT
 from noisejax.noise._random_bits import OutSharding, inverse_scale, sharding_of
@@ -111,8 +111,8 @@ class OffsetSample(Sample):
 
 
 FIELD_CHECKS = {
-    "rate": own_rate,
-    "stddev": own_stddev,
+    "rate": scheme_rate,
+    "stddev": scheme_stddev,
     "bits": check_bits,
     "batch_dims": check_batch_dims,
     "broadcast_dims": check_axes,

@@ -110,7 +110,7 @@ class ExperimentFolder:
             item.name != ".lock" for item in self.path.iterdir()
         ):
             raise ValueError(
-                f"the workdir {self.path} holds something else (no experiment.json); "
+                f"the workdir {self.path} holds other files (no experiment.json); "
                 "choose another workdir"
             )
         if (recorded["experiment"], recorded["scale"]) != (name, scale):

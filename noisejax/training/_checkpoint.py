@@ -20,7 +20,7 @@ from jaxtyping import Array
 from orbax.checkpoint import v1 as ocp
 
 from noisejax.training._files import finite, read_json, write_json
-from noisejax.training._processes import first_value, gather, on_host, together
+from noisejax.training._processes import first_value, gather, on_host, run_jointly
 
 KEEP = 2
 """Number of checkpoints that are kept, as a fallback if the newest is damaged."""
@@ -108,8 +108,8 @@ def save_checkpoint(folder: pathlib.Path, checkpoint: Checkpoint) -> None:
             shutil.rmtree(folder / str(old), ignore_errors=True)
 
     number = first_value(begin)
-    together(lambda: ocp.save(folder / str(number), checkpoint.arrays))
-    together(finish, first_only=True)
+    run_jointly(lambda: ocp.save(folder / str(number), checkpoint.arrays))
+    run_jointly(finish, first_only=True)
 
 
 def restore_checkpoint(
@@ -160,7 +160,7 @@ def restore_checkpoint(
                     for name, array in info["arrays"].items()
                 }
                 progress = _read_progress(info)
-                arrays = together(lambda path=path, t=template: ocp.load(path, t))
+                arrays = run_jointly(lambda path=path, t=template: ocp.load(path, t))
                 return Checkpoint(
                     arrays, progress, info["run"], info["made_by"]
                 ), rejected

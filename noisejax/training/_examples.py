@@ -191,7 +191,8 @@ class MissingData:
         """Raise a FileNotFoundError."""
         if name.startswith("__"):
             raise AttributeError(name)
-        raise FileNotFoundError(f"the data of the run are not at hand: {self._reason}")
+        message = f"the data of the run are not available: {self._reason}"
+        raise FileNotFoundError(message)
 
 
 @dataclasses.dataclass(frozen=True)

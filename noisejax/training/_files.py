@@ -133,8 +133,8 @@ def write_arrays(path: pathlib.Path, arrays: dict[str, np.ndarray]) -> None:
 def write_json(path: pathlib.Path, value: dict[str, Any]) -> None:
     """Write a JSON object with a checksum, which detects changed digits."""
     value = finite(value)
-    sealed = {**value, "checksum": _checksum(value)}
-    write_bytes(path, json.dumps(sealed, indent=2).encode() + b"\n")
+    with_checksum = {**value, "checksum": _checksum(value)}
+    write_bytes(path, json.dumps(with_checksum, indent=2).encode() + b"\n")
 
 
 def read_json(path: pathlib.Path) -> dict[str, Any]:

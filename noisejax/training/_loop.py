@@ -25,7 +25,7 @@ from noisejax.training._processes import (
     TrainingError,
     TrainingStopped,
     on_host,
-    together,
+    run_jointly,
 )
 from noisejax.training._program import Phase, Program
 from noisejax.training._report import EpochProgress, describe_progress
@@ -226,7 +226,7 @@ def _save(
     arrays = as_arrays(seeds) | {f"table.{k}": v for k, v in (table or {}).items()}
     try:
         if rows:
-            together(lambda: run.log.write(rows, epoch), first_only=True)
+            run_jointly(lambda: run.log.write(rows, epoch), first_only=True)
         save_checkpoint(
             run.folder.checkpoints_path,
             Checkpoint(arrays, run.progress, run.identity, run.origin),

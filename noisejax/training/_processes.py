@@ -168,7 +168,7 @@ def on_host(tree: PyTree[Array]) -> PyTree[np.ndarray]:
     return jax.device_get(jax.tree.map(gather_shards, tree))
 
 
-def together(function: Callable[[], T], *, first_only: bool = False) -> T | None:
+def run_jointly(function: Callable[[], T], *, first_only: bool = False) -> T | None:
     """Call a function in all processes, or in process 0 only.
 
     If the call fails in one process, every process raises an error of `ERRORS` with
@@ -195,7 +195,7 @@ def together(function: Callable[[], T], *, first_only: bool = False) -> T | None
 
 def first_value(function: Callable[[], T]) -> T:
     """Call a function in process 0, and return its JSON-like value everywhere."""
-    return gather(together(function, first_only=True))[0]
+    return gather(run_jointly(function, first_only=True))[0]
 
 
 def gather(value: Any) -> list[Any]:
@@ -205,8 +205,8 @@ def gather(value: Any) -> list[Any]:
     encoded = json.dumps(value).encode()
     sizes = multihost_utils.process_allgather(np.int32(len(encoded)))
     # Powers of two, since each size compiles a program.
-    room = 1 << max(int(sizes.max()) - 1, 255).bit_length()
-    padded = np.frombuffer(encoded.ljust(room, b" "), np.uint8)
+    buffer_size = 1 << max(int(sizes.max()) - 1, 255).bit_length()
+    padded = np.frombuffer(encoded.ljust(buffer_size, b" "), np.uint8)
     rows = multihost_utils.process_allgather(padded)
     return [json.loads(row.tobytes()) for row in rows]
 

@@ -74,7 +74,7 @@ def check_same(path: pathlib.Path, recorded: Any, requested: dict[str, Any]) -> 
         if longer:
             why = (
                 f"; a run with {', '.join(fixed)} cannot be made longer, because its "
-                "first epochs would have been others: start a new one from it by "
+                "first epochs would have differed: start a new one from it by "
                 "training.init_from"
             )
         raise ValueError(

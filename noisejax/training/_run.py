@@ -47,8 +47,8 @@ from noisejax.training._processes import (
     check_agreed,
     first_value,
     notice_lost,
+    run_jointly,
     stop_on_sigterm,
-    together,
 )
 from noisejax.training._program import (
     Program,
@@ -113,15 +113,15 @@ def train(
         config = with_absolute_paths(config)
         check_writers(metric_writers)
         if config.training.tensorboard:
-            together(require_tensorboard, first_only=True)
-        locked = together(lambda: Workdir(workdir), first_only=True)
+            run_jointly(require_tensorboard, first_only=True)
+        locked = run_jointly(lambda: Workdir(workdir), first_only=True)
         locked = locked or contextlib.nullcontext(RunFolder(workdir))
         with locked as folder, stop_on_sigterm() as stop_requested:
             summary = first_value(lambda: find_finished(folder, config, resume))
             if summary is not None:
                 return summary
             if dataset is None:
-                dataset = together(lambda: load_examples(config, data_dir))
+                dataset = run_jointly(lambda: load_examples(config, data_dir))
             else:
                 dataset = choose_examples(config, dataset)
             return _train(config, dataset, folder, stop_requested, metric_writers)
@@ -137,8 +137,8 @@ def _train(
     """Train from the newest checkpoint in the folder, or from the start."""
     described = describe_dataset(dataset)
     check_agreed({DATASET: described})
-    fitted = together(lambda: load_fitted(folder, config))
-    sources = together(lambda: load_sources(config, folder))
+    fitted = run_jointly(lambda: load_fitted(folder, config))
+    sources = run_jointly(lambda: load_sources(config, folder))
     program = build_program(config, dataset, fitted)
     identity = {**to_dict(config), DATASET: described}
     seeds, checkpoint, rejected = newest_state(program, folder, identity, sources)
@@ -162,7 +162,7 @@ def _train(
             writers.append(TensorBoardWriter(events, first_epoch=first))
         return MetricsLog(folder.metrics_path, progress.rows, writers)
 
-    log = together(begin, first_only=True)
+    log = run_jointly(begin, first_only=True)
     run = Run(
         program=program,
         folder=folder,

@@ -249,8 +249,8 @@ def start_from(
     given = {name: leaf.shape for name, leaf in sources[0].items()}
     differ = [n for n in needed | given if needed.get(n) != given.get(n)]
     wrong = [
-        f"{'/'.join(name)} is {needed.get(name, 'missing')} here and "
-        f"{given.get(name, 'missing')} there"
+        f"{'/'.join(name)} is {needed.get(name, 'missing')} in this run and "
+        f"{given.get(name, 'missing')} in the other"
         for name in differ
         if OUTPUT not in name
     ]

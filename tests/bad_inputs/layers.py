@@ -120,7 +120,7 @@ LINEN = {
         lambda: layers.functional(nn.Sequential([layers.Dropout(0.5)]), only="input")(
             {}, key(), X
         ),
-        "'input' names no noise layer",
+        "'input' matches no noise layer",
     ),
 }
 
@@ -208,7 +208,7 @@ NNX = {
         lambda: nnx_layers.control_noise(
             nnx_layers.Dropout(0.5, rngs=rngs()), only="input"
         ),
-        "'input' names no noise layer",
+        "'input' matches no noise layer",
     ),
 }
 

@@ -125,8 +125,8 @@ def test_missing_and_damaged_files_are_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="none.json: no such file"):
         data.load_captions(tmp_path / "none.json", tmp_path / "own_features.npz")
     for name, match in (
-        ("own_features.npz", "no .npz file of plain arrays, or it is damaged"),
-        ("dataset_own.json", "no JSON file, or it is damaged"),
+        ("own_features.npz", "not an .npz file of plain arrays, or it is damaged"),
+        ("dataset_own.json", "not a JSON file, or it is damaged"),
     ):
         path = tmp_path / name
         content = path.read_bytes()

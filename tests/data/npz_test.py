@@ -81,7 +81,7 @@ BAD = {
     "shapes_differ": ({"x_train": X[:, :3]}, r"\(3, 4, 1\), test .*\(4, 4, 1\)"),
     "objects": (
         {"x_train": X.astype(object)},
-        "no .npz file of plain arrays.*Object arr",
+        "not an .npz file of plain arrays.*Object arr",
     ),
 }
 
@@ -104,7 +104,7 @@ def test_truncated(tmp_path, share):
     path = write_npz(tmp_path / "own.npz")
     content = path.read_bytes()
     path.write_bytes(content[: int(share * len(content))])
-    with pytest.raises(ValueError, match=r"own.npz is no \.npz file"):
+    with pytest.raises(ValueError, match=r"own.npz is not an \.npz file"):
         data.load_dataset(str(path))
 
 
@@ -136,7 +136,7 @@ def test_nothing_is_unpickled(tmp_path):
 
     path = tmp_path / "own.npz"
     path.write_bytes(pickle.dumps(Bomb()))
-    with pytest.raises(ValueError, match="no .npz file"):
+    with pytest.raises(ValueError, match="not an .npz file"):
         data.load_dataset(str(path))
     own = arrays()
     own["x_train"] = np.array([Bomb()], object)
@@ -153,5 +153,5 @@ def test_another_archive(tmp_path):
         data.load_dataset(str(path))
     np.save(tmp_path / "array.npy", X)
     (tmp_path / "array.npy").replace(path)
-    with pytest.raises(ValueError, match="no .npz file"):
+    with pytest.raises(ValueError, match="not an .npz file"):
         data.load_dataset(str(path))

@@ -204,8 +204,8 @@ def test_missing_and_damaged_files_are_named(tmp_path):
         data.load_dataset("questions", tmp_path)
     save_official(tmp_path)
     for name, match in (
-        ("own_features.npz", "no .npz file of plain arrays, or it is damaged"),
-        ("own_val2014_annotations.json", "no JSON file, or it is damaged"),
+        ("own_features.npz", "not an .npz file of plain arrays, or it is damaged"),
+        ("own_val2014_annotations.json", "not a JSON file, or it is damaged"),
     ):
         path = tmp_path / name
         content = path.read_bytes()

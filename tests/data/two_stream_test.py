@@ -69,5 +69,7 @@ def test_a_missing_or_damaged_file_or_split_is_named(tmp_path):
     with pytest.raises(ValueError, match="must be 0, 1 or 2 .* got 3"):
         data.load_two_stream(path, split=3)
     path.write_bytes(path.read_bytes()[:200])
-    with pytest.raises(ValueError, match="no .npz file of plain arrays, or it is dam"):
+    with pytest.raises(
+        ValueError, match="not an .npz file of plain arrays, or it is dam"
+    ):
         data.load_two_stream(path)

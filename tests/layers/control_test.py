@@ -42,7 +42,7 @@ def test_the_name_of_a_module_covers_its_submodules(variables, quiet):
 
 @pytest.mark.parametrize("argument", ["only", "off"])
 def test_names_that_match_no_layer_are_refused(variables, argument):
-    message = r"'Dense_0' names no noise layer; .*'Block_0/Dropout_0'.*'last'"
+    message = r"'Dense_0' matches no noise layer; .*'Block_0/Dropout_0'.*'last'"
     control = layers.control_noise(**{argument: ["last", "Dense_0"]})
     with pytest.raises(ValueError, match=message), control:
         run(variables)
@@ -70,5 +70,5 @@ def test_nnx_control_by_name(net):
     off = nnx_layers.control_noise(net, off="blocks")
     assert [m.deterministic for m in (off.first, *off.blocks)] == [False, True, True]
     assert not net.first.deterministic
-    with pytest.raises(ValueError, match="'linear' names no noise layer; .*first"):
+    with pytest.raises(ValueError, match="'linear' matches no noise layer; .*first"):
         nnx_layers.control_noise(net, off="linear")

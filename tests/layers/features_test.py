@@ -95,7 +95,7 @@ def test_only_the_named_layers_are_noisy(case):
 def test_a_name_that_matches_nothing_lists_the_layers(case):
     model, params, kwargs, names = case
     features_fn = None
-    with pytest.raises(ValueError, match=rf"'conv_9' names no noise .*{names[0]}"):
+    with pytest.raises(ValueError, match=rf"'conv_9' matches no noise .*{names[0]}"):
         features_fn, _ = backprojection.from_model(model, "conv_9")
         features_fn(params, X, **kwargs)
 

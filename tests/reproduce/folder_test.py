@@ -108,7 +108,7 @@ def test_a_damaged_line_is_named(done, tmp_path, damage, why):
 
 def test_a_folder_of_something_else_is_refused(tmp_path):
     (tmp_path / "thesis.tex").write_text("")
-    with pytest.raises(ValueError, match="holds something else.*another workdir"):
+    with pytest.raises(ValueError, match="holds other files.*another workdir"):
         run(tmp_path)
 
 

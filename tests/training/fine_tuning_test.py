@@ -183,7 +183,7 @@ def test_a_source_that_holds_no_run_is_named(tmp_path):
 
 def test_another_network_lists_the_differences(source, tmp_path):
     with pytest.raises(
-        ValueError, match=r"dense_0/bias is \(9,\) here and \(8,\) there"
+        ValueError, match=r"dense_0/bias is \(9,\) in this run and \(8,\) in the other"
     ):
         train(tmp_path, training__init_from=str(source), model__widths=(9,))
     assert not list(tmp_path.glob("checkpoints/*"))

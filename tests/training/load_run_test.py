@@ -106,7 +106,7 @@ def test_a_network_is_loaded_without_its_data(copied, caplog):
         lambda: found.dataset.shape,
         lambda: found.prepared.dataset.name,
     ):
-        with pytest.raises(FileNotFoundError, match="not at hand: .*no such file"):
+        with pytest.raises(FileNotFoundError, match="not available: .*no such file"):
             use()
     path.write_bytes(b"restored by the fixture")
 
