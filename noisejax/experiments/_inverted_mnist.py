@@ -20,7 +20,7 @@ def _row(method: str, warmup: float, norm: float, shift_rate: float) -> Row:
     label = f"{method}, warm-up {warmup:g} epochs, max-norm {norm:g}"
     name = f"{method}_warmup_{warmup:g}_norm_{norm:g}"
     if method == "invariant":
-        label += f", shifts at {shift_rate:g} times the learning rate"
+        label += f", shift rate ×{shift_rate:g}"
         name += f"_shift_{shift_rate:g}"
     return Row(
         name=name,

@@ -111,7 +111,7 @@ class GaussianNoise(Scheme):
 def gaussian_dropout(
     key: Key, x: Float[Array, "*shape"], *, rate: Rate
 ) -> Float[Array, "*shape"]:
-    """Gaussian dropout:  ã = ξ ⊙ a,  ξ ~ N(1, rate / (1 - rate)) per unit.
+    """Apply Gaussian dropout:  ã = ξ ⊙ a,  ξ ~ N(1, rate / (1 - rate)) per unit.
 
     The noise has the mean and variance of the scaled dropout mask at the same rate. The
     function is equivalent to `apply(x, GaussianDropout(...).sample(...))`.
@@ -144,7 +144,7 @@ def gaussian_dropout(
 def gaussian_noise(
     key: Key, x: Float[Array, "*shape"], *, stddev: Rate
 ) -> Float[Array, "*shape"]:
-    """Additive Gaussian noise:  ã = a + ε,  ε ~ N(0, stddev²) per unit.
+    """Add Gaussian noise:  ã = a + ε,  ε ~ N(0, stddev²) per unit.
 
     The function is equivalent to `apply(x, GaussianNoise(...).sample(...))`.
 
