@@ -154,7 +154,7 @@ MODULE_FIELDS = {"parent", "name"}  # of Flax
 
 
 def documentation(item):
-    """Docstring of an item, with the docstrings that it refers to for its arguments."""
+    """Return an item's docstring, with those that it cites for its arguments."""
     doc = inspect.getdoc(item)
     package = item.__module__.partition("._")[0]
     for sentence in re.findall(r"Arguments: see (.*?)\.\s", doc + " ", flags=re.S):

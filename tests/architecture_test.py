@@ -1,4 +1,4 @@
-"""Arrows run one way: who may import whom, read from the sources."""
+"""Imports between packages go in one direction, as read from the sources."""
 
 import ast
 import pathlib
@@ -88,7 +88,7 @@ def part_of(path):
 
 
 def imports(path):
-    """The modules that a file imports, wherever in it."""
+    """Return the modules that a file imports, also within functions."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -143,7 +143,7 @@ def test_files_are_short(path):
     ],
 )
 def test_imports_are_lazy(code, absent):
-    """What a user does not use is not loaded."""
+    """Importing noisejax does not load packages that are not used."""
     check = f"import sys; {code}; print([m for m in {absent} if m in sys.modules])"
     out = subprocess.run(
         [sys.executable, "-c", check], capture_output=True, text=True, check=True

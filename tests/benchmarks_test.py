@@ -25,7 +25,7 @@ from benchmarks import (
 
 @pytest.fixture(autouse=True)
 def as_users_run_them():
-    """Allow rank promotion and reused keys: rivals promote, and calls are repeated."""
+    """Allow rank promotion and reused keys, which other libraries and repeats need."""
     with jax.numpy_rank_promotion("allow"), jax.debug_key_reuse(False):
         yield
     jax.clear_caches()
@@ -47,7 +47,7 @@ def test_runs(name):
 
 
 def fake(seconds):
-    """A variant that returns its time, which `measured` takes for the clock's."""
+    """Return a variant that returns its time, which `measured` uses as the clock's."""
     return lambda: seconds
 
 

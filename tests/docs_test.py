@@ -17,7 +17,7 @@ def test_the_api_reference_has_a_page_for_every_public_module():
 
 
 def test_every_page_is_reached_from_the_landing_page():
-    """A page that no contents list names cannot be found by readers."""
+    """Every page is in a table of contents, so that readers can find it."""
     lists = "".join(path.read_text() for path in DOCS.glob("*.md"))
     for path in DOCS.rglob("*.md"):
         name = path.relative_to(DOCS).with_suffix("").as_posix()

@@ -1,4 +1,4 @@
-"""Everything that is traced lowers for CPUs, GPUs and TPUs, without having one."""
+"""All traced functions lower for CPUs, GPUs and TPUs, without the devices."""
 
 import functools
 import inspect
@@ -34,7 +34,7 @@ DROPOUT = noise.Dropout(0.5)
 
 
 def lower(fn, *args):
-    """Exports a function for all platforms; nothing is compiled or run."""
+    """Export a function for all platforms, without compiling or running it."""
     key = jax.eval_shape(lambda: jax.random.key(0))
     args = [key if arg is KEY else arg for arg in args]
     exported = export.export(jax.jit(fn), platforms=PLATFORMS)(*args)

@@ -27,6 +27,6 @@ HASHES = {
 
 
 def digest(sample: noise.Sample) -> str:
-    """First 16 digits of the SHA-256 of a sample's mask."""
+    """Return the first 16 digits of the SHA-256 of a sample's mask."""
     mask = np.asarray(jax.device_get(sample.mask))
     return hashlib.sha256(np.packbits(mask).tobytes()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""Outputs are the golden ones (tests/goldens); committed tables are up to date."""
+"""Outputs equal the golden ones (tests/goldens), and committed tables are current."""
 
 import json
 import os
@@ -17,7 +17,7 @@ EXACT = os.environ.get("NOISEJAX_EXACT_GOLDENS")
 
 
 def flat(value, at=""):
-    """Leaves of a JSON document by their paths."""
+    """Return the leaves of a JSON document by path."""
     if isinstance(value, dict | list):
         items = value.items() if isinstance(value, dict) else enumerate(value)
         return {k: v for name, v in items for k, v in flat(v, f"{at}/{name}").items()}
@@ -26,7 +26,7 @@ def flat(value, at=""):
 
 @pytest.fixture
 def quick_compilation(monkeypatch):
-    """Compile without optimisation: it moves values by rounding only."""
+    """Compile without optimisation, which changes values by rounding only."""
     if EXACT:
         yield
         return
@@ -60,7 +60,7 @@ def test_outputs_are_those_of_the_file(section):
 
 
 def test_committed_tables_follow_from_their_results(tmp_path):
-    """Committed results are readable, and give the tables that lie beside them."""
+    """Committed results are readable and give the committed tables."""
     for name, lines in make.tables(tmp_path).items():
         committed = make.ROOT / "results" / name / "table.md"
         assert lines == committed.read_text().splitlines(), committed

@@ -26,7 +26,7 @@ def cells(request):
 
 
 def code_of(cells):
-    """Code of every cell, without the magics of notebooks."""
+    """Return the code of every cell, without the magics of notebooks."""
     for cell in cells:
         if cell["cell_type"] == "code":
             lines = "".join(cell["source"]).splitlines()

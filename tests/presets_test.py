@@ -13,7 +13,7 @@ PRESETS = sorted((ROOT / "presets").glob("*.py"))
 
 @pytest.mark.parametrize("path", PRESETS, ids=lambda path: path.stem)
 def test_a_preset_trains(path, tmp_path):
-    """On narrow layers, for two epochs; its data set is an argument."""
+    """The preset trains narrow layers for two epochs on a given data set."""
     get_config = runpy.run_path(str(path))["get_config"]
     assert get_config("mnist").data.name == "mnist"
     config = get_config()

@@ -1,4 +1,4 @@
-"""Shapes in signatures are true: jaxtyping and beartype check them at run time."""
+"""Shapes in signatures are correct: jaxtyping and beartype check them at run time."""
 
 import pathlib
 import subprocess
@@ -55,7 +55,7 @@ def test_signatures_hold_at_run_time():
 
 
 def test_examples_hold_their_shapes():
-    """Every example in a docstring of the library, with all signatures checked."""
+    """Every docstring example runs with all signatures checked."""
     packages = ("noise", "activations", "objectives", "backprojection", "diagnostics")
     chosen = " or ".join(f"noisejax.{name}" for name in (*packages, "layers"))
     result = subprocess.run(

@@ -1,4 +1,4 @@
-"""Types: a checker passes, and every public argument and result has one."""
+"""The type checker passes, and every public argument and result has a type."""
 
 import json
 import os
@@ -27,7 +27,7 @@ def run_checker(*arguments, cwd=ROOT):
 
 
 def untyped(package, cwd=ROOT):
-    """Public arguments and results of `package` that have no type."""
+    """Return public arguments and results of `package` that have no type."""
     report = run_checker("--verifytypes", package, "--ignoreexternal", cwd=cwd)
     assert report["typeCompleteness"]["symbols"], report["generalDiagnostics"]
     return {

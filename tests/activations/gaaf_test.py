@@ -90,7 +90,7 @@ def test_transforms_agree(pair, value):
 
 @pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16, jnp.float32], ids=str)
 def test_the_derivative_is_right_in_every_dtype(pair, value, dtype):
-    """Also where x·K has lost its fraction, or overflows."""
+    """This includes values at which x·K has no fraction left or overflows."""
     phi, s = pair
     x = jnp.array(
         [-60000.0, -2000.0, -3.0, -0.3, 0.01, 1.0, 5.0, 1700.0, 60000.0], dtype

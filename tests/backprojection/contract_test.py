@@ -182,7 +182,7 @@ LAST = (((1,), (0,)), ((), ()))
 
 
 def low_features(params, x):
-    """Products in bfloat16; the network itself in float32."""
+    """The products are in bfloat16, and the network is in float32."""
     out = []
     for w in params:
         x = jax.nn.relu(models.bfloat16_products(x, w, LAST))
@@ -191,14 +191,14 @@ def low_features(params, x):
 
 
 def cast_features(params, x):
-    """The whole network in bfloat16."""
+    """The whole network is in bfloat16."""
     cast = lambda a: a.astype(jnp.bfloat16)
     return features_fn(jax.tree.map(cast, params), cast(x))
 
 
 @jax.custom_vjp
 def reverse_only(x, w):
-    """A user's own product, which has no forward mode."""
+    """A user's product without a forward-mode derivative is accepted."""
     return x @ w
 
 
@@ -282,7 +282,7 @@ TRANSFORMATIONS = {
 
 @pytest.mark.parametrize("name", TRANSFORMATIONS)
 def test_optax_transformations_that_need_values(name):
-    """As a loop of optax's own over one example."""
+    """The result equals an Optax loop over each example."""
     params, x, targets = problem()
     tx = TRANSFORMATIONS[name]
     found = project(params, x, targets, method=bp.from_optax(tx), num_steps=4)

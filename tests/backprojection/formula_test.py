@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("strict_promotion")
 
 
 def numpy_descent(params, x, targets, rates, weights, num_steps):
-    """Descent at given rates, with derivatives written by hand."""
+    """Compute descent at given rates, with derivatives written by hand."""
     w1, w2 = (np.asarray(w, np.float64) for w in params)
     x = np.asarray(x, np.float64)
     t1, t2 = (np.asarray(t, np.float64) for t in targets)
@@ -105,7 +105,7 @@ def test_rate_0_stays_at_once(method):
 
 
 def test_curvature_is_the_largest_eigenvalue():
-    """Against Jacobians of every example, written out."""
+    """Compare with explicit Jacobians of every example."""
     params, x = make_params(), inputs()
     weights = (0.7, 2.0)
     found = bp.curvature(features_fn, params, x, layer_weights=weights)
@@ -119,7 +119,7 @@ def test_curvature_is_the_largest_eigenvalue():
 
 
 def test_residuals_of_dropped_paths_are_finite():
-    """Relative to the target; if that is 0, to the activations at x; 0 / 0 is 0."""
+    """Residuals are relative to the target or, if it is 0, to the activations at x."""
 
     def layers(params, x):
         return x, jax.nn.relu(x - params), 2 * x
@@ -162,7 +162,7 @@ SIZES = (784, 2500, 2500)
 
 @pytest.mark.parametrize(("gain", "diverges"), [(1.0, False), (4.0, True)])
 def test_the_papers_rates(gain, diverges):
-    """Stable from Glorot's initialisation, and not for weights four times as large."""
+    """Descent is stable for Glorot's weights, and unstable for four times those."""
     params = make_params(gain, SIZES)
     rng = np.random.default_rng(1)
     x = jnp.asarray(rng.random((4, 784)) < 0.19, jnp.float32)  # few bright pixels
@@ -204,7 +204,7 @@ def test_preconditioned_beats_stable_at_equal_steps():
 
 
 def test_setup_is_the_mean_curvature():
-    """Against Jacobians written out; the probes are random, hence the tolerance."""
+    """Compare with explicit Jacobians; random probes require the tolerance."""
     params, x = make_params(), inputs(200)
     setup = bp.preconditioner(features_fn, params, x, damping=0.1)
     jac = jax.vmap(jax.jacobian(lambda x: features_fn(params, x[None])[1][0]))(x)

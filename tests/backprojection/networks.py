@@ -13,7 +13,7 @@ def make_key():
 
 
 def make_params(gain=1.0, sizes=(12, 30, 20)):
-    """Glorot's uniform initialisation, times `gain`."""
+    """Return Glorot's uniform initialisation, times `gain`."""
     rng = np.random.default_rng(3)
     return [
         jnp.asarray(gain * rng.uniform(-1, 1, s) * np.sqrt(6 / sum(s)), jnp.float32)
@@ -45,14 +45,14 @@ def inputs(batch=6, size=12):
 
 
 def problem(gain=1.0, scheme=None, batch=6):
-    """Parameters, x and targets."""
+    """Return parameters, x and targets."""
     params, x = make_params(gain), inputs(batch)
     targets = noisy_features(make_key(), params, x, scheme or noise.Dropout(0.5))
     return params, x, targets
 
 
 def conv_features(params, x):
-    """Two convolutions, the second halving the image."""
+    """Two convolutions, of which the second halves the image."""
     out = []
     for w, stride in zip(params, (1, 2), strict=True):
         x = jax.nn.relu(models.convolutions(x, w, (stride, stride), "SAME"))

@@ -1,4 +1,4 @@
-"""What the tables are made of."""
+"""Arrays and helpers for the tables of bad inputs."""
 
 import jax
 import numpy as np
@@ -9,5 +9,5 @@ IMAGES = np.ones((2, 6, 6, 1), np.float32)
 
 
 def key():
-    """A fresh one: the checker of key reuse remembers."""
+    """Return a new key, because the checker of key reuse stores used keys."""
     return jax.random.key(0)

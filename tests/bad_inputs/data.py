@@ -1,4 +1,4 @@
-"""Of data."""
+"""Wrong arguments of `data`."""
 
 import numpy as np
 

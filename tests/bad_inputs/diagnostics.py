@@ -1,4 +1,4 @@
-"""Of measurements."""
+"""Wrong arguments of `diagnostics`."""
 
 import numpy as np
 from jax import numpy as jnp

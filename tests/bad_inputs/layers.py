@@ -1,4 +1,4 @@
-"""Of layers, in Linen and NNX, and of networks."""
+"""Wrong arguments of layers, in Linen and NNX, and of networks."""
 
 import functools
 

@@ -1,4 +1,4 @@
-"""Of activations and objectives."""
+"""Wrong arguments of activations and objectives."""
 
 import numpy as np
 from jax import numpy as jnp

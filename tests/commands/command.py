@@ -1,4 +1,4 @@
-"""Runs commands as real processes, quickly: see `zygote`."""
+"""Runs commands as real processes, which `zygote` makes fast."""
 
 import contextlib
 import dataclasses
@@ -18,14 +18,14 @@ TINY = ("--config.model.widths=(16,)", "--config.training.batch_size=20")
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """How a command ended, and what it printed."""
+    """Exit status and output of a command."""
 
     status: int
     output: str
 
     @property
     def error(self):
-        """What a user is told: the line that begins with error:, to the end."""
+        """Error message: the output from the line that begins with "error:"."""
         assert "Traceback" not in self.output, self.output
         assert "error: " in self.output, self.output
         return self.output[self.output.index("error: ") :]

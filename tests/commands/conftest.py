@@ -1,4 +1,4 @@
-"""One process to fork all commands from."""
+"""Fixture of the process from which all commands are forked."""
 
 import pytest
 

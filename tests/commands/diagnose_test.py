@@ -1,4 +1,4 @@
-"""python -m noisejax.diagnose: a run's measurements in a folder, and refusals."""
+"""python -m noisejax.diagnose: measurements of a run, and errors."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""The one command that lists and runs all others."""
+"""The command `noisejax`, which lists and runs the other commands."""
 
 import pathlib
 import runpy

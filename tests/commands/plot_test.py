@@ -1,4 +1,4 @@
-"""python -m noisejax.plot: curves of runs, and what it says to bad input."""
+"""python -m noisejax.plot: curves of runs, and errors for bad input."""
 
 import json
 

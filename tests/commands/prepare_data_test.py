@@ -1,4 +1,4 @@
-"""python -m noisejax.prepare_data, as far as it goes without a network."""
+"""python -m noisejax.prepare_data: the parts that need no internet."""
 
 import importlib.util
 

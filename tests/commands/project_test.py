@@ -1,4 +1,4 @@
-"""python -m noisejax.project: pictures and residuals of a run, and refusals."""
+"""python -m noisejax.project: images and residuals of a run, and errors."""
 
 import json
 

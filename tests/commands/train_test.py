@@ -1,4 +1,4 @@
-"""python -m noisejax.train as users run it: flags, folders, signals, exit statuses."""
+"""python -m noisejax.train as a process: flags, folders, signals, exit statuses."""
 
 import dataclasses
 import json
@@ -30,7 +30,7 @@ def get_config(variant="short"):
 
 @pytest.fixture(scope="module")
 def finished(runner, tmp_path_factory):
-    """A run of two epochs, with what was printed."""
+    """A run of two epochs, with its output."""
     folder = tmp_path_factory.mktemp("finished") / "run"
     return folder, runner.train(f"--workdir={folder}", *TINY, EPOCHS)
 
@@ -67,7 +67,7 @@ def test_a_used_folder_is_refused(runner, finished):
 
 
 def test_resume_of_a_finished_run(runner, finished):
-    """Says so, and exits 0; its configuration need not be given again."""
+    """The command prints this and exits with 0. It does not need the configuration."""
     result = runner.train(f"--workdir={finished[0]}", "--resume")
     assert result.status == 0
     assert "finished already" in result.output
@@ -120,7 +120,7 @@ def test_ctrl_c(runner, tmp_path):
 
 
 def test_a_folder_in_use(runner, tmp_path):
-    """By a process that lives; its lock dies with it."""
+    """A live process holds the lock; the lock ends with the process."""
     with training.Workdir(tmp_path):
         result = runner.train(f"--workdir={tmp_path}", *TINY, EPOCHS)
     assert result.status == 2
@@ -220,7 +220,7 @@ WRONG_FLAGS = {
     ("arguments", "match"), WRONG_FLAGS.values(), ids=WRONG_FLAGS.keys()
 )
 def test_wrong_flags(runner, tmp_path, arguments, match):
-    """Said in a line, exit status 2, and no run is begun."""
+    """The error takes one line, the exit status is 2, and no run starts."""
     if "folder" not in match:
         arguments = (f"--workdir={tmp_path / 'run'}", *arguments)
     result = runner.train(*arguments)
@@ -230,7 +230,7 @@ def test_wrong_flags(runner, tmp_path, arguments, match):
 
 
 def test_a_flagfile_is_read_as_flags(runner, finished, tmp_path):
-    """Its fields are honoured, also with --resume; a typo is the usual error."""
+    """Fields of the file are used, also with --resume; a typo gives an error."""
     path = tmp_path / "flags"
     path.write_text("--config.training.epochs=3\n")
     resume = (f"--workdir={finished[0]}", "--resume")
@@ -274,7 +274,7 @@ def test_help_tells_of_every_field(runner):
 
 
 def test_data_that_are_not_prepared(runner, tmp_path):
-    """Says how to prepare them, at once: nothing is looked for in a network."""
+    """The error says how to prepare the data, without a search in a network."""
     began = time.monotonic()
     result = runner.train(
         f"--workdir={tmp_path / 'run'}",
@@ -288,7 +288,7 @@ def test_data_that_are_not_prepared(runner, tmp_path):
 
 
 def test_data_of_tfds(runner, tmp_path):
-    """Read from the files that TFDS wrote, without TensorFlow."""
+    """The files of TFDS are read without TensorFlow."""
     write_tfds(tmp_path / "tfds", "cifar10", {"train": 60, "test": 20})
     result = runner.train(
         f"--workdir={tmp_path / 'run'}",
@@ -328,7 +328,7 @@ def test_ones_own_data(runner, tmp_path):
 
 
 def test_a_loss_that_is_not_finite(runner, tmp_path):
-    """Exit status 3, and what it was."""
+    """The exit status is 3, and the message names the cause."""
     result = runner.train(
         f"--workdir={tmp_path}",
         *TINY,
@@ -341,7 +341,7 @@ def test_a_loss_that_is_not_finite(runner, tmp_path):
 
 
 def test_a_run_whose_config_is_damaged(runner, finished, tmp_path):
-    """Its checkpoints remember; config.json is written anew."""
+    """The configuration is restored from a checkpoint, and config.json is rewritten."""
     shutil.copytree(finished[0], tmp_path / "run")
     (tmp_path / "run" / "summary.json").unlink()
     (tmp_path / "run" / "config.json").write_text("{")

@@ -1,4 +1,4 @@
-"""The law of flips and crops, and that they are pure functions of key and images."""
+"""Distributions of flips and crops, which are pure functions of key and images."""
 
 import jax
 import numpy as np
@@ -11,7 +11,7 @@ NUM = 4000
 
 
 def coordinates(size=9, num=NUM):
-    """Images whose pixels say where they come from."""
+    """Return images whose pixel values encode their positions."""
     image = jnp.arange(size * size, dtype=jnp.float32).reshape(1, size, size, 1)
     return jnp.tile(image, (num, 1, 1, 1))
 
@@ -37,7 +37,7 @@ def test_crops_are_cut_out_of_the_reflected_image():
 
 
 def test_offsets_are_uniform_and_independent():
-    """The centre pixel of a crop tells the offset: nine values on each axis."""
+    """The centre pixel of a crop encodes the offset, nine values on each axis."""
     crops = np.asarray(data.random_crop(jax.random.key(3), coordinates(), padding=4))
     y, x = np.divmod(crops[:, 4, 4, 0].astype(int), 9)
     for axis in (x, y):

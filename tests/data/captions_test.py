@@ -12,7 +12,7 @@ SPLITS = ("train", "restval", "train", "val", "test")
 
 
 def images(**changes):
-    """Five images of two captions; `rare` occurs in the training captions once."""
+    """Return five images with two captions; `rare` occurs once in training."""
     made = [
         {
             "filename": f"{i}.jpg",
@@ -32,7 +32,7 @@ def images(**changes):
 
 
 def save(folder, content=None, **arrays):
-    """Writes both files; features are 2 x the number of the image."""
+    """Write both files; features are 2 x the number of the image."""
     content = {"images": images()} if content is None else content
     (folder / "dataset_own.json").write_text(json.dumps(content))
     made = {

@@ -1,4 +1,4 @@
-"""The user's own data from an .npz file: what is taken, and what is refused."""
+"""Own data from an .npz file: accepted and rejected arrays."""
 
 import pickle
 import zipfile
@@ -109,7 +109,7 @@ def test_truncated(tmp_path, share):
 
 
 def test_flipped_bytes_are_noticed(tmp_path):
-    """By the archive's own checksums; never by an error of another kind."""
+    """The checksums of the archive detect them, and no other error is raised."""
     path = write_npz(tmp_path / "own.npz")
     content, whole = path.read_bytes(), data.load_dataset(str(path))
     refused = 0
@@ -128,7 +128,7 @@ def test_flipped_bytes_are_noticed(tmp_path):
 
 
 def test_nothing_is_unpickled(tmp_path):
-    """Neither a pickle in place of the archive, nor one in it."""
+    """A pickle is not loaded, neither as the file nor as an array in it."""
 
     class Bomb:
         def __reduce__(self):

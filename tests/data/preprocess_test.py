@@ -114,7 +114,7 @@ STEPS = [("gcn",), ("gcn", "zca"), ("pca",), ("standardise",), ("standardise", "
 
 @pytest.mark.parametrize("steps", STEPS, ids="-".join)
 def test_what_is_held_out_is_never_fitted_on(steps):
-    """Other test and validation images change nothing on the training images."""
+    """Test and validation images do not influence the training images."""
     original = dataset()
     fit_on = np.arange(30)
     other_train = original.train_x.copy()

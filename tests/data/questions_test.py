@@ -19,7 +19,7 @@ def people(answer):
 
 
 def official(part):
-    """The two JSON files of a part."""
+    """Return the two JSON files of a part."""
     questions, annotations = [], []
     for i, (text, answer) in enumerate(ASKED[part]):
         asked = {"question_id": i, "image_id": IMAGES[part][i], "question": text}

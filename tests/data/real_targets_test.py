@@ -1,4 +1,4 @@
-"""Real-valued targets: read from .npz files, scaled, and refused if they are wrong."""
+"""Real-valued targets: reading from .npz files, scaling, and errors."""
 
 import numpy as np
 import pytest

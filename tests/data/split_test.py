@@ -1,4 +1,4 @@
-"""Digits, and holding out a validation part."""
+"""The digits, and the split into training and validation examples."""
 
 import numpy as np
 import pytest
@@ -38,7 +38,7 @@ def test_the_seed_decides():
 
 
 def test_every_example_is_held_out_equally_often():
-    """Binomial(400, 0.2), 5 sigma."""
+    """The count is within 5 sigma of Binomial(400, 0.2)."""
     counts = np.zeros(50)
     for seed in range(400):
         counts[data.split_indices(50, 0.2, seed=seed)[1]] += 1

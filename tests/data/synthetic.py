@@ -12,7 +12,7 @@ VERSION = "3.0.1"
 
 
 def arrays(train=200, test=60, shape=(4, 4, 1), num_classes=3, seed=0):
-    """Classes that differ in which rows are bright: easily learnt."""
+    """Return classes that differ in their bright rows, which are easy to learn."""
     rng = np.random.default_rng(seed)
     parts = {}
     for part, n in (("train", train), ("test", test)):
@@ -25,14 +25,14 @@ def arrays(train=200, test=60, shape=(4, 4, 1), num_classes=3, seed=0):
 
 
 def write_npz(path, **changes):
-    """Writes `arrays()` with changes; a change to None leaves an array out."""
+    """Write `arrays()` with changes; a change to None removes an array."""
     parts = {**arrays(), **changes}
     np.savez(path, **{name: x for name, x in parts.items() if x is not None})
     return path
 
 
 def write_tfds(root, name="mnist", sizes=None, num_classes=10, file_format=None):
-    """A prepared data set: 28 x 28 images whose first pixel is the example's number."""
+    """Write a prepared data set of images; the first pixel numbers the example."""
     sizes = sizes or {"train": 50, "test": 20}
     folder = root / name / VERSION
     folder.mkdir(parents=True)

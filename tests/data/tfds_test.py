@@ -1,4 +1,4 @@
-"""Data sets of TFDS: read without TensorFlow, cached, refused where damaged."""
+"""Data sets of TFDS: reading without TensorFlow, caching, and damaged files."""
 
 import os
 import shutil
@@ -112,7 +112,7 @@ def test_without_a_cache_the_files_are_read(root, tmp_path, monkeypatch):
 
 
 def fails(root, error, match, name="mnist"):
-    """At once: nothing waits on a network."""
+    """The error comes at once, without a wait for a network."""
     began = time.perf_counter()
     with pytest.raises(error, match=match):
         data.load_dataset(name, root)

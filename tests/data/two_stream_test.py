@@ -1,4 +1,4 @@
-"""Outputs of two streams: splits by groups, and files that are not as described."""
+"""Outputs of two streams: splits by groups, and errors for wrong files."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Calibration against a transcription, and dead units in the report on noise."""
+"""Calibration against the printed formula, and dead units in the noise report."""
 
 import jax
 import numpy as np

@@ -45,7 +45,7 @@ SCHEMES = [noise.Dropout(0.5), noise.Dropout(0.3, 8), noise.RandomDropout(0.5)]
 
 @pytest.mark.parametrize("scheme", SCHEMES, ids=str)
 def test_draws_follow_the_law(scheme):
-    """Every count at 5 sigma; the counts of 40,000 layers of 30 units."""
+    """Every count of 40,000 layers with 30 units is within 5 sigma."""
     draws = 40_000
     key = jax.random.key(0)
     counts = np.asarray(
@@ -58,7 +58,7 @@ def test_draws_follow_the_law(scheme):
 
 
 def test_a_level_per_batch_is_seen():
-    """With batch_dims=0 the masks of a chunk share ρ: the counts are not the law's."""
+    """With batch_dims=0 masks of a chunk share ρ, so the counts have another law."""
     scheme = noise.RandomDropout(0.8, batch_dims=0)
     counts = diagnostics.dropped_counts(
         jax.random.key(1), 200, scheme, num_draws=2000, chunk_size=2000

@@ -19,7 +19,7 @@ def loss_fn(params, x, y):
 
 
 def transcription():
-    """dE/dW = x (z - y)', one example after the other."""
+    """Compute dE/dW = x (z - y)' for each example."""
     x, y, w = (np.asarray(a, np.float64) for a in (X, Y, PARAMS["w"]))
     errors = x @ w - y
     of_w = [np.abs(np.outer(x[n], errors[n])).mean() for n in range(10)]
@@ -36,7 +36,7 @@ def test_equation_5(chunk_size):
 
 
 def test_a_key_per_example():
-    """Noisy losses draw for every example with its own key."""
+    """Noisy losses use one key per example."""
 
     def noisy(params, x, y, keys):
         return loss_fn(params, noise.dropout(keys[0], x, rate=0.5), y)
@@ -51,7 +51,7 @@ def test_a_key_per_example():
 
 
 def test_memory_does_not_grow_with_the_examples():
-    """Temporaries of a compiled measurement: those of one chunk's gradients."""
+    """A compiled measurement needs the temporary memory of one chunk's gradients."""
 
     def temporaries(examples):
         params = {"w": jnp.zeros((200, 100)), "b": jnp.zeros(100)}

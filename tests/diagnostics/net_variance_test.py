@@ -43,7 +43,7 @@ def test_equation_6_as_printed():
 
 @pytest.mark.parametrize("scheme", SCHEMES.values(), ids=SCHEMES.keys())
 def test_the_conditional_variance_is_that_of_draws(scheme):
-    """Of mean and variance over 20,000 draws, at 5 sigma."""
+    """Mean and variance over 20,000 draws agree within 5 sigma."""
     draws = 20_000
 
     def net(k):
@@ -60,7 +60,7 @@ def test_the_conditional_variance_is_that_of_draws(scheme):
 
 
 def test_a_random_level_is_not_noisy_unit_by_unit():
-    """Without scaling the units' masks are correlated, and the variance says so."""
+    """Without scaling, correlated masks of units change the variance."""
     scheme = noise.RandomDropout(0.8, scale=False)
     wide = jnp.ones((1, 1000))
     own = diagnostics.noise_moments(scheme).variance * 1000

@@ -1,4 +1,4 @@
-"""One call for a user's own model: bound against S, effective samples, net variance."""
+"""The noise report of a model: bound against S, effective samples, net variance."""
 
 import jax
 import numpy as np
@@ -15,13 +15,13 @@ Y = jnp.arange(12) % 3
 
 @pytest.fixture(autouse=True)
 def _standard_promotion(strict_promotion):
-    """Flax promotes."""
+    """Allow promotion of dtypes, which Flax needs."""
     with jax.numpy_dtype_promotion("standard"):
         yield
 
 
 def test_effective_samples_are_numpys():
-    """A model whose samples' likelihoods are known."""
+    """A model with known likelihoods of the samples."""
 
     def apply(params, key, x):
         return x[:, 0] + jax.random.normal(key, x.shape[:1])
@@ -47,7 +47,7 @@ def test_effective_samples_are_numpys():
 
 
 class Net(nn.Module):
-    """A user's model, with a flag of its own and net values beside."""
+    """A model with its own flag, which also returns pre-activations."""
 
     @nn.compact
     def __call__(self, x, training):

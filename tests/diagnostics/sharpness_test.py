@@ -59,7 +59,7 @@ def test_few_iterations_say_so():
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 def test_more_iterations_than_parameters(sign):
-    """The iteration ends early, and adds no eigenvalue 0 that is not there."""
+    """The iteration ends early and adds no wrong eigenvalue 0."""
     scale = jnp.array([2.0, 3.0, 5.0])
 
     def quadratic(w, x):

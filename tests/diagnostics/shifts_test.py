@@ -41,7 +41,7 @@ def test_no_shift_no_effect():
 
 
 def test_minus_the_mean_gives_least_variance():
-    """The β that Ba's section 4 argues for, against others."""
+    """Compare the β of Ba's section 4 with other values."""
     variance = lambda beta: diagnostics.conditional_net_variance(
         A + beta[None], W, noise.Dropout(0.5)
     ).mean()

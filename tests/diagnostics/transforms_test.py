@@ -44,7 +44,7 @@ MEASUREMENTS = {
 
 @pytest.mark.parametrize("name", MEASUREMENTS)
 def test_within_shard_map(name):
-    """With check_vma, which compares the types of what loops carry."""
+    """Measurements pass check_vma, which compares the types of loop carries."""
     mesh = jax.make_mesh((1,), ("data",), axis_types=(AxisType.Auto,))
     measure = MEASUREMENTS[name]
 
@@ -62,7 +62,7 @@ def test_within_shard_map(name):
 
 @jax.custom_vjp
 def reverse_only(x, w):
-    """A user's own product, which has no forward mode."""
+    """A user's product without a forward-mode derivative is accepted."""
     return x @ w
 
 

@@ -1,4 +1,4 @@
-"""Measurements of runs are the formulas' values on the run's own layers."""
+"""Measurements of runs equal the formulas on the run's layers."""
 
 import jax
 import numpy as np
@@ -11,7 +11,7 @@ from tests.evaluators.networks import AMOUNTS, make_model
 
 
 def measure(name, model):
-    """Makes one measurement."""
+    """Make one measurement."""
     return evaluators.MEASUREMENTS[name].measure(jax.random.key(1), model, AMOUNTS)
 
 
@@ -34,7 +34,7 @@ def kernel(model, name):
 
 
 def test_net_variance_at_the_first_layer_is_the_formula():
-    """Ba, eq. 10: with the shift, which the layer above sees under the mask."""
+    """Ba, eq. 10, with the shift inside the mask."""
     model = make_model(SHIFTED, beta=0.3)
     found = measure("net_variance", model)
     x = np.asarray(model.test.x, np.float64)[:6].reshape(6, -1) + 0.3
@@ -57,7 +57,7 @@ def test_the_running_average_is_subtracted():
 
 
 def test_convolutions_reach_over_the_border():
-    """The shift stands inside, the padding is 0, as in the model."""
+    """The shift is added before the padding with 0, as in the model."""
     model = make_model(CONV, shape=(8, 8, 3), examples=3, beta=-0.2)
     layer, variables = model.layers[0], model.variables
     x, w = model.test.x, model.weights(model.variables, model.layers[0])
@@ -96,7 +96,7 @@ def test_convolutions_reach_over_the_border():
     ],
 )
 def test_layers_are_the_networks_own(sections, shape, names, linear):
-    """Net values are the products that they are said to be."""
+    """Pre-activations equal the products of weights and inputs."""
     model = make_model(sections, shape=shape, examples=2, beta=0.1)
     assert [layer.name for layer in model.layers] == names
     assert [layer.linear for layer in model.layers] == linear
@@ -309,7 +309,7 @@ def test_curvature_is_that_of_the_plain_function():
 
 
 def test_a_bfloat16_network_has_all_derivatives():
-    """Its products have no forward-mode rule, which two measurements need."""
+    """The products have no forward-mode rule, which two measurements need."""
     model = make_model({**MLP, "training": {"precision": "bfloat16"}})
     for name in ("sharpness", "back_projection"):
         assert measure(name, model)["n"] > 0
@@ -359,7 +359,7 @@ def test_one_measurement_that_fails_does_not_stop_the_others(monkeypatch):
 
 
 def test_residuals_that_are_infinite_are_counted_and_left_out():
-    """The target is all 0 and the activation is not, as after a dropped path."""
+    """The target is 0 and the activation is not, as after a dropped path."""
     found = evaluators.spread(np.array([1.0, 3.0, np.inf]))
     assert (found["n"], found["mean"], found["infinite"]) == (2, 2.0, 1)
     assert found["standard_error"] == pytest.approx(1.0)
@@ -368,7 +368,7 @@ def test_residuals_that_are_infinite_are_counted_and_left_out():
 
 
 class Users(nn.Module):
-    """A network that this package does not know."""
+    """A network of a user."""
 
     @nn.compact
     def __call__(self, x, *, train):

@@ -61,5 +61,5 @@ def make_run(
 
 
 def make_model(sections, **options):
-    """Returns an untrained network for the measurements."""
+    """Return an untrained network for the measurements."""
     return evaluators.from_run(make_run(sections, **options))

@@ -1,4 +1,4 @@
-"""Errors and curves: what is drawn is what was given, with its band and its n."""
+"""Figures of errors and curves show the given values, bands and n."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ def legend(figure):
 
 
 def test_bands_leave_nan_out():
-    """Seeds that stopped early have no value; the error is NumPy's over the others."""
+    """Stopped seeds have no value; the error is NumPy's over the other seeds."""
     values = np.random.default_rng(0).normal(size=(5, 3)) + 9
     values[1:, 0], values[:, 1], values[0, 2] = np.nan, np.nan, np.nan
     (ax,) = figures.training_curves({"a": {"test": values}}).axes
@@ -107,7 +107,7 @@ def test_panels_have_axes_of_their_own():
 
 
 def test_a_last_odd_panel_is_as_wide_as_the_figure():
-    """No cell of the grid is empty."""
+    """The grid has no empty cell."""
     figure = figures.errors(dict.fromkeys("abc", LEVELS))
     figure.draw_without_rendering()
     first, second, last = (ax.get_position() for ax in figure.axes)

@@ -67,7 +67,7 @@ def test_dropped_share():
 
 
 def test_dropped_share_puts_neighbours_together():
-    """A hundred counts in bins of three: the mass stays."""
+    """A hundred counts in bins of three keep their total."""
     counts = np.arange(101)
     law = counts / counts.sum()
     (ax,) = figures.dropped_share({"a": law}, counts={"a": counts}).axes

@@ -1,4 +1,4 @@
-"""Pictures, pages and files."""
+"""Images, pages and files."""
 
 import struct
 

@@ -50,27 +50,27 @@ def key(seed=0):
 
 
 def normal(seed, shape, dtype=jnp.float32):
-    """Fixed values that no change of this library can move."""
+    """Return fixed values that do not depend on this library."""
     rng = np.random.default_rng(seed)
     return jnp.asarray(rng.normal(size=shape), dtype)
 
 
 def digest(array):
-    """Shape and hash of an array, exact to the bit."""
+    """Return shape and hash of an array, exact to the bit."""
     array = np.asarray(jax.device_get(array))
     shape = "x".join(map(str, array.shape))
     return f"{array.dtype}[{shape}] {hashlib.sha256(array.tobytes()).hexdigest()[:16]}"
 
 
 def numbers(array, count=8):
-    """Sum, norm and a few elements of an array, compared with a tolerance."""
+    """Return sum, norm and a few elements of an array, to compare with a tolerance."""
     array = np.asarray(jax.device_get(array), np.float64).ravel()
     chosen = array[np.linspace(0, array.size - 1, min(count, array.size)).astype(int)]
     return [float(v) for v in (array.sum(), np.sqrt((array**2).sum()), *chosen)]
 
 
 def of_tree(tree):
-    """`numbers` of every leaf, by its path."""
+    """Return `numbers` of every leaf, by path."""
     leaves = jax.tree_util.tree_flatten_with_path(tree)[0]
     return {jax.tree_util.keystr(path): numbers(leaf) for path, leaf in leaves}
 
@@ -275,14 +275,14 @@ SIZES = (5, 7, 3)
 
 
 def mlp_params():
-    """Of a net of one hidden layer."""
+    """Return the parameters of a network with one hidden layer."""
     return [
         normal(10 + i, s) for i, s in enumerate(zip(SIZES, SIZES[1:], strict=False))
     ]
 
 
 def log_prob(params, noise_, x, y):
-    """log p(y | x, noise), [B], of the net; the noise a key or two samples."""
+    """Return log p(y | x, noise), [B]. The noise is a key or two samples."""
     if isinstance(noise_, jax.Array):
         keys = jax.random.split(noise_)
         shapes = ((x.shape[0], SIZES[0]), (x.shape[0], SIZES[1]))
@@ -328,7 +328,7 @@ def iwsgd():
 
 
 def fold():
-    """The strategy fold with S > 1: its order of copies decides on the noise."""
+    """Return results of the strategy fold with S > 1, whose order of copies matters."""
     return {"S=3": objective("fold", 3), "S=3, equal": objective("fold", 3, "equal")}
 
 
@@ -389,7 +389,7 @@ def back_projection():
 
 
 def config(**changes):
-    """A short run on digits; fields as section__field=value."""
+    """Return the config of a short run on digits, with section__field=value changes."""
     values = training.Config()
     base = {
         "model__widths": (32, 32),
@@ -418,7 +418,7 @@ RUNS = {
 
 
 def result_of(path, summary):
-    """What a run came to; `params_sha256` holds on one machine only."""
+    """Return the result of a run; `params_sha256` depends on the machine."""
     metrics = training.read_metrics(pathlib.Path(path) / "metrics.jsonl")
     losses = [
         float(np.mean(row["loss"]))
@@ -449,7 +449,7 @@ def runs(folder):
 
 
 def stop_after_first_epoch(path):
-    """Trains, and sends SIGTERM to itself once the first epoch is written."""
+    """Train, and send SIGTERM to this process once the first epoch is written."""
     import signal
     import threading
 
@@ -480,7 +480,7 @@ def is_number(value):
 
 
 def flat(value, at=""):
-    """Numbers of a JSON document by their paths; without what is of the machine."""
+    """Return the numbers of a JSON document by path, without those of the machine."""
     if isinstance(value, dict):
         parts = [(f"{at}/{k}", v) for k, v in value.items() if not SKIPPED.search(k)]
     elif isinstance(value, list) and value and all(map(is_number, value)):
@@ -530,7 +530,7 @@ def reproduction():
 
 @contextlib.contextmanager
 def undrawn():
-    """Draws nothing: figures take time, and some need arrays that are not committed."""
+    """Disable figures, which are slow or need arrays that are not committed."""
     drawn = [k for k, v in vars(figures).items() if inspect.isfunction(v)]
     with contextlib.ExitStack() as stack:
         for name in drawn:
@@ -539,7 +539,7 @@ def undrawn():
 
 
 def tables(folder):
-    """Tables made from the committed results.jsonl, by experiment."""
+    """Make the tables from the committed results.jsonl, by experiment."""
     module, found = reproduction(), {}
     for committed in sorted((ROOT / "results").glob("*/results.jsonl")):
         name = committed.parent.name
@@ -576,20 +576,20 @@ SECTIONS = {
 
 
 def trained(path):
-    """A run for the commands that look at one."""
+    """Return a run for the commands that read one."""
     changes = {"noise__shift": "hidden", "data__validation": 0.5}
     training.train(config(**changes, training__epochs=1), path)
     return path
 
 
 def make(section):
-    """What the code in this tree gives."""
+    """Compute the outputs of the code in this tree."""
     with tempfile.TemporaryDirectory() as folder:
         return json.loads(json.dumps(SECTIONS[section](pathlib.Path(folder))))
 
 
 def main():
-    """Writes the sections that are named; all, if none is."""
+    """Write the named sections, or all."""
     for section in sys.argv[1:] or SECTIONS:
         text = json.dumps(make(section), indent=0, ensure_ascii=False)
         text = re.sub(r"\n(?=[-\d\]])", " ", text)  # a list of numbers in one line

@@ -52,7 +52,7 @@ def test_linen_attention_is_that_of_flax(variables, broadcast, deterministic):
     "scheme", [None, noise.RandomDropout(0.5), noise.GaussianNoise(0.1)]
 )
 def test_linen_attention_records_and_replays_any_scheme(variables, scheme):
-    """The same noise, no key: by plain `apply` and by `functional`."""
+    """Replayed noise needs no key, with `apply` and with `functional`."""
     net = Attention(layers.NoisyAttention(scheme))
     assert "noise" not in net.init({"params": key(), "dropout": key(1)}, TOKENS)
     rngs = {"dropout": key(2)}

@@ -1,4 +1,4 @@
-"""Networks that several tests share."""
+"""Networks for several tests."""
 
 import pytest
 from flax import nnx
@@ -15,7 +15,7 @@ def variables():
 
 @pytest.fixture(scope="session")
 def quiet(variables):
-    """Output without any noise."""
+    """Return the output without noise."""
     with layers.control_noise(off="*"):
         return run(variables, rngs=None)
 

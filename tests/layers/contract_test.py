@@ -1,4 +1,4 @@
-"""The contract of all layers, in Linen and NNX, and what is special in each."""
+"""Contract of all layers in Linen and NNX, and properties of single layers."""
 
 import inspect
 import pickle

@@ -1,4 +1,4 @@
-"""Switching the noise of finished models by name."""
+"""Noise of existing models is switched by name."""
 
 import jax
 import numpy as np

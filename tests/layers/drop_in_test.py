@@ -1,4 +1,4 @@
-"""Our Dropout in place of Flax's: masks, values, errors, and Flax's own tests."""
+"""Our Dropout replaces Flax's: masks, values, errors, and Flax's own tests."""
 
 import functools
 import importlib.metadata
@@ -40,7 +40,7 @@ def test_arguments_are_those_of_flax(ours, theirs, method):
 
 
 class LinenNet(nn.Module):
-    """A net that uses dropout in all the ways that Flax's nets do."""
+    """A network that uses dropout in all ways of Flax's networks."""
 
     dropout: type
 
@@ -169,7 +169,7 @@ FILES = {
 
 @pytest.fixture(scope="module")
 def flax_tests(tmp_path_factory):
-    """Folder of the installed version's tests, with a conftest that puts ours in."""
+    """Folder of Flax's tests, with a conftest that replaces Flax's Dropout by ours."""
     folder = tmp_path_factory.mktemp("flax")
     version = importlib.metadata.version("flax")
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]

@@ -1,4 +1,4 @@
-"""Back-projection of strangers' models: the activations at their noise sites."""
+"""Back-projection of users' models: the activations at their noise sites."""
 
 import jax
 import numpy as np
@@ -14,7 +14,7 @@ X = jax.random.normal(jax.random.key(7), (3, 8, 8, 1))
 
 
 class CNN(nn.Module):
-    """Somebody's network: Flax's dropout and ours."""
+    """A user's network with dropout of Flax and noisejax."""
 
     @nn.compact
     def __call__(self, x, training):
@@ -26,7 +26,7 @@ class CNN(nn.Module):
 
 
 class Net(nnx.Module):
-    """The same in NNX."""
+    """The same network in NNX."""
 
     def __init__(self, rngs):
         self.dense = nnx.Linear(64, 6, rngs=rngs)
@@ -42,7 +42,7 @@ class Net(nnx.Module):
 
 @pytest.fixture(scope="module", params=["linen", "nnx"])
 def case(request):
-    """A model, its parameters, keyword arguments, and names of its noise layers."""
+    """Return a model, its parameters, keyword arguments and noise layer names."""
     if request.param == "nnx":
         model = Net(nnx.Rngs(0))
         return model, nnx.state(model, nnx.Param), {}, ("first", "second")

@@ -1,4 +1,4 @@
-"""Shifts of a whole model are folded into its biases, and nothing else changes."""
+"""All shifts of a model are folded into biases, and outputs do not change."""
 
 import jax
 import numpy as np
@@ -14,7 +14,7 @@ X = jax.random.normal(jax.random.key(0), (3, 8, 8, 2))
 
 
 class Net(nn.Module):
-    """A convolutional network with shifts per channel, and one behind a flattening."""
+    """A convolutional network with shifts per channel, and one after flattening."""
 
     noisy: bool = True
     use_bias: bool = True
@@ -36,7 +36,7 @@ class Net(nn.Module):
 
 
 def trained(net, x=X):
-    """Variables with random shifts and biases."""
+    """Return variables with random shifts and biases."""
     variables = net.init(jax.random.key(1), x)
     leaves, tree = jax.tree.flatten(variables)
     keys = jax.random.split(jax.random.key(2), len(leaves))

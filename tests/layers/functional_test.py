@@ -1,4 +1,4 @@
-"""Finished models as pure functions."""
+"""Existing models become pure functions."""
 
 import jax
 import numpy as np
@@ -85,7 +85,7 @@ def test_the_step_of_a_method_or_of_schedules_only():
 
 
 class Cell(nn.Module):
-    """A recurrent cell with dropout and a stream "sample" of its own."""
+    """A recurrent cell with dropout and an extra key stream "sample"."""
 
     @nn.compact
     def __call__(self, carry, x):
@@ -256,7 +256,7 @@ def test_nnx_models_without_any_stream_are_refused():
 
 
 class Sampling(nnx.Module):
-    """Dropout, and a stream "sample" of its own."""
+    """A model with dropout and an extra key stream "sample"."""
 
     def __init__(self):
         rngs = nnx.Rngs(dropout=0, sample=1)

@@ -24,7 +24,7 @@ class Block(nn.Module):
 
 
 class Net(nn.Module):
-    """Dropout of Flax and ours, nested and lifted, with batch statistics."""
+    """A model with dropout of Flax and noisejax, nested and lifted, and batch norm."""
 
     @nn.compact
     def __call__(self, x, train=True):

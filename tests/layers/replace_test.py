@@ -1,4 +1,4 @@
-"""Flax's dropout layers of a stranger's model, replaced by other noise."""
+"""Flax's dropout layers of a user's model are replaced by other noise."""
 
 import jax
 import numpy as np

@@ -1,4 +1,4 @@
-"""Recording and replaying samples of Linen layers: the collection "noise"."""
+"""Samples of Linen layers are recorded and replayed in the collection "noise"."""
 
 import jax
 import numpy as np
@@ -89,7 +89,7 @@ def test_noise_that_is_off_is_neither_recorded_nor_replayed(variables):
 
 
 def test_a_hand_made_sample_for_one_layer(variables):
-    """Shut unit 2 of the input off; the rest draws."""
+    """Unit 2 of the input is dropped, and the other layers draw."""
     sample = noise.mask_sample(np.arange(6)[None] != 2)
     with_sample = variables | {"noise": {"RandomDropout_0": {"sample": sample}}}
     y = run(with_sample)

@@ -1,4 +1,4 @@
-"""Batch statistics under several noise samples, each way of running them."""
+"""Batch statistics under several noise samples, by every strategy."""
 
 import jax
 import numpy as np

@@ -1,4 +1,4 @@
-"""What every network promises: one suite over a table of all."""
+"""Contract of all networks: one suite over a table."""
 
 import functools
 
@@ -13,7 +13,7 @@ from tests.models.networks import TINY, make_variables
 
 @pytest.fixture(params=TINY.values(), ids=TINY.keys(), scope="module")
 def case(request):
-    """A network with noise and shifts everywhere, its variables and its input."""
+    """Return a network with noise and shifts at all sites, variables and input."""
     plain, shape = request.param
     net = plain.clone(
         input_noise=noise.Dropout(0.2),

@@ -35,7 +35,7 @@ def test_every_pooling_halves_the_image():
 
 
 def test_shift_and_mask_come_after_the_pooling():
-    """A shift of -100 on every map: dropped units, 0, do not win against live ones."""
+    """With shifts of -100, dropped units (0) do not win the max-pooling."""
     net = models.ConvNet(
         models.Architecture((models.Stage((4,), 3, 3),), (5,)),
         2,
@@ -155,7 +155,7 @@ def test_width_must_be_positive():
 
 
 def test_a_wide_residual_network_starts_from_even_guesses():
-    """Its last product as its authors have it: U(-1/√n, 1/√n) of n = 64 k inputs."""
+    """The last layer starts from U(-1/√n, 1/√n) for n = 64 k inputs, as published."""
     even = nn.initializers.variance_scaling(2.0, "fan_out", "uniform")
     net = models.WideResNet(10, depth=10, width_factor=2, kernel_init=even)
     x = images(8, batch=8)

@@ -1,4 +1,4 @@
-"""Sizes against the published ones, by shapes alone."""
+"""Numbers of parameters equal the published ones."""
 
 import jax
 import pytest

@@ -1,4 +1,4 @@
-"""Our products and convolutions against JAX's, in every order of derivatives."""
+"""Products and convolutions equal JAX's, also in all their derivatives."""
 
 import functools
 import re
@@ -48,7 +48,7 @@ CASES = {
 
 @pytest.fixture(params=CASES)
 def case(request):
-    """Our function, JAX's, operands, and the tolerance."""
+    """Return noisejax's function, JAX's, operands, and the tolerance."""
     ours, stock = CASES[request.param]
     shapes = (
         ((4, 6), (6, 3))
@@ -69,7 +69,7 @@ def agree(found, expected, tolerance):
 
 
 def derivatives(product, x, w):
-    """Every order and combination of transforms that users apply."""
+    """Return derivatives under all combinations of transforms."""
 
     def loss(x, w):
         return jnp.sum(jnp.tanh(product(x, w) / 4) ** 2)
@@ -206,7 +206,7 @@ def test_geometries_of_convolutions(strides, padding, window):
 
 @pytest.mark.skipif(jax.default_backend() != "cpu", reason="of the CPU's compiler")
 def test_in_a_loop_every_product_has_the_order_that_the_cpu_is_fast_in():
-    """XLA does not reorder axes within a loop: the gradients must come in order."""
+    """XLA does not reorder axes in a loop, so gradients need a fast order."""
     x, w = jnp.ones((2, 8, 9, 3)), jnp.ones((3, 3, 3, 3))
 
     def labels(convolve):
@@ -310,7 +310,7 @@ def test_explicit_axes(case):
 
 
 def test_export_for_another_platform():
-    """The form of the product follows the platform that is compiled for."""
+    """The product's implementation follows the target platform."""
     layer = lambda x, w: jax.vmap(lambda x: models.flat_products(x, w, LAST))(x)
     shapes = (jax.ShapeDtypeStruct(s, jnp.float32) for s in ((8, 4, 5), (5, 3)))
     text = jax.export.export(jax.jit(layer), platforms=["cuda"])(*shapes).mlir_module()

@@ -121,7 +121,7 @@ def test_padding_of_captions_changes_nothing():
 
 
 def search(beams, length=4, **options):
-    """Captions of the images, found by a captioner of five words."""
+    """Return captions of the images by a captioner of five words."""
     net = models.CaptionLSTM(5, width=6)
     x = jnp.asarray(IMAGES, jnp.float32)
     variables = net.init(jax.random.key(3), x, jnp.asarray(WORDS) % 5, train=False)
@@ -144,7 +144,7 @@ def log_prob_of(net, variables, x, captions):
 
 
 def test_one_beam_is_greedy():
-    """Word by word the most likely one, by the whole network each time."""
+    """Each word is the most likely one under the whole network."""
     net, variables, x, found, scores = search(1)
     words = np.ones((3, 4), int)
     for t in range(4):
@@ -158,7 +158,7 @@ def test_one_beam_is_greedy():
 
 
 def test_many_beams_find_the_best_sequence():
-    """Of all 5^3 sequences, each ended by its first end."""
+    """The result is the best of all 5^3 sequences, each cut at its first end."""
     net, variables, x, found, scores = search(125, length=3)
     every = {
         tuple(1 if 1 in words[:t] else w for t, w in enumerate(words))

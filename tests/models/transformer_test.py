@@ -113,7 +113,7 @@ def test_a_shorter_sequence_uses_the_first_positions():
     "make", [None, models.MLP((6, 5), 3, hidden_noise=(RANDOM,) * 2)]
 )
 def test_noise_factor_scales_every_level(make):
-    """At factor 0 nothing is dropped, at factor 1 all is as without a schedule."""
+    """Factor 0 drops nothing, and factor 1 equals a model without a schedule."""
     if make is None:
         net, variables, x = network()
     else:
@@ -134,7 +134,7 @@ def test_noise_factor_scales_every_level(make):
 
 
 def test_a_frozen_encoder_runs_once_for_all_samples():
-    """Operations of a gradient of a noisy head, by XLA's count."""
+    """Count the operations of the gradient of a noisy head by XLA."""
     net = models.ViT(2, 16, 2, 3)
     head = models.MLP((16,), 3, hidden_noise=(RANDOM,))
     x, y = jnp.ones((4, 8, 8, 1)), jnp.zeros(4, int)

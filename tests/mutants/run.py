@@ -1,4 +1,4 @@
-"""Break one promise at a time, and see whether the gate's quick part notices.
+"""Break one promise at a time, and check that the quick part of the gate fails.
 
     python -m tests.mutants.run                    all mutants of mutants.py
     python -m tests.mutants.run --only=sign,axis   these only
@@ -44,7 +44,7 @@ def broken(mutant: Mutant, root: pathlib.Path) -> str:
 
 
 def survives(mutant: Mutant, tree: pathlib.Path) -> bool:
-    """True if the tests pass on a tree with the mutant in it."""
+    """Return True if the tests pass on a tree that contains the mutant."""
     path = tree / mutant.file
     before = path.read_text()
     path.write_text(broken(mutant, tree))

@@ -1,4 +1,4 @@
-"""The contract of every scheme: one suite over a table of all kinds."""
+"""Contract of all schemes: one suite over a table."""
 
 import dataclasses
 
@@ -64,7 +64,7 @@ def test_same_key_same_sample_other_key_other_sample(scheme):
 
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16], ids=str)
 def test_shape_and_dtype_are_kept(scheme, dtype):
-    """Half precision is rounded once: in float32 and then rounded is the same."""
+    """Half precision equals the float32 result, rounded once."""
     x = data(dtype)
     sample = scheme.sample(key(), x.shape, jnp.float32)
     y = noise.apply(x, sample)

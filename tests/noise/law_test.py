@@ -1,4 +1,4 @@
-"""The laws: means, variances, shares, covariances. Fixed keys, 5 sigma."""
+"""Distributions: means, variances, shares, covariances. Fixed keys, 5 sigma."""
 
 import jax
 import numpy as np
@@ -20,7 +20,7 @@ def key(seed=0):
 
 
 def assert_mean(values, expected):
-    """The mean of independent values, to 5 standard errors."""
+    """Check the mean of independent values within 5 standard errors."""
     values = np.asarray(values, np.float64)
     error = values.std(ddof=1) / np.sqrt(values.size)
     assert abs(values.mean() - expected) < SIGMAS * error + 1e-12
@@ -28,7 +28,7 @@ def assert_mean(values, expected):
 
 @pytest.mark.parametrize("name", SCHEMES)
 def test_noise_keeps_the_mean(name):
-    """Per example, since units may share a draw."""
+    """The mean is taken per example, because units may share a draw."""
     y = noise.apply(
         jnp.full((20_000, 2, 3), 2.0), SCHEMES[name].sample(key(7), (20_000, 2, 3))
     )
@@ -115,7 +115,7 @@ def test_units_that_share_a_level_covary(bits, batch_dims, between):
 
 @pytest.mark.parametrize("bits", BITS)
 def test_bits_of_dropout_are_independent(bits):
-    """Across units (also those of one word), examples, layers and steps."""
+    """Bits are independent across units, examples, layers and steps."""
     n = 40_000
     bits_of = lambda k: noise.bernoulli_mask(k, (n, 8), rate=0.3, bits=bits)
     layer, other, step = (bits_of(k) for k in jax.random.split(key(4), 3))

@@ -1,4 +1,4 @@
-"""Masks: bit for bit the stock draw, the byte planes, transforms, keys."""
+"""Masks: equality with JAX's draw, byte planes, transforms, keys."""
 
 import functools
 import math
@@ -78,7 +78,7 @@ def test_8_bits_of_other_implementations():
 
 @pytest.mark.parametrize("bits", [32, 8])
 def test_rate_arrays_are_per_element(bits):
-    """A threshold of its own for each element, also along the axis that planes cut."""
+    """Each element has its own threshold, also along the axis that planes split."""
     rates = np.linspace(0.1, 0.9, 13, dtype=np.float32)[None]
     mask = noise.bernoulli_mask(
         jax.random.key(1), (20_000, 13), rate=jnp.asarray(rates), bits=bits
@@ -114,7 +114,7 @@ def test_vmapped_and_jitted_draws_are_the_same(bits):
 
 
 def test_large_shapes_take_the_stock_draw_and_trace():
-    """Beyond 2^32 elements our 32-bit counter would wrap."""
+    """Beyond 2^32 elements a 32-bit counter would wrap."""
     shape = jax.eval_shape(
         lambda key: noise.bernoulli_mask(key, (2**17, 2**16), rate=0.5),
         jax.random.key(0),
@@ -205,7 +205,7 @@ def test_one_rate_of_many_that_rounds_away_is_an_error(lost):
 
 @pytest.mark.parametrize("lost", [0.001, 0.999])
 def test_a_largest_level_that_rounds_away_is_an_error(lost):
-    """Noise that is never there, or levels that 8 bits cannot reach."""
+    """The noise would never act, or 8 bits cannot represent the level."""
     for make in (
         lambda: noise.RandomDropout(lost, bits=8),
         lambda: noise.random_dropout(
@@ -217,7 +217,7 @@ def test_a_largest_level_that_rounds_away_is_an_error(lost):
 
 
 def lowered(draw, platform):
-    """StableHLO of a draw for a platform that need not be present."""
+    """Return the StableHLO of a draw for a platform, without the device."""
     traced = jax.jit(draw).trace(jax.random.key(0), jnp.ones((64, 256)))
     return traced.lower(lowering_platforms=(platform,)).as_text()
 
@@ -273,7 +273,7 @@ def test_the_compiler_sees_no_choice_of_platform():
     ids=["dropout", "8 bits", "random dropout", "random, 8 bits", "gaussian"],
 )
 def test_a_mask_is_drawn_once(draw, units_a_word):
-    """It is not drawn again in the backward pass, nor for each plane of bytes."""
+    """The backward pass and the byte planes do not repeat the draw."""
     if jax.device_count() > 1:
         pytest.skip("halves of an axis that may be sharded would be sent")
 

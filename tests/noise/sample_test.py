@@ -1,4 +1,4 @@
-"""Samples as values: hand-made, shared over time, paired."""
+"""Samples as values: made by hand, shared over time, paired."""
 
 import jax
 import numpy as np
@@ -48,7 +48,7 @@ def test_a_static_scale_is_not_a_leaf():
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
 def test_rate_0_is_the_identity_to_the_bit(dtype):
-    """Also of subnormal numbers, which XLA flushes to 0 when it multiplies."""
+    """This includes subnormal numbers, which XLA flushes to 0 in products."""
     info = jnp.finfo(dtype)
     values = [info.smallest_subnormal, -info.tiny / 2, -0.0, info.max, np.inf, 1 / 3]
     x = jnp.asarray(np.array(values).astype(dtype))[None]
@@ -68,7 +68,7 @@ def test_unscaled_dropout_leaves_kept_units_as_they_are():
     "scheme", [noise.Dropout(0.5), noise.RandomDropout(0.5), noise.GaussianDropout(0.5)]
 )
 def test_one_sample_across_time(scheme):
-    """Drawn outside the scan, applied in every step (recurrent dropout)."""
+    """The sample is drawn outside the scan and applied in every step."""
     x = jax.random.normal(key(1), (7, 4, 5))  # [T, B, H]
     sample = scheme.sample(key(), x.shape[1:])
 
@@ -107,7 +107,7 @@ def test_dropconnect_is_dropout_of_weights_and_maps_over_examples():
 
 
 def test_an_annealed_rate_is_a_function_of_the_step():
-    """The functions take the rate at the step; nothing retraces."""
+    """The functions take the rate at the step, without a new trace."""
     traces = []
 
     @jax.jit

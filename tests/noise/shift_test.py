@@ -1,4 +1,4 @@
-"""Shifts, their priors and baseline, and folding them away (Ba et al. 2014)."""
+"""Shifts, their priors and baseline, and folding (Ba et al. 2014)."""
 
 import jax
 import numpy as np
@@ -67,7 +67,7 @@ def test_a_shift_of_a_linear_activation_is_redundant_with_the_bias():
 
 
 def test_the_best_shift_is_minus_the_mean_activity():
-    """Of all shifts, it minimises the variance that dropout adds (section 4)."""
+    """It minimises the variance that dropout adds (section 4)."""
     x = jnp.abs(normal(1, 2000, 1)) + 3.0
 
     def added_variance(beta):
@@ -122,7 +122,7 @@ def test_the_running_mean_has_the_shape_of_a_shift():
 
 
 def assert_folds(with_shift, plain):
-    """Equal to float32 rounding of sums of this size."""
+    """Check equality up to float32 rounding of sums of this size."""
     np.testing.assert_allclose(plain, with_shift, rtol=1e-5, atol=2e-5)
 
 
@@ -187,7 +187,7 @@ def test_folding_into_convolutions(arguments, per_position):
 
 
 def test_one_bias_per_channel_would_be_wrong_at_a_padded_border():
-    """Why the fold of a SAME convolution is a bias per position."""
+    """This is the reason for a bias per position with SAME padding."""
     bias = noise.fold_into_conv(
         jnp.ones(2), normal(1, 3, 3, 2, 4), input_shape=(6, 6, 2)
     )
@@ -242,7 +242,7 @@ def test_folding_what_does_not_fit():
 
 
 def test_a_whole_invariant_network_folds_into_a_plain_one():
-    """Input shift, two hidden shifts: as Ba et al. train, and as they test."""
+    """One input shift and two hidden shifts give the same outputs before and after."""
     widths = (20, 30, 30, 10)
     ws = [
         normal(i, n, m) / np.sqrt(n)

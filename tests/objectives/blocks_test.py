@@ -1,4 +1,4 @@
-"""Importance weights by block: the formula, and which bound it is."""
+"""Importance weights by block: the formula and its bound."""
 
 import itertools
 

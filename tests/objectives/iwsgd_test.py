@@ -43,7 +43,7 @@ def with_aux(p, noise_, x, y):
 
 @functools.cache
 def keyed(strategy):
-    """One result per strategy, for all tests that look at it."""
+    """Return one result per strategy, which several tests read."""
     return value_and_grad(strategy, key(5), fn=with_aux, has_aux=True)
 
 
@@ -54,7 +54,7 @@ def assert_trees_close(a, b, **tolerance):
 
 @functools.cache
 def samples_one_by_one():
-    """Noise, log-likelihoods and their Jacobians of each sample, in float64."""
+    """Return noise, log-likelihoods and Jacobians of each sample, in float64."""
     p, (x, y) = params(jnp.float64), batch(jnp.float64)
     samples = stacked(noise.Dropout(0.4))
     run = lambda fn: jax.jit(jax.vmap(fn, (None, 0, None, None)))(p, samples, x, y)
@@ -162,7 +162,7 @@ def test_resample_gives_every_sample_of_every_example_its_own_key():
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_raw_keys_serve_like_typed_ones(strategy):
-    """With S = 2 a raw uint32[2] leads with S, and still it is a key."""
+    """With S = 2 a raw uint32[2] has a first axis of S, but is a key."""
     loss_fn = objectives.iwsgd(log_prob, num_samples=2, strategy=strategy)
     raw = np.asarray(jax.random.PRNGKey(5))
     typed, found = (
@@ -291,7 +291,7 @@ def test_keys_to_replay_and_numbers_in_the_batch(strategy):
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_log_likelihoods_of_minus_1e4_and_minus_infinity(strategy):
-    """Three examples: all far away, one sample possible, none possible."""
+    """Three examples: very unlikely, one possible sample, no possible sample."""
     samples = jnp.array([[[0.0, 0.0, 1.0]] * 2, [[0.0, 1.0, 1.0]] * 2]).swapaxes(1, 2)
     x = jnp.array([-1e4, -2.0, 3.0])
 

@@ -1,4 +1,4 @@
-"""A small noisy network as a pure function, whose noise is a key or samples."""
+"""A small noisy network as a pure function of parameters and noise."""
 
 import jax
 from jax import numpy as jnp
@@ -25,7 +25,7 @@ def batch(dtype=jnp.float32, size=BATCH):
 
 
 def draw(scheme, key, size, level=None):
-    """The samples of one call: on the input, and on the hidden layer."""
+    """Draw the samples of one call: for the input and for the hidden layer."""
     keys = jax.random.split(key)
     shapes = ((size, FEATURES), (size, HIDDEN))
     return [
@@ -40,7 +40,7 @@ def logits(params, samples, x):
 
 
 def make_log_prob(scheme):
-    """log p(y | x, noise), [B]; the noise a key, or the samples of one call."""
+    """Return log p(y | x, noise), [B]. The noise is a key or samples of one call."""
 
     def log_prob(params, noise_, x, y):
         if isinstance(noise_, jax.Array):

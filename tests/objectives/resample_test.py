@@ -13,7 +13,7 @@ S, DRAWS, COPIES = 4, 1000, 400
 
 
 def test_it_is_unbiased_and_has_more_variance():
-    """Over keys, its mean gradient is that of vmap, to 5 standard errors."""
+    """The mean gradient over keys equals that of vmap within 5 standard errors."""
     x, y = batch()
 
     def mean_and_variance(strategy):
@@ -31,7 +31,7 @@ def test_it_is_unbiased_and_has_more_variance():
 
 
 def test_replayed_samples_are_chosen_without_bias():
-    """The samples of each example fixed, the batch many copies: eq. 7 on the mean."""
+    """For fixed samples and many copies of a batch, the mean gradient is eq. 7."""
     x, y = batch()
     scheme = noise.Dropout(0.4)
     samples = jax.vmap(lambda k: draw(scheme, k, len(x)))(jax.random.split(key(4), S))
@@ -54,7 +54,7 @@ def test_replayed_samples_are_chosen_without_bias():
 
 
 def test_the_backward_pass_is_of_one_sample():
-    """Operations of a network whose products dominate: S + 3 of 3 S."""
+    """If products dominate, the operations are S + 3 of 3 S."""
     weights = [jnp.ones((256, 256)) for _ in range(3)]
     x, y = jnp.ones((16, 256)), jnp.zeros(16, jnp.int32)
 
@@ -73,7 +73,7 @@ def test_the_backward_pass_is_of_one_sample():
 
 
 def scored(mix):
-    """A log-likelihood whose hidden activations of a batch pass through `mix`."""
+    """Return a log-likelihood that applies `mix` to hidden activations."""
 
     def function(params, key, x, y):
         hidden = mix(noise.dropout(key, x @ params[0], rate=0.5))
@@ -119,7 +119,7 @@ def test_mixing_is_found(name):
 
 
 def test_resample_gives_no_gradient_to_in_batch_negatives():
-    """The fault that the check is for."""
+    """The check detects this fault."""
     losses = {}
     for strategy in ("resample", "vmap"):
         loss_fn = objectives.iwsgd(in_batch_negatives, num_samples=2, strategy=strategy)
@@ -129,7 +129,7 @@ def test_resample_gives_no_gradient_to_in_batch_negatives():
 
 @pytest.mark.parametrize("size", [2, 3, 8])
 def test_one_example_that_reads_another_is_found(size):
-    """Whichever two they are."""
+    """This holds for every pair of examples."""
     x = jax.random.normal(key(), (size, 2))
     for reads in range(size):
         for other in set(range(size)) - {reads}:
@@ -139,7 +139,7 @@ def test_one_example_that_reads_another_is_found(size):
 
 
 class Tokens(nn.Module):
-    """Integer inputs, attention over tokens, layer normalisation and dropout."""
+    """A network with integer inputs, attention, layer normalisation and dropout."""
 
     @nn.compact
     def __call__(self, tokens):

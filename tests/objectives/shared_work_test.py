@@ -1,4 +1,4 @@
-"""Work before the first noise: shared by vmap itself, by composition elsewhere."""
+"""Work before the first noise is shared by vmap, or by composition."""
 
 import re
 
@@ -15,7 +15,7 @@ STRATEGIES = ("vmap", "map", "fold", "resample")
 
 
 def problem():
-    """Parameters and a batch of a network without noise on its input."""
+    """Return parameters and a batch of a network without noise on its input."""
     keys = jax.random.split(key(1), 4)
     params = [jax.random.normal(keys[0], (D, H)), jax.random.normal(keys[1], (H, 3))]
     x, y = (
@@ -39,7 +39,7 @@ def log_prob(params, key, x, y):
 
 
 def loss_fns(strategy):
-    """The loss of the whole network, and of the composition with its encoder."""
+    """Return losses of the whole network and of its composition with the encoder."""
     inside = objectives.iwsgd(log_prob, num_samples=S, strategy=strategy)
     outside = objectives.iwsgd(log_prob_of_hidden, num_samples=S, strategy=strategy)
     return (
@@ -59,7 +59,7 @@ def test_composition_changes_no_gradient(strategy):
 
 
 def products_of_the_encoder(function, *arguments):
-    """Leading sizes of the encoder's products."""
+    """Return the first axes of the encoder's products."""
     text = str(jax.make_jaxpr(function)(*arguments))
     found = re.findall(rf"f32\[([\d,]*),{H}\] = dot_general", text)
     return [tuple(map(int, leading.split(","))) for leading in found]

@@ -1,4 +1,4 @@
-"""Log-likelihoods of targets against SciPy-free transcriptions in NumPy."""
+"""Log-likelihoods of targets equal the formulas in NumPy."""
 
 import jax
 import numpy as np
@@ -66,7 +66,7 @@ def test_gaussian_of_images_and_single_outputs():
 
 
 def test_bernoulli_is_the_sum_over_outputs():
-    """Of binary targets, of values between, and of certain predictions."""
+    """This holds for binary targets, values between, and certain predictions."""
     rng = np.random.default_rng(3)
     z, y = rng.normal(size=(4, 3, 2)), rng.integers(0, 2, (4, 3, 2)).astype(float)
     y[0] = 0.3
@@ -119,7 +119,7 @@ def test_ignored_labels_count_for_nothing():
 
 @pytest.mark.parametrize("label", [-1, -100, 5, 1000])
 def test_labels_out_of_range(label):
-    """An error where the value is known, NaN where it is traced; never a class."""
+    """Known values raise an error, and traced values give NaN."""
     labels = jnp.array([0, label, 4])
     z = jnp.asarray(LOGITS[:3, 0])
     with pytest.raises(

@@ -1,4 +1,4 @@
-"""Importance weights and the bound: the formulas, and the ends of the number line."""
+"""Importance weights and the bound: formulas and extreme values."""
 
 import jax
 import numpy as np

@@ -11,7 +11,7 @@ ACCURACY = "test_accuracy_percent"
 
 
 def table(folder, accuracies):
-    """The claims table after table 4 was run with these accuracies."""
+    """Return the claims table after a run of table 4 with these accuracies."""
     (folder / NAME).mkdir()
     lines = [
         result(row, seed, **{ACCURACY: value * (1 + 1e-3 * seed)})

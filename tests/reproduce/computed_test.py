@@ -1,4 +1,4 @@
-"""Rows without a network have the numbers of the formulas."""
+"""Rows without a network equal the formulas."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from noisejax.reproduce import COMPUTED
 
 
 def numbers(name):
-    """Row -> numbers, at the smallest scale."""
+    """Return row -> numbers, at the smallest scale."""
     experiment = EXPERIMENTS[name]
     compute, scale = COMPUTED[experiment.measurements[0]], experiment.scales["smoke"]
     return {row.name: dict(compute(row, scale).numbers) for row in experiment.rows}

@@ -17,7 +17,7 @@ def quick_compilation():
 
 @pytest.fixture
 def digits(monkeypatch):
-    """Replaces the digits by 200 generated images."""
+    """Replace the digits by 200 generated images."""
 
     def load(name, data_dir=None, *, test_partition=0):
         if name != "digits":
@@ -30,7 +30,7 @@ def digits(monkeypatch):
 
 @pytest.fixture
 def trained(monkeypatch):
-    """Lists the rows that are trained from now on."""
+    """Record the rows that are trained."""
     names = []
 
     def train(config, path, **options):

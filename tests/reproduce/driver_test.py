@@ -1,4 +1,4 @@
-"""Rows are done once; what is cut short goes on; what does not fit is refused."""
+"""Rows run once, stopped rows resume, and other experiments are rejected."""
 
 import json
 
@@ -191,7 +191,7 @@ def test_measured_rows_keep_arrays(tmp_path, trained):
 
 
 def test_a_measurement_that_fails_does_not_stop_the_others(tmp_path):
-    """The rest is written, the failure is named, and only it is made again."""
+    """Other results are written, the failure is named, and only it is repeated."""
     measurements = ("learning_curves", "dead_units")
     what = experiment(kind="measured", measurements=measurements, claims=())
     with pytest.MonkeyPatch.context() as patch:

@@ -1,4 +1,4 @@
-"""A folder that was damaged, or that is of something else, is noticed."""
+"""Damaged folders and folders of other experiments give errors."""
 
 import json
 import subprocess
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("digits")
 
 
 def line(**fields):
-    """A line of results.jsonl with some fields of another kind."""
+    """Return a line of results.jsonl with fields of wrong types."""
     return (json.dumps({**result("none", 0), **fields}) + "\n").encode()
 
 

@@ -1,4 +1,4 @@
-"""What the list says, which rows a smoke run takes, and networks at full width."""
+"""The list, the rows of a smoke run, and networks at full width."""
 
 import pytest
 
@@ -65,7 +65,7 @@ def test_smoke_takes_every_other_setting_once(name, path):
 
 
 def test_noise_that_is_asked_for_is_there():
-    """A scheme at the rate 0 is no noise."""
+    """A scheme at rate 0 does not count as noise."""
     for row in reproduce.find_rows(EXPERIMENTS["bouthillier2015_figure6"], "smoke", ()):
         fields = overrides("bouthillier2015_figure6", row)
         if fields["noise.scheme"].startswith("random_dropout"):

@@ -20,26 +20,26 @@ FIELDS = {
 
 
 def subject(folder, dataset, seed=0, **fields):
-    """Trains a run and reads one of its networks back."""
+    """Train a run and load one of its networks."""
     training.train(config(**fields), folder, dataset=dataset)
     return training.load_run(folder, dataset=dataset, seed=seed)
 
 
 def measured(name, run):
-    """Makes one measurement, which must not fail."""
+    """Make one measurement, which must not fail."""
     found, failed = measure([name], run)
     assert not failed
     return found
 
 
 def params_of(run):
-    """Parameters of the network; of an autoencoder those of its MLP."""
+    """Return the parameters of the network, or of an autoencoder's MLP."""
     params = run.variables["params"]
     return params.get("mlp", params)
 
 
 def layers_of(run):
-    """Indices of the hidden layers."""
+    """Return the indices of the hidden layers."""
     return range(len(run.config.model.widths))
 
 
@@ -64,7 +64,7 @@ def shifted(dataset, tmp_path_factory):
 
 
 def forward(subject, x, phi):
-    """Input, then net values and activations of each layer, then the output."""
+    """Return the input, pre-activations and activations by layer, and the output."""
     params = jax.tree.map(np.asarray, params_of(subject))
     a = x.reshape(len(x), -1)
     nets, activations = [], [a]
@@ -102,7 +102,7 @@ def test_net_values(noisy, dataset):
 
 
 def test_slopes_under_noise(noisy, dataset):
-    """The first layer has no noise below it: its slopes stay; the second's move."""
+    """Slopes change in the second layer only, because layer 1 has no noise below it."""
     found = measured("slopes_under_noise", noisy)
     nets, _ = forward(noisy, dataset.test_x[:128] / 255, np.tanh)
     slopes = 1 - np.tanh(nets[0]) ** 2
@@ -126,7 +126,7 @@ def test_a_network_without_noise_gets_dropout(dataset, tmp_path):
 
 
 def test_net_variances(noisy, dataset):
-    """Nothing below layer 1 is noisy; layer 2's variance is eq. 6, exactly so."""
+    """Layer 1 has no noise below it; the variance of layer 2 is eq. 6."""
     found = measured("net_variances", noisy)
     numbers = {name: float(value) for name, value in found.numbers.items()}
     assert numbers["net_variance/layer_1"] == pytest.approx(0, abs=1e-9)

@@ -13,7 +13,7 @@ from tests.reproduce.tiny import results
 
 
 def rows_by_experiment():
-    """Returns experiment -> rows that it runs here."""
+    """Return experiment -> rows that run here."""
     seen, chosen = set(), {}
     for name, experiment in EXPERIMENTS.items():
         rows = find_rows(experiment, "smoke", ())
@@ -28,7 +28,7 @@ ROWS = rows_by_experiment()
 
 @pytest.fixture(scope="module")
 def folders():
-    """Experiments so far, whose runs serve later ones of the same configuration."""
+    """Folders of earlier experiments, whose runs are used again."""
     return []
 
 

@@ -1,4 +1,4 @@
-"""table.md names the command that gives it, and the paper's numbers as printed."""
+"""table.md contains its command, and the paper's numbers as printed."""
 
 import json
 
@@ -13,7 +13,7 @@ START = "python -m noisejax.reproduce --experiment=tiny --scale=short "
 
 
 def of(row, num_seeds, **fields):
-    """Results of a row, of as many seeds."""
+    """Return results of a row with one seed per number."""
     config = {"training": {"seed": 0, "num_seeds": num_seeds}}
     return [
         {**result(row, seed, **{ERROR: 1.0}), "config": config, **fields}
@@ -72,7 +72,7 @@ def test_printed_numbers_keep_their_digits(printed, decimals, text):
 
 
 def test_a_papers_table():
-    """Noh et al. 2017, table 1, by the row."""
+    """Format Noh et al. 2017, table 1, by row."""
     what = EXPERIMENTS["noh2017_table1"]
     texts = [show_printed(what, row, ERROR) for row in what.rows if row.printed]
     for text in ("4.60", "3.80", "18.30", "20.70 ± 0.19 (SD)", "19.12 ± 0.24 (SD)"):
@@ -98,7 +98,7 @@ def test_a_drawn_metric_is_drawn_in_every_layer():
 
 
 def test_rows_of_an_earlier_definition_are_marked():
-    """A recorded setting that the definition has changed since stands in the notes."""
+    """The notes name recorded settings that differ from the present definition."""
     what = experiment()
     overrides = what.overrides(what.rows[0], "short")
     sections = {}

@@ -30,7 +30,7 @@ CLAIM = Claim(
 
 
 def experiment(rows=ROWS, **fields):
-    """Returns an experiment of two rows and two seeds on generated digits."""
+    """Return an experiment of two rows and two seeds on generated digits."""
     scale = Scale(changes=("tiny",), cost="nothing", num_seeds=2)
     smoke = Scale(changes=("tiny",), cost="nothing", generated=True)
     values = {
@@ -51,27 +51,27 @@ def experiment(rows=ROWS, **fields):
 
 
 def run(folder, what=None, **options):
-    """Runs the experiment at the scale short."""
+    """Run the experiment at the scale short."""
     return reproduce.reproduce(
         what or experiment(), folder, **{"scale": "short", **options}
     )
 
 
 def copy_of(done, tmp_path):
-    """Returns a copy of a finished experiment, to be changed."""
+    """Return a copy of a finished experiment, which tests may change."""
     folder = tmp_path / "copy"
     shutil.copytree(done, folder)
     return folder
 
 
 def results(folder):
-    """The lines of results.jsonl."""
+    """Read the lines of results.jsonl."""
     lines = (folder / "results.jsonl").read_text().splitlines()
     return [json.loads(line) for line in lines]
 
 
 def result(row, seed, **numbers):
-    """Returns a line of results.jsonl, as far as verdicts and tables need it."""
+    """Return a line of results.jsonl with the fields of verdicts and tables."""
     return {
         "row": row,
         "seed": seed,

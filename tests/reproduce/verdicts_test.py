@@ -19,7 +19,7 @@ from tests.reproduce.tiny import ERROR, result
 
 
 def of(a, b, seeds=None):
-    """Results of two rows, one number per seed."""
+    """Return results of two rows, with one number per seed."""
     rows = [("a", a), ("b", b)]
     return [
         result(row, seed, **{ERROR: value})
@@ -106,7 +106,7 @@ def test_no_difference_is_neither_better_nor_worse(contrast):
 
 @pytest.mark.parametrize("step", [0.0, 3e-6])
 def test_a_difference_without_a_spread_has_no_interval(step):
-    """Numbers of errors can coincide; what is left of float32 is no spread."""
+    """Equal numbers of errors have no spread, apart from float32 rounding."""
     found = of([97.0, 98.0, 99.0], [97.5, 98.5, 99.5 + step])
     assert estimate_contrast(LESS, numbers_of(found)).high == math.inf
     said = verdict(Claim("It is less.", (LESS,)), found)
@@ -157,7 +157,7 @@ def test_without_contrasts_there_is_no_judgement():
 
 
 def test_the_best_of_several_rows_is_chosen_by_validation():
-    """The row with the lowest validation error enters, though its test error is not."""
+    """The row with the lowest validation error is used, not the lowest test error."""
     numbers = {"a": (3.0, 1.0), "b": (2.0, 2.0), "c": (1.5, 0.0)}
     results = [
         result(
@@ -215,7 +215,7 @@ def test_a_claim_can_be_untestable_at_a_scale():
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_every_claim_can_be_held_and_can_fail(name):
-    """Numbers in the middle of what is claimed hold; far outside they do not."""
+    """Numbers inside the claimed range hold, and numbers far outside do not."""
     experiment = EXPERIMENTS[name]
     for claim in experiment.claims:
         for contrast in claim.contrasts:

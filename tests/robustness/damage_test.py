@@ -1,4 +1,4 @@
-"""Damaged files: ignored with a reason; the run ends as if nothing had happened."""
+"""Damaged files are ignored with a reason, and the result does not change."""
 
 import shutil
 
@@ -19,7 +19,7 @@ def damages(tmp_path_factory):
 
 
 def test_damages(damages):
-    """Of one to three files each, drawn by a fixed seed."""
+    """Each damage changes one to three files, drawn by a fixed seed."""
     rng = np.random.default_rng(0)
     for number in range(DAMAGED):
         damages.survive(rng, number)
@@ -46,7 +46,7 @@ def newest_files(folder):
 
 @pytest.mark.parametrize("which", [0, 1], ids=["info", "arrays"])
 def test_a_damaged_checkpoint_is_named(damages, stopped, caplog, which):
-    """Which checkpoint, and why; it is set aside, not deleted."""
+    """The message names the checkpoint and the reason; the checkpoint is renamed."""
     flip(newest_files(stopped)[which])
     summary = damages.resume(stopped)
     assert summary["params_sha256"] == damages.summary["params_sha256"]
@@ -72,7 +72,7 @@ def test_when_nothing_is_left_the_run_begins_again(damages, stopped):
 
 
 def test_a_folder_that_vanishes(damages, stopped, monkeypatch):
-    """Said so: nothing is written elsewhere."""
+    """The error says this, and nothing is written elsewhere."""
     save = ocp.save
 
     def vanish(*arguments, **options):

@@ -1,4 +1,4 @@
-"""A run's folder, damaged at random and resumed, in one process."""
+"""Damages the folder of a run at random and resumes the run in one process."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Checkpoints of something else are refused, and no file is ever executed."""
+"""Checkpoints of other programs are rejected, and no file is executed."""
 
 import os
 import pathlib
@@ -31,7 +31,7 @@ def stopped(damages, tmp_path):
 
 
 def rewrite(path, **changes):
-    """Changes a sealed file; its checksum is right."""
+    """Change a file with a checksum, and update the checksum."""
     write_sealed(path, {**read_sealed(path), **changes})
 
 
@@ -74,7 +74,7 @@ def test_an_older_configuration_file(stopped):
 
 
 def test_another_network(damages, stopped):
-    """Of the same configuration: told by its arrays, each with both shapes."""
+    """If the configurations are equal, the arrays differ; the error has both shapes."""
     path = stopped / "checkpoints" / "3.json"
     arrays = read_sealed(path)["arrays"]
     [name] = [n for n in arrays if n.endswith(".state.params['dense_0']['kernel']")]
@@ -105,7 +105,7 @@ def test_other_data_of_the_same_name(stopped):
 
 
 def test_a_summary_of_another_configuration(damages, tmp_path):
-    """Though nothing else of the run is left."""
+    """This holds if only the summary is left."""
     shutil.copytree(damages.folder / "finished", tmp_path / "run")
     shutil.rmtree(tmp_path / "run" / "checkpoints")
     (tmp_path / "run" / "config.json").unlink()
@@ -115,7 +115,7 @@ def test_a_summary_of_another_configuration(damages, tmp_path):
 
 
 class Bomb:
-    """Would make a folder when it is unpickled."""
+    """An object that creates a folder when it is unpickled."""
 
     def __init__(self, path):
         self.path = str(path)

@@ -1,4 +1,4 @@
-"""Whatever lies in a run's files: a run, or a message that a user can read."""
+"""Any content of a run's files gives a run or a readable error."""
 
 import gc
 import json
@@ -50,7 +50,7 @@ def stopped(damages, tmp_path):
 
 
 def readable(call):
-    """Runs it; an error is one that users are told, with a text."""
+    """Run a function; errors must be of the documented types, with a text."""
     try:
         call()
     except READABLE as error:
@@ -58,7 +58,7 @@ def readable(call):
 
 
 def paths(tree, prefix=()):
-    """All places in a tree of dicts."""
+    """Return all paths in a tree of dicts."""
     found = [prefix] if prefix else []
     for name, value in tree.items() if isinstance(tree, dict) else ():
         found += paths(value, (*prefix, name))
@@ -66,7 +66,7 @@ def paths(tree, prefix=()):
 
 
 def put(tree, path, value):
-    """A tree with another value in one place."""
+    """Return a tree with another value at one path."""
     name, *rest = path
     return {**tree, name: put(tree[name], rest, value) if rest else value}
 
@@ -74,7 +74,7 @@ def put(tree, path, value):
 @settings
 @hypothesis.given(data=st.data())
 def test_a_configuration(data):
-    """Any value in any field: accepted, or refused by type or by value."""
+    """Any value in any field is accepted, or rejected with a documented error."""
     values = training.to_dict(config())
     path = data.draw(st.sampled_from(paths(values)))
     changed = put(values, path, data.draw(VALUES))
@@ -99,7 +99,7 @@ def test_a_configuration_file_of_anything(stopped, content):
 
 @pytest.fixture
 def unawaited(monkeypatch):
-    """Ignore the reads that Orbax closes without awaiting them where one read fails."""
+    """Ignore reads that Orbax closes unawaited if another read fails."""
     monkeypatch.setattr(sys, "unraisablehook", lambda unraisable: None)
     yield
     gc.collect()
@@ -108,7 +108,7 @@ def unawaited(monkeypatch):
 @settings
 @hypothesis.given(data=st.data())
 def test_a_sealed_file_of_other_values(damages, stopped, unawaited, data):
-    """With a checksum that is right: of the newest checkpoint, or of config.json."""
+    """The newest checkpoint or config.json changes, with a correct checksum."""
     name = data.draw(st.sampled_from(["config.json", "checkpoints/3.json"]))
     original = read_sealed(damages.folder / "second phase" / name)
     path = data.draw(st.sampled_from(paths(original)))
@@ -119,7 +119,7 @@ def test_a_sealed_file_of_other_values(damages, stopped, unawaited, data):
 
 
 def test_sealed_files_of_other_values_are_resumed_or_refused(damages, tmp_path):
-    """A value of each place of the newest checkpoint's file, one after another."""
+    """Each value of the newest checkpoint's file changes in turn."""
     source = damages.folder / "second phase"
     original = read_sealed(source / "checkpoints" / "3.json")
     places = [path for path in paths(original) if path[0] in ("progress", "layout")]

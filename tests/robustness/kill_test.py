@@ -1,4 +1,4 @@
-"""kill -9 at any moment: resumed, the run is the one that nobody killed."""
+"""A run that is killed by kill -9 and resumed equals an undisturbed run."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ def reference(runner, tmp_path_factory):
 
 
 def test_kills(runner, reference, tmp_path):
-    """At points drawn by a fixed seed, in both phases."""
+    """A fixed seed draws the moments of the kills, in both phases."""
     rng = np.random.default_rng(0)
     kills = 0
     while kills < KILLS:
@@ -38,7 +38,7 @@ def test_kills(runner, reference, tmp_path):
 
 @pytest.mark.parametrize("share", [0.2, 0.7])
 def test_a_full_disk(runner, reference, tmp_path, share):
-    """Exit status 3 and a reason; with room again the run goes on."""
+    """The exit status is 3, with a reason; with free disk space the run resumes."""
     folder = tmp_path / "run"
     point = int(share * reference.operations)
     runner.train(f"--workdir={folder}", *FIELDS, watch=folder, kill_at=point)

@@ -1,4 +1,4 @@
-"""A run that is killed again and again, beside the same run undisturbed."""
+"""Kills a run repeatedly, and compares it with an undisturbed run."""
 
 import dataclasses
 import json
@@ -40,7 +40,7 @@ class Reference:
 
 
 def undisturbed(runner: Runner, folder: pathlib.Path) -> Reference:
-    """Runs once to fill the cache of compiled programs, once to be measured."""
+    """Run once to fill the compilation cache, and once to measure."""
     runner.train(f"--workdir={folder.with_name('first')}", *FIELDS)
     began = time.perf_counter()
     result = runner.train(f"--workdir={folder}", *FIELDS, watch=folder)
@@ -57,7 +57,7 @@ def kill_until_finished(
     rng: np.random.Generator,
     at_most: int,
 ) -> int:
-    """Starts a run, kills and resumes it, until it finishes; returns the kills."""
+    """Kill and resume a run until it finishes, and return the number of kills."""
     kills = 0
     while True:
         kill = {}
@@ -75,7 +75,7 @@ def kill_until_finished(
 
 
 def check_same_run(reference: Reference, folder: pathlib.Path) -> None:
-    """Checks parameters, numbers and metrics, bit for bit; each row once."""
+    """Check that parameters, numbers and metrics are equal, with each row once."""
     there, here = (
         json.loads((path / "summary.json").read_text())
         for path in (reference.folder, folder)

@@ -73,7 +73,7 @@ def test_masks_are_those_of_one_device(scheme, mesh, spec, jit):
 
 
 def test_each_device_draws_its_shard_only_without_communication(scheme, mesh, spec):
-    """In the forward and in the backward pass."""
+    """This holds in the forward and in the backward pass."""
     x = jax.device_put(jnp.ones(SHAPE), NamedSharding(mesh, spec))
 
     def f(x):
@@ -95,7 +95,7 @@ def scheme_shares_rows(scheme):
 
 @pytest.mark.parametrize("n", [24, 6, 4])
 def test_out_sharding_of_a_draw(mesh, spec, n):
-    """Also if the byte planes of a last axis do not split evenly."""
+    """This holds also if the byte planes of the last axis do not split evenly."""
     shape = (16, 8, n)
     expected = noise.bernoulli_mask(jax.random.key(1), shape, rate=0.3, bits=8)
     axes = tuple(spec) + (None,) * (3 - len(tuple(spec)))

@@ -1,4 +1,4 @@
-"""Training over Explicit axes, where types say how arrays lie: as on one device."""
+"""Training over Explicit axes, whose types contain shardings, equals one device."""
 
 import functools
 import pathlib
@@ -35,7 +35,7 @@ def mesh():
 
 
 def agree(mesh, function, params, batch, rtol=1e-5):
-    """`function` of (params, batch) gives on the mesh what it gives on one device."""
+    """Check that `function(params, batch)` is equal on the mesh and on one device."""
     expected = jax.jit(function)(params, batch)
     with jax.set_mesh(mesh):
         params = jax.device_put(params, NamedSharding(mesh, P()))
@@ -86,7 +86,7 @@ def test_replayed_noise(mesh, strategy):
     [(P("model", "data"), P("data")), (P(None, "data"), P())],
 )
 def test_noise_that_is_laid_out(mesh, strategy, noise_spec, y_spec):
-    """Over the samples too; and labels that lie otherwise than their examples."""
+    """Samples are sharded too, and labels have another sharding than examples."""
     x, y = networks.batch(size=BATCH)
 
     def log_prob(w, mask, x, y):
@@ -110,7 +110,7 @@ def test_noise_that_is_laid_out(mesh, strategy, noise_spec, y_spec):
 
 
 def test_feature_groups_are_refused_where_xla_is_wrong(mesh):
-    """The gradient in the kernel comes out times the size of the unused axis."""
+    """The kernel's gradient is too large by the size of the unused axis."""
     with jax.set_mesh(mesh):
         x = jax.device_put(jnp.ones((BATCH, 6, 6, 4)), NamedSharding(mesh, P("data")))
         w = jax.device_put(jnp.ones((3, 3, 2, 6)), NamedSharding(mesh, P()))
@@ -140,7 +140,7 @@ def test_convolutions_within_a_partial_shard_map(mesh, convolve):
 
 
 def test_no_example_moves_to_another_device(mesh):
-    """Only gradients are sent: copies of an example are on its device."""
+    """Only gradients are communicated, because copies of an example share a device."""
     gradients = sum(w.nbytes for w in networks.params())
     sent = {}
     for strategy in ("vmap", "fold"):
@@ -167,7 +167,7 @@ HALF = {
     ids=["mlp_bn", "cnn", "wide_resnet", "cnn_bfloat16"],
 )
 def test_networks_train(mesh, name, products):
-    """With noise, shifts and batch statistics, a step of SGD with momentum."""
+    """An SGD step with momentum, noise, shifts and batch statistics."""
     plain, shape = TINY[name]
     places = plain.num_hidden_sites
     net = plain.clone(

@@ -1,4 +1,4 @@
-"""IWSGD over Auto axes, in a user's own jit: every device does its share."""
+"""IWSGD over Auto axes in a user's jit divides the work over the devices."""
 
 import jax
 import pytest

@@ -1,4 +1,4 @@
-"""Draws masks over the devices of all processes and prints a line with their hashes."""
+"""Draws masks on the devices of all processes and prints their hashes."""
 
 import dataclasses
 import json

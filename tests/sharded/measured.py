@@ -1,4 +1,4 @@
-"""One run of the table: trains, and prints what its compiled epoch sends."""
+"""One run of the table: trains, and prints the communication of an epoch."""
 
 import contextlib
 import json

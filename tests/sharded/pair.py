@@ -1,4 +1,4 @@
-"""Two processes on loopback that run the same command."""
+"""Two local processes that run the same command."""
 
 import concurrent.futures
 import pathlib
@@ -10,7 +10,7 @@ DEVICES = "--xla_force_host_platform_device_count={}"
 
 
 class Pair:
-    """Two processes, started again and again."""
+    """Two processes that are started repeatedly."""
 
     def __init__(self, folder):
         folders = [pathlib.Path(folder) / f"process_{i}" for i in range(2)]
@@ -46,7 +46,7 @@ class Pair:
             return list(pool.map(run, range(2)))
 
     def train(self, *arguments, **options):
-        """Runs noisejax.train."""
+        """Run noisejax.train."""
         return self.run(
             "noisejax.train",
             *arguments,
@@ -56,13 +56,13 @@ class Pair:
         )
 
     def close(self):
-        """Ends both."""
+        """Stop both processes."""
         for runner in self.runners:
             runner.close()
 
 
 def free_port():
-    """One that nobody listened on a moment ago."""
+    """Return a port that was free a moment ago."""
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return s.getsockname()[1]

@@ -1,4 +1,4 @@
-"""Two real processes on loopback: one run, the masks and the results of one process."""
+"""Two local processes have the masks and results of one process."""
 
 import json
 import re
@@ -69,7 +69,7 @@ def test_a_run_is_that_of_one_process(run, tmp_path):
 
 
 def test_streamed_examples(pair, run, tmp_path):
-    """Each process reads its own rows; the run is that of resident examples."""
+    """Each process reads its rows, and the result equals that of resident examples."""
     results = pair.train(
         f"--workdir={tmp_path}", *FIELDS, MESH, "--config.data.stream=stream"
     )
@@ -87,7 +87,7 @@ def test_the_first_process_alone_prints(run):
 
 
 def test_sigterm_to_one_stops_both_and_both_resume(pair, run, tmp_path):
-    """Stopped at the same epoch, saved; the result is that of the undisturbed run."""
+    """Both stop and save at the same epoch; the result equals an undisturbed run."""
     kill = {
         "kill_when": (tmp_path / "config.json").exists,
         "kill_with": signal.SIGTERM,
@@ -104,7 +104,7 @@ def test_sigterm_to_one_stops_both_and_both_resume(pair, run, tmp_path):
 
 
 def test_a_process_that_is_killed_ends_the_other(pair, run, tmp_path):
-    """At once and with a message; resumed, the run is the undisturbed one."""
+    """The other stops with a message; the resumed run equals an undisturbed one."""
     kill = {"kill_when": (tmp_path / "config.json").exists}
     began = time.monotonic()
     first, second = pair.train(
@@ -122,7 +122,7 @@ def test_a_process_that_is_killed_ends_the_other(pair, run, tmp_path):
 
 
 def test_processes_that_disagree(pair, tmp_path):
-    """Both say where, and nothing is begun."""
+    """Both processes name the difference, and no run starts."""
     results = pair.train(
         f"--workdir={tmp_path / 'run'}",
         *FIELDS,
@@ -171,7 +171,7 @@ def test_nobody_comes(pair, tmp_path, number, message):
 
 
 def test_a_port_in_use():
-    """JAX's own server sometimes ends the process there (a segmentation fault)."""
+    """JAX's server sometimes ends the process here (segmentation fault)."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

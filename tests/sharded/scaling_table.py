@@ -64,7 +64,7 @@ PLACES = {
 
 
 class Machine:
-    """Starts runs."""
+    """Starts the runs."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -76,7 +76,7 @@ class Machine:
         return self.folder / "runs" / next(self.names)
 
     def start(self, module, processes, devices, *arguments):
-        """What the first process printed."""
+        """Return the output of the first process."""
         if processes == 1:
             environment = {"XLA_FLAGS": DEVICES.format(devices)}
             result = self.alone.run(module, *arguments, environment=environment)
@@ -111,7 +111,7 @@ class Machine:
 
 
 def parameters(workdir, seeds=1):
-    """Of all seeds, in one row."""
+    """Return the numbers of all seeds in one row."""
     trained = [training.load_run(workdir, seed=seed) for seed in range(seeds)]
     return np.concatenate(
         [np.ravel(leaf) for t in trained for leaf in jax.tree.leaves(t.variables)]
@@ -123,7 +123,7 @@ def difference(workdir, expected, seeds=1):
 
 
 def runs(machine):
-    """The first table's rows; and the folder of the run on one device."""
+    """Return the rows of the first table, and the folder of the run on one device."""
     expected, masks, rows, first = {}, {}, [], None
     for name, processes, mesh in CASES:
         seeds = 8 if name == "8 seeds" else 1
@@ -158,7 +158,7 @@ def runs(machine):
 
 
 def restored(machine, expected):
-    """The second table's rows: differences from the run that was never stopped."""
+    """Return the rows of the second table: differences from the unstopped run."""
     rows = []
     for saved, place in PLACES.items():
         rows.append([saved])

@@ -1,4 +1,4 @@
-"""What a step of training sends between devices."""
+"""Communication between devices in a training step."""
 
 import jax
 import numpy as np
@@ -10,7 +10,7 @@ from tests.sharded.traffic import traffic
 
 
 def compile_step(config, dataset):
-    """The state of a run, and its compiled call of a single step."""
+    """Return the state of a run, and its compiled call of a single step."""
     config.data.stream = "resident"
     program = build_program(config, dataset)
     state = newest_state(program, RunFolder("/nowhere"), {})[0].state
@@ -24,7 +24,7 @@ def compile_step(config, dataset):
 
 
 def sent_per_step(config, dataset):
-    """Bytes by kind of collective, of a step; and those of the gradients."""
+    """Return the bytes of a step by kind of collective, and those of the gradients."""
     state, compiled = compile_step(config, dataset)
     return {
         "gradients": sum(

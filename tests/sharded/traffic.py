@@ -1,4 +1,4 @@
-"""What a compiled program sends between devices, read from its HLO text."""
+"""Reads the communication of a compiled program from its HLO text."""
 
 import collections
 import re
@@ -59,7 +59,7 @@ def _add(found, more, times):
 
 
 def _computations(text):
-    """Name -> its lines; and which is called first."""
+    """Return name -> lines of each computation, and the entry computation."""
     found, entry, name = {}, None, None
     for line in text.splitlines():
         head = re.match(r"(ENTRY )?%?([\w.-]+) \(.*\{$", line)
@@ -73,7 +73,7 @@ def _computations(text):
 
 
 def _size(shapes):
-    """Bytes of a type: f32[16,3]{1,0}, or a tuple of such."""
+    """Return the bytes of a type such as f32[16,3]{1,0}, or of a tuple."""
     size = 0
     for dtype, dims in re.findall(r"(\w+)\[([\d,]*)\]", shapes):
         count = 1

@@ -1,4 +1,4 @@
-"""What is read from HLO: kinds, sizes, how often loops run."""
+"""Kinds, sizes and loop counts are read from HLO."""
 
 import jax
 import numpy as np

@@ -1,4 +1,4 @@
-"""Training over devices: the same masks, the same results to the order of additions."""
+"""Training over devices has the same masks, and results equal up to rounding."""
 
 import re
 
@@ -15,7 +15,7 @@ FIELDS = {"training__batch_size": 16, "noise__shift": "both"}
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory):
-    """One device: with one sample, with eight, and with eight seeds."""
+    """Runs on one device: one sample, eight samples, and eight seeds."""
     runs = {}
     for name, fields in OBJECTIVES.items():
         folder = tmp_path_factory.mktemp(name.replace(" ", "_"))
@@ -82,7 +82,7 @@ def test_the_batch_is_shared_and_gradients_are_summed(tmp_path):
 
 
 def communicated(text, kind):
-    """Elements of the results of a collective."""
+    """Return the number of elements of the results of a collective."""
     shapes = re.findall(rf"= \w+\[([\d,]*)\][^=]* {kind}\(", text)
     return [int(np.prod([int(n) for n in s.split(",") if n] or [1])) for s in shapes]
 
@@ -98,7 +98,7 @@ def communicated(text, kind):
     ],
 )
 def test_a_step_sends_gradients_and_two_numbers(fields, times):
-    """The loss and the error; in every microbatch; of the seeds of a device."""
+    """Scalars are reduced: loss and error, per microbatch and per seed."""
     found = sent_per_step(config(**FIELDS, **fields), dataset())
     expected = {"all-reduce": times * (found["gradients"] + 8)} if times else {}
     assert {k: v for k, v in found["sent"].items() if v} == expected
@@ -106,7 +106,7 @@ def test_a_step_sends_gradients_and_two_numbers(fields, times):
 
 @pytest.mark.parametrize(("before", "after"), [(4, 8), (8, 1), (1, 2)])
 def test_a_run_goes_on_over_another_mesh(tmp_path, monkeypatch, before, after):
-    """Saved on some devices, continued on others."""
+    """A run is saved on some devices and resumed on others."""
     whole = tmp_path / "whole"
     train(whole, **FIELDS)
     folder = tmp_path / "pieces"

@@ -1,4 +1,4 @@
-"""Every field refuses what it cannot be, and so do fields that cannot go together."""
+"""Invalid fields, and invalid combinations of fields, are rejected."""
 
 import dataclasses
 import math
@@ -291,7 +291,7 @@ def changed(fields):
 
 
 def refuse(tmp_path, fields, match):
-    """Refused with the message, and nothing is left in the folder but its lock."""
+    """The error has the message, and the folder contains only the lock."""
     wrong = changed(fields)
     examples = None if "data.name" in fields else dataset()
     folder = tmp_path / "run"
@@ -307,7 +307,7 @@ def refuse(tmp_path, fields, match):
     ids=lambda value: re.sub(r"\W+", "_", str(value))[:30],
 )
 def test_a_field(tmp_path, path, value, match):
-    """The message names the field, what it may be, and what came."""
+    """The message names the field, the valid values, and the received value."""
     refuse(tmp_path, {path: value}, rf"{path}.*{match}")
 
 
@@ -326,7 +326,7 @@ def test_fields_together(tmp_path, fields, match):
 
 
 def test_a_list_becomes_a_tuple():
-    """As JSON gives it back."""
+    """Values after a round trip through JSON are accepted."""
     there = training.from_dict({"model": {"widths": [8, 4]}})
     assert there.model.widths == (8, 4)
     training.check_config(there)
@@ -366,7 +366,7 @@ def test_a_configuration_there_and_back():
 
 
 def test_an_unknown_field_cannot_be_assigned():
-    """The error is that of the command line: it lists the names."""
+    """The error equals that of the command line, and lists the names."""
     own = training.Config()
     with pytest.raises(
         ValueError, match="'model.width'; there are model.name, model.w"
@@ -390,7 +390,7 @@ URLS = ("s3://b/r", "gs://b/r", "https://host/r", "file:///tmp/r", "hdfs:/b/r")
 
 @pytest.mark.parametrize("url", URLS)
 def test_urls_are_no_paths(tmp_path, monkeypatch, url):
-    """Refused at once, with what to do; nothing is written."""
+    """The error says what to do, and nothing is written."""
     monkeypatch.chdir(tmp_path)
     match = "must be a local path, got the URL .*; mount the storage"
     npz, named = config(), config()

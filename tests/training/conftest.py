@@ -1,4 +1,4 @@
-"""Compilation without optimisation, for tests that ask what is computed."""
+"""Compilation without optimisation, for tests of results only."""
 
 import jax
 import pytest
@@ -6,7 +6,7 @@ import pytest
 
 @pytest.fixture
 def quick_compilation():
-    """Compile without optimisation, where the last bit and the speed do not matter."""
+    """Compile without optimisation if the last bit and speed do not matter."""
     jax.config.update("jax_disable_most_optimizations", True)
     yield
     jax.config.update("jax_disable_most_optimizations", False)
