@@ -21,7 +21,7 @@ def check_floating(x: ArrayLike) -> Array:
     return x
 
 
-def as_wide(x: ArrayLike) -> Array:
+def promote(x: ArrayLike) -> Array:
     """Convert a floating array to at least float32; see `check_floating`."""
     x = check_floating(x)
     return x.astype(at_least_float32(x.dtype))

@@ -37,7 +37,7 @@ def gradient_acceleration(
       frequency: K, above 0; the paper uses 10,000.
 
     Returns:
-      g(x), with the shape and dtype of x, |g| <= 0.5 / K, and 0 at infinities.
+      g(x), with the shape and dtype of x. |g| <= 0.5 / K; 0 at ±∞, and NaN at NaN.
 
     Raises:
       TypeError: `x` is not floating.
@@ -93,7 +93,7 @@ def gaaf(
         the derivative φ' + s. It is cheaper, and equal to "floor" in half precision.
 
     Returns:
-      A hashable callable that replaces an activation.
+      A hashable callable for φ_new. It is equal to another with equal arguments.
 
     Raises:
       TypeError: `activation` or `shape_fn` is not callable.

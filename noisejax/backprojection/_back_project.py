@@ -9,6 +9,7 @@ from jax import lax
 from jax import numpy as jnp
 from jaxtyping import Array, Bool, Float, PyTree
 
+from noisejax._floating import promote
 from noisejax.backprojection._check import (
     check_bounds,
     check_features,
@@ -23,7 +24,6 @@ from noisejax.backprojection._objective import (
     FeaturesFn,
     Objective,
     along_batch,
-    promote,
 )
 
 

@@ -4,7 +4,7 @@ import jax
 from jax import numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from noisejax.backprojection._objective import promote
+from noisejax._floating import promote
 
 
 def distances(

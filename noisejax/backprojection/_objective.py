@@ -12,7 +12,7 @@ from jax import lax
 from jax import numpy as jnp
 from jaxtyping import Array, Float, PyTree, Shaped
 
-from noisejax._floating import at_least_float32
+from noisejax._floating import promote
 from noisejax.backprojection._check import (
     check_features,
     check_floating_input,
@@ -207,11 +207,6 @@ def largest_eigenvalue(
     tridiagonal += jnp.einsum("ib,ij,ik->bjk", betas[:-1], eye[:-1], eye[1:])
     values = jnp.linalg.eigvalsh(tridiagonal, UPLO="U", symmetrize_input=False)
     return jnp.maximum(values[:, -1], 0)
-
-
-def promote(x: Float[Array, "..."]) -> Float[Array, "..."]:
-    """Convert x to float32 at least."""
-    return x.astype(at_least_float32(x.dtype))
 
 
 def along_batch(

@@ -11,6 +11,7 @@ from jax import numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from noisejax._explicit import gather
+from noisejax._floating import promote
 from noisejax.backprojection._check import (
     Shapes,
     check_features,
@@ -22,7 +23,6 @@ from noisejax.backprojection._objective import (
     FeaturesFn,
     Objective,
     largest_eigenvalue,
-    promote,
 )
 
 MAX_SIZE = 4096

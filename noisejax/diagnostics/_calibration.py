@@ -5,7 +5,7 @@ from jax import numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from noisejax._dataclass import dataclass
-from noisejax._floating import as_wide
+from noisejax._floating import promote
 
 
 @dataclass
@@ -65,7 +65,7 @@ def calibration(
       Guo, Pleiss, Sun and Weinberger, "On calibration of modern neural networks", 2017,
       eq. 3.
     """
-    log_probs, labels = as_wide(log_probs), jnp.asarray(labels)
+    log_probs, labels = promote(log_probs), jnp.asarray(labels)
     if log_probs.ndim != 2 or labels.shape != log_probs.shape[:1] or not labels.size:
         raise ValueError(
             "log_probs must be [B, C] and labels [B], with at least one example; got "

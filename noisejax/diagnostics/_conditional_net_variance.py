@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 
 from noisejax import noise
 from noisejax._dataclass import dataclass
-from noisejax._floating import as_wide
+from noisejax._floating import promote
 
 Product = Callable[[Array, Array], Array]
 """(input, kernel) -> pre-activations without bias, linear in both arguments.
@@ -61,7 +61,7 @@ def conditional_net_variance(
     Reference:
       Hahn and Choi, "Understanding dropout as an optimization trick", arXiv:1806.09783.
     """
-    x, kernel = as_wide(x), as_wide(kernel)
+    x, kernel = promote(x), promote(kernel)
     moments = noise_moments(scheme)
     if moments.additive:
         return moments.variance * product(jnp.ones_like(x), kernel**2)
@@ -123,9 +123,9 @@ def net_moments(
     """
     variance = conditional_net_variance(x, kernel, scheme, product=product)
     moments = noise_moments(scheme)
-    expected = moments.mean * product(as_wide(x), as_wide(kernel))
+    expected = moments.mean * product(promote(x), promote(kernel))
     if bias is not None:
-        expected = expected + jnp.broadcast_to(as_wide(bias), expected.shape)
+        expected = expected + jnp.broadcast_to(promote(bias), expected.shape)
     return NetMoments(net=net, expected=expected, variance=variance)
 
 

@@ -9,7 +9,7 @@ from jax import numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from noisejax._dataclass import dataclass
-from noisejax._floating import as_wide, check_floating
+from noisejax._floating import check_floating, promote
 
 THRESHOLDS = (0.9, 0.8, 0.7, 0.6, 0.5)
 """Thresholds of Hahn and Choi 2018, table 1."""
@@ -133,7 +133,7 @@ def _standardise(
     a: Float[Array, "examples units"],
 ) -> tuple[Float[Array, "examples units"], Bool[Array, " units"]]:
     """Normalise columns to mean 0 and length 1, and return which are not constant."""
-    a = as_wide(a)
+    a = promote(a)
     varies = a.max(axis=0) > a.min(axis=0)
     scale = jnp.max(jnp.abs(a), axis=0, keepdims=True)  # prevents underflow of squares
     a = a / jnp.where(scale > 0, scale, 1.0)

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float, Int
 
 from noisejax import activations
 from noisejax._dataclass import dataclass
-from noisejax._floating import as_wide
+from noisejax._floating import promote
 
 PLAIN_OF = {
     activations.gaaf_relu: jax.nn.relu,
@@ -66,7 +66,7 @@ def activation_slope(
       >>> diagnostics.activation_slope(jnp.array([-1.0, 2.0]), jax.nn.relu)
       Array([0., 1.], dtype=float32)
     """
-    nets = as_wide(nets)
+    nets = promote(nets)
     _, pull = jax.vjp(plain_activation(activation), nets)
     return pull(jnp.ones_like(nets))[0]
 
@@ -189,7 +189,7 @@ def bins_of(
       TypeError: `nets` is not floating.
       ValueError: `low` is not below `high`, or `num_bins` is below 1.
     """
-    nets = as_wide(nets).ravel()
+    nets = promote(nets).ravel()
     if not low < high or num_bins < 1:
         raise ValueError(
             "bins need low < high and at least 1 of them, got "

@@ -5,7 +5,7 @@ from jaxtyping import Array, Float
 
 from noisejax import noise
 from noisejax._dataclass import dataclass
-from noisejax._floating import as_wide, check_floating
+from noisejax._floating import check_floating, promote
 from noisejax.diagnostics._conditional_net_variance import (
     Product,
     conditional_net_variance,
@@ -65,7 +65,7 @@ def shift_against_activity(
       Ba, Xiong and Frey, "Making dropout invariant to transformations of activation
       functions and inputs", 2014.
     """
-    activities, beta = as_wide(activities), check_floating(beta)
+    activities, beta = promote(activities), check_floating(beta)
     units = activities.shape[activities.ndim - beta.ndim :]
     fits = activities.ndim > beta.ndim and all(
         b in (1, a) for a, b in zip(units, beta.shape, strict=True)
@@ -131,7 +131,7 @@ def input_shift_effect(
       Ba, Xiong and Frey, "Making dropout invariant to transformations of activation
       functions and inputs", 2014.
     """
-    x = as_wide(x)
+    x = promote(x)
     phi = jnp.broadcast_to(jnp.asarray(phi, x.dtype), x.shape)
     before = conditional_net_variance(x, kernel, scheme, product=product)
     after = conditional_net_variance(x + phi, kernel, scheme, product=product)

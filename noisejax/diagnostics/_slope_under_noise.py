@@ -9,7 +9,7 @@ from jax import numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from noisejax._dataclass import dataclass
-from noisejax._floating import as_wide, check_floating
+from noisejax._floating import check_floating, promote
 from noisejax.diagnostics._saturation import activation_slope, bins_of
 
 
@@ -50,7 +50,7 @@ def expected_slope(
     """
     if not stddev > 0:
         raise ValueError(f"stddev must be above 0, got {stddev!r}")
-    nets = as_wide(nets)
+    nets = promote(nets)
     nodes = np.linspace(-8.0, 8.0, num_nodes)
     weights = np.exp(-0.5 * nodes**2)
     weights = jnp.asarray(weights / weights.sum(), nets.dtype)

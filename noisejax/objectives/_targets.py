@@ -8,7 +8,7 @@ from jax import numpy as jnp
 from jax.core import Tracer
 from jaxtyping import Array, Bool, Float, Int
 
-from noisejax._floating import at_least_float32, check_floating
+from noisejax._floating import promote
 from noisejax.noise import Rate
 
 
@@ -69,7 +69,7 @@ def soft_label_log_prob(
       >>> objectives.soft_label_log_prob(jnp.zeros((1, 3)), targets).round(2)
       Array([-1.1], dtype=float32)
     """
-    logits, targets = _promote(logits), _promote(targets)
+    logits, targets = promote(logits), promote(targets)
     _check_shape("targets", targets, logits.shape)
     log_probs = jax.nn.log_softmax(logits)
     counts = targets != 0
@@ -101,7 +101,7 @@ def gaussian_log_prob(
       >>> objectives.gaussian_log_prob(jnp.zeros((1, 2)), jnp.ones((1, 2))).round(2)
       Array([-2.84], dtype=float32)
     """
-    mean, targets = _promote(mean), _promote(targets)
+    mean, targets = promote(mean), promote(targets)
     _check_shape("targets", targets, mean.shape)
     if isinstance(stddev, int | float) and not stddev > 0:
         raise ValueError(f"stddev must be above 0, got {stddev!r}")
@@ -139,7 +139,7 @@ def bernoulli_log_prob(
       >>> objectives.bernoulli_log_prob(jnp.zeros((1, 2)), jnp.ones((1, 2))).round(2)
       Array([-1.39], dtype=float32)
     """
-    logits, targets = _promote(logits), _promote(targets)
+    logits, targets = promote(logits), promote(targets)
     _check_shape("targets", targets, logits.shape)
     log_probs = jnp.where(targets == 0, 0, targets * jax.nn.log_sigmoid(logits))
     log_probs += jnp.where(targets == 1, 0, (1 - targets) * jax.nn.log_sigmoid(-logits))
@@ -206,7 +206,7 @@ def sequence_log_prob(
         raise TypeError(f"counts must be boolean, got {counts.dtype}")
     if block_size is not None and block_size < 1:
         raise ValueError(f"block_size must be 1 or more tokens, got {block_size}")
-    logits = _promote(logits)
+    logits = promote(logits)
     _check_shape("counts", counts, logits.shape[:-1])
     log_probs = _label_log_probs("tokens", logits, tokens, counts)
     if block_size is None:
@@ -220,7 +220,7 @@ def _label_log_probs(
     name: str, logits: Array, labels: Array, counts: Array | None
 ) -> Array:
     """Compute log softmax(z)_y of each output; 0 for outputs that do not count."""
-    logits, labels = _promote(logits), jnp.asarray(labels)
+    logits, labels = promote(logits), jnp.asarray(labels)
     if not jnp.issubdtype(labels.dtype, jnp.integer):
         raise TypeError(f"{name} must be integers, got {labels.dtype}")
     _check_shape(name, labels, logits.shape[:-1])
@@ -249,11 +249,6 @@ def _check_range(name: str, labels: Array, classes: int) -> None:
             f"{wrong.ravel()[0]}; for outputs that do not count pass "
             + ("ignore_label" if name == "labels" else "counts=False")
         )
-
-
-def _promote(x: Array) -> Array:
-    x = check_floating(x)
-    return x.astype(at_least_float32(x.dtype))
 
 
 def _sum_outputs(log_probs: Array) -> Array:

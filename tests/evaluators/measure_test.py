@@ -7,12 +7,12 @@ from flax import linen as nn
 from jax import numpy as jnp
 
 from noisejax import diagnostics, evaluators, layers, noise, objectives
-from tests.evaluators.networks import AMOUNTS, make_model
+from tests.evaluators.networks import SIZES, make_model
 
 
 def measure(name, model):
     """Make one measurement."""
-    return evaluators.MEASUREMENTS[name].measure(jax.random.key(1), model, AMOUNTS)
+    return evaluators.MEASUREMENTS[name].measure(jax.random.key(1), model, SIZES)
 
 
 MLP = {"model": {"widths": (7, 5), "activation": "tanh"}}
@@ -332,7 +332,7 @@ def test_correlations_of_images_are_between_feature_maps():
     hidden = activations(model, model.test.x[:3])["hidden_0"]
     assert layer["num_units"] == hidden.shape[-1]
     maps = hidden.reshape(-1, hidden.shape[-1])
-    r = np.abs(np.corrcoef(maps[:: -(-len(maps) // AMOUNTS.rows)].T))
+    r = np.abs(np.corrcoef(maps[:: -(-len(maps) // SIZES.rows)].T))
     r = r[np.triu_indices(len(r), 1)]
     assert layer["above"] == [int((r > t).sum()) for t in layer["thresholds"]]
 
@@ -350,7 +350,7 @@ def test_one_measurement_that_fails_does_not_stop_the_others(monkeypatch):
         raise TypeError("no rule for custom_vjp")
 
     monkeypatch.setattr(diagnostics, "sharpness", fail)
-    report = evaluators.measure_all(make_model(MLP), AMOUNTS, progress=False)
+    report = evaluators.measure_all(make_model(MLP), SIZES, progress=False)
     assert report["failed"] == {"sharpness": "TypeError: no rule for custom_vjp"}
     assert len(report["measurements"]) == len(evaluators.MEASUREMENTS) - 2
     assert "learned no shifts" in report["skipped"]["shifts"]
@@ -388,7 +388,7 @@ def test_a_users_function_is_measured():
     model = evaluators.from_function(
         with_or_without_noise, params, x, y, activation=jnp.tanh, num_classes=3
     )
-    report = evaluators.measure_all(model, AMOUNTS, progress=False)
+    report = evaluators.measure_all(model, SIZES, progress=False)
     assert set(report["skipped"]) >= {"shifts", "dropped_share", "input_shift"}
     assert "failed" not in report
     found = report["measurements"]

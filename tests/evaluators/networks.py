@@ -9,7 +9,7 @@ from jax import numpy as jnp
 
 from noisejax import data, evaluators, training
 
-AMOUNTS = evaluators.SampleSizes(
+SIZES = evaluators.SampleSizes(
     examples=6,
     gradients=4,
     chunk=3,

@@ -169,10 +169,10 @@ HALF = {
 def test_networks_train(mesh, name, products):
     """An SGD step with momentum, noise, shifts and batch statistics."""
     plain, shape = TINY[name]
-    places = plain.num_hidden_sites
+    num_sites = plain.num_hidden_sites
     net = plain.clone(
         input_noise=noise.Dropout(0.2),
-        hidden_noise=(noise.Dropout(0.5),) * places,
+        hidden_noise=(noise.Dropout(0.5),) * num_sites,
         input_shift=True,
         hidden_shift=True,
         **products,
